@@ -1,0 +1,128 @@
+"""Builds the Litestar app; the one place that wires parts together."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+
+from api import metrics, service
+from api.accounts import AccountController, TrialBalanceController
+from api.audit import AuditController, LimitsController
+from api.batches import BatchController
+from api.imports import ImportController
+from api.problems import HANDLERS
+from api.security import OPEN_PATHS, KeyMiddleware
+from api.strictness import before_request
+from api.transactions import TransactionController
+from ledger.keys import Credential, Keys
+from ledger.reports.reading import Reading
+from ledger.settings import Settings, read_settings
+from ledger.writer import Ledger, Writer
+
+
+class Writers:
+    """One started writer for each ledger that callers write to."""
+
+    def __init__(self, url: str, *, refusals_per_minute: int) -> None:
+        self._url = url
+        self._refusals_per_minute = refusals_per_minute
+        self._writers: dict[int, Writer] = {}
+        self._starting = asyncio.Lock()
+
+    async def of(self, credential: Credential) -> Writer:
+        """The writer of the credential's ledger."""
+        writer = self._writers.get(credential.ledger_id)
+        if writer is not None:
+            return writer
+        async with self._starting:
+            if credential.ledger_id not in self._writers:
+                ledger = Ledger(credential.ledger_id, credential.ledger, credential.zone)
+                writer = Writer(self._url, ledger, refusals_per_minute=self._refusals_per_minute)
+                await writer.start()
+                self._writers[credential.ledger_id] = writer
+        return self._writers[credential.ledger_id]
+
+    @property
+    def waiting(self) -> int:
+        """Commands that wait in all queues."""
+        return sum(writer.waiting for writer in self._writers.values())
+
+    async def stop(self) -> None:
+        """Write what waits, and end."""
+        for writer in self._writers.values():
+            await writer.stop()
+        self._writers.clear()
+
+
+def create_app(settings: Settings | None = None) -> Litestar:
+    """The application; needs the writer's and the reader's URL in its settings (by default: the environment)."""
+    settings = settings or read_settings()
+    if settings.writer_url is None or settings.reader_url is None:
+        raise RuntimeError("DATABASE_URL_WRITER and DATABASE_URL_READER must be set; `greenledger serve` sets them.")
+    reading = Reading(settings.reader_url)
+    state = State(
+        {
+            "settings": settings,
+            "reading": reading,
+            "credentials": Keys(reading.reader),
+            "writers": Writers(settings.writer_url, refusals_per_minute=settings.refusals_per_minute),
+        }
+    )
+    return Litestar(
+        route_handlers=[
+            TransactionController,
+            BatchController,
+            AccountController,
+            TrialBalanceController,
+            AuditController,
+            LimitsController,
+            ImportController,
+            *service.HANDLERS,
+            metrics.show,
+        ],
+        state=state,
+        lifespan=[_lifespan],
+        middleware=[metrics.TimingMiddleware(), _authentication()],
+        before_request=before_request,
+        before_send=[metrics.before_send],
+        exception_handlers=HANDLERS,
+        request_max_body_size=settings.body_bytes_max,
+        openapi_config=_openapi(),
+        logging_config=None,
+        debug=False,
+        pdb_on_exception=False,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: Litestar) -> AsyncIterator[None]:
+    await app.state.reading.reader.open()
+    try:
+        yield
+    finally:
+        await app.state.writers.stop()
+        await app.state.reading.reader.close()
+
+
+def _authentication():  # type: ignore[no-untyped-def]  # Litestar's own type is private
+    from litestar.middleware import DefineMiddleware
+
+    return DefineMiddleware(KeyMiddleware, exclude=[f"^{path}$" for path in OPEN_PATHS] + ["^/docs/"])
+
+
+def _openapi() -> OpenAPIConfig:
+    scheme = SecurityScheme(type="http", scheme="bearer", description="An API key: Authorization: Bearer gl_...")
+    return OpenAPIConfig(
+        title="GreenLedger 绿账",
+        version="0.1.0",
+        description="Append-only double-entry ledger for green electricity certificates and carbon.",
+        components=Components(security_schemes={"key": scheme}),
+        security=[{"key": []}],
+        use_handler_docstrings=True,
+        path="/schema",
+        render_plugins=[],
+    )

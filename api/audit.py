@@ -1,0 +1,90 @@
+"""For auditors: the journal's own bytes in log order, with the root they lead to."""
+
+import base64
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Request, get
+from litestar.datastructures import State
+from litestar.params import QueryParameter
+
+from api import cursors, problems
+from api.accounts import Cursor
+from api.schemas import LimitsOut, RecordOut, RecordsOut
+from api.security import credential_of, may_read_park
+from ledger.core.posting_engine import PIECES_MAX
+from ledger.core.quantity import QUANTITY_MAX
+from ledger.core.record import RECORD_BYTES_MAX
+from ledger.proof.merkle import leaf_hash
+from ledger.reports.scope import scope_of
+from ledger.writer import BATCH_MAX, QUEUE_MAX
+
+RecordLimit = Annotated[int, QueryParameter(ge=1, le=cursors.LIMIT_MAX, description="Records on a page.")]
+FromIndex = Annotated[int, QueryParameter(name="from", ge=0, le=2**53, description="The first log index to show.")]
+
+
+class AuditController(Controller):
+    """The record itself."""
+
+    path = "/v1/audit"
+    tags = ("audit",)
+
+    @get(
+        "/records",
+        operation_id="listRecords",
+        summary="Journal records",
+        guards=[may_read_park],
+        responses=problems.declared(*problems.READ),
+    )
+    async def records(
+        self,
+        request: Request[Any, Any, Any],
+        state: State,
+        first: FromIndex = 0,
+        limit: RecordLimit = 100,
+        cursor: Cursor = None,
+    ) -> RecordsOut:
+        """Records from an index on. The bytes shown are the bytes hashed."""
+        credential = credential_of(request)
+        scope = scope_of(credential.ledger_id, credential.principal)
+        if cursor is not None:
+            (first,) = cursors.decode(cursor, 1)
+        size, _, root = await state.reading.head(scope)
+        found = await state.reading.records(scope, first=max(0, first), limit=limit)
+        # Records may have come since the size was read; a page never shows more than its root covers.
+        items = [
+            RecordOut(
+                index=str(first + at),
+                bytes=base64.b64encode(content).decode(),
+                leaf_hash=leaf_hash(content).hex(),
+                record=msgspec.Raw(content),
+            )
+            for at, content in enumerate(found[: max(0, size - first)])
+        ]
+        after = first + len(items)
+        return RecordsOut(
+            tree_size=str(size),
+            root=root.hex(),
+            items=items,
+            next_cursor=cursors.encode(after) if after < size else None,
+        )
+
+
+class LimitsController(Controller):
+    """What one request may carry."""
+
+    path = "/v1/limits"
+    tags = ("service",)
+
+    @get("", operation_id="getLimits", summary="Limits", responses=problems.declared(*problems.READ))
+    async def limits(self, state: State) -> LimitsOut:
+        """Limits on transactions, batches, bodies and pages."""
+        return LimitsOut(
+            pieces_max=PIECES_MAX,
+            batch_items_max=BATCH_MAX,
+            body_bytes_max=state.settings.body_bytes_max,
+            queue_max=QUEUE_MAX,
+            page_max=cursors.LIMIT_MAX,
+            record_bytes_max=RECORD_BYTES_MAX,
+            quantity_max=str(QUANTITY_MAX),
+        )

@@ -1,0 +1,74 @@
+"""Request ids, structured access logs and Prometheus metrics. No key, body or name is ever logged."""
+
+import re
+import secrets
+import time
+from typing import Any
+
+import structlog
+from litestar import Request, Response, get
+from litestar.datastructures import MutableScopeHeaders, State
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+
+REQUESTS = Counter("greenledger_requests", "Requests answered", ["method", "route", "status"])
+SECONDS = Histogram(
+    "greenledger_request_seconds",
+    "Time to answer",
+    ["method", "route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+WAITING = Gauge("greenledger_queue_waiting", "Commands that wait to be written")
+
+_STARTED, _REQUEST_ID = "greenledger_started", "greenledger_request_id"
+
+log = structlog.get_logger("api")
+
+
+class TimingMiddleware(ASGIMiddleware):
+    """Notes when a request began."""
+
+    scopes = (ScopeType.HTTP,)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Pass the request on."""
+        scope["state"][_STARTED] = time.perf_counter()
+        await next_app(scope, receive, send)
+
+
+async def before_send(message: Message, scope: Scope) -> None:
+    """Give every answer a request id (the caller's X-Request-Id where it is a plain one); count it and log it."""
+    if message["type"] != "http.response.start" or scope["type"] != ScopeType.HTTP:
+        return
+    request_id = request_id_of(scope)
+    MutableScopeHeaders(message)["X-Request-Id"] = request_id
+    now = time.perf_counter()
+    _note(scope, request_id, int(message["status"]), now - scope.get("state", {}).get(_STARTED, now))
+
+
+def request_id_of(scope: Scope) -> str:
+    """The request's id: the caller's where it is a plain one (and no key by mistake), else one of ours."""
+    state = scope.setdefault("state", {})
+    if _REQUEST_ID not in state:
+        given = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
+        plain = re.fullmatch(rb"(?!gl_)[A-Za-z0-9._:/+=-]{1,64}", given) is not None
+        state[_REQUEST_ID] = given.decode("ascii") if plain else secrets.token_hex(8)
+    return state[_REQUEST_ID]
+
+
+def _note(scope: Scope, request_id: str, status: int, seconds: float) -> None:
+    method, route = str(scope.get("method")), str(scope.get("path_template") or "unmatched")
+    REQUESTS.labels(method, route, status).inc()
+    SECONDS.labels(method, route).observe(seconds)
+    if status >= 400:
+        ms = round(seconds * 1000, 1)
+        log.info("answered", request_id=request_id, method=method, route=route, status=status, ms=ms)
+
+
+@get("/metrics", include_in_schema=False, security=[])
+async def show(request: Request[Any, Any, Any], state: State) -> Response[bytes]:
+    """Metrics in Prometheus' text form."""
+    WAITING.set(state.writers.waiting)
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

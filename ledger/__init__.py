@@ -1,0 +1,1 @@
+"""GreenLedger (绿账): an append-only double-entry ledger for certificates and carbon."""

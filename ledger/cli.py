@@ -1,0 +1,367 @@
+"""greenledger: the command line. It acts as `local:<OS user>`, role operator, for whoever owns the data folder.
+
+`--json` on any command prints one JSON document and nothing else on standard output. Exit codes: 0 done,
+1 refused or different, 2 not usable (no database, no such file).
+"""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import cyclopts
+import msgspec
+import psycopg
+import uvicorn
+import uvloop
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from ledger import logs, registering
+from ledger.backup import RestoreRefused, ToolFailed, backup, restore
+from ledger.bench import run as run_bench
+from ledger.core.command import CreateCredential, RevokeCredential, Role
+from ledger.core.policy import ROLES
+from ledger.database import Database, local_principal, open_database, open_ledger, request
+from ledger.demo import run_demo
+from ledger.embedded import PostgresUnavailable
+from ledger.imports.posting import import_statement
+from ledger.imports.report import ImportReport
+from ledger.keys import make_key
+from ledger.reports.scope import scope_of
+from ledger.settings import read_settings
+from ledger.store.rebuild import check
+from ledger.store.schema import UnfitDatabase, check_fitness
+from ledger.store.session import Reader, connect_sync
+from ledger.tables import show_import, show_problems
+from ledger.writer import Posted, Refused, Writer, tune_process
+
+app = cyclopts.App(name="greenledger", help="GreenLedger (绿账): the park's book of green certificates and carbon.")
+key_app = cyclopts.App(name="key", help="API keys: shown once, stored hashed.")
+app.command(key_app)
+
+Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print one JSON document and nothing else.")]
+LedgerName = Annotated[str | None, Parameter(name="--ledger", help="The ledger; by default ganhe.")]
+
+out = Console()
+err = Console(stderr=True)
+
+
+class Unusable(Exception):
+    """The command cannot run here; the message says what was found and what to do."""
+
+
+@app.command
+def serve(*, host: str = "127.0.0.1", port: int = 8000, ledger: LedgerName = None, json: Json = False) -> int:
+    """Serve the HTTP API until Ctrl-C."""
+    with _database() as database:
+        if database.admin_url is not None:
+            uvloop.run(_opened(database, ledger, lambda writer: asyncio.sleep(0)))
+        if json:
+            _print_json({"url": f"http://{host}:{port}", "docs": f"http://{host}:{port}/docs"})
+        serve_api(database, host=host, port=port)
+    return 0
+
+
+def serve_api(database: Database, *, host: str, port: int) -> None:
+    """Run uvicorn in this process on the database's run-time logins; UnfitDatabase where they are not fit for it."""
+    for url in (database.urls.writer, database.urls.reader):
+        with connect_sync(url) as connection:
+            check_fitness(connection)
+    os.environ["DATABASE_URL_WRITER"], os.environ["DATABASE_URL_READER"] = database.urls.writer, database.urls.reader
+    logs.configure()
+    tune_process()
+    uvicorn.run(
+        "api.app:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+@app.command
+def migrate(*, ledger: LedgerName = None, json: Json = False) -> int:
+    """Create or upgrade the schema, the run-time logins and the ledger."""
+    settings = read_settings()
+    with _database() as database:
+        name = ledger or settings.ledger
+        uvloop.run(_opened(database, name, lambda writer: asyncio.sleep(0)))
+        logins = str(settings.home / "logins.json")
+        if json:
+            _print_json({"ledger": name, "logins": logins})
+        else:
+            out.print(f"Ledger {name} is ready; the logins' passwords are in {logins} (0600).")
+    return 0
+
+
+@app.command
+def demo(*, once: bool = False, host: str = "127.0.0.1", port: int = 8000, json: Json = False) -> int:
+    """Set up the sample park, import its statements, print what was done, and serve the API (or --once: exit)."""
+    settings = read_settings()
+    with _database() as database, _spinner("The sample park"):
+        result = uvloop.run(run_demo(database, settings))
+    if json:
+        _print_json(result.document())
+    else:
+        result.show(out)
+    if once or not result.is_right:
+        return 0 if result.is_right else 1
+    out.print(f"The API is at http://{host}:{port} (pages at /docs). Ctrl-C ends it.")
+    with _database() as database:
+        serve_api(database, host=host, port=port)
+    return 0
+
+
+@app.command
+def register(file: Path, *, ledger: LedgerName = None, json: Json = False) -> int:
+    """Load the park's key energy users and their aliases (CSV: id,name,aliases,sector,usci,grid_user)."""
+    content = _read(file)
+    with _database() as database, _spinner("Registering"):
+        report = uvloop.run(
+            _opened(database, ledger, lambda writer: registering.register(file.name, content, writer=writer))
+        )
+    if json:
+        _print_json(report)
+    else:
+        show_problems(err, report.problems)
+        out.print(
+            f"{report.enterprises} enterprises in the file: {report.registered} registered, {report.known} known."
+        )
+    return 1 if report.problems else 0
+
+
+@app.command(name="import")
+def import_(
+    file: Path, *, layout: str = "auto", dry_run: bool = False, ledger: LedgerName = None, json: Json = False
+) -> int:
+    """Import a statement: a platform's trades (CSV) or the park's summary (XLSX), whole or not at all."""
+    if layout != "auto":
+        raise Unusable(f"--layout {layout} is not known; layouts are recognised by their headers (auto).")
+    content = _read(file)
+    with _database() as database, _spinner(f"Importing {file.name}"):
+        report = uvloop.run(_import(database, ledger, file.name, content, dry_run=dry_run))
+    if json:
+        _print_json(report)
+    else:
+        show_import(out, err, report)
+    return 1 if report.problems else 0
+
+
+async def _import(database: Database, ledger: str | None, name: str, content: bytes, *, dry_run: bool) -> ImportReport:
+    async def run(writer: Writer) -> ImportReport:
+        reader, principal = Reader(database.urls.reader, connections_max=2), local_principal()
+        await reader.open()
+        try:
+            return await import_statement(
+                name,
+                content,
+                writer=writer,
+                reader=reader,
+                dry_run=dry_run,
+                principal=principal,
+                scope=scope_of(writer.ledger.ledger_id, principal),
+            )
+        finally:
+            await reader.close()
+
+    return await _opened(database, ledger, run)
+
+
+@app.command
+def rebuild(
+    *, check_only: Annotated[bool, Parameter(name="--check")] = False, ledger: LedgerName = None, json: Json = False
+) -> int:
+    """Rebuild every projection from the journal and compare it with the tables (--check)."""
+    if not check_only:
+        raise Unusable("give --check: projections are compared with the journal; nothing is changed.")
+    name = ledger or read_settings().ledger
+    with _database() as database, connect_sync(database.urls.writer) as connection, _progress("Replaying") as tell:
+        row = connection.execute("select ledger_id from ledger where name = %s", (name,)).fetchone()
+        connection.rollback()
+        if row is None:
+            raise Unusable(f"there is no ledger {name}; `greenledger migrate` makes it.")
+        result = check(connection, row[0], name, progress=tell)
+    if json:
+        _print_json({**msgspec.to_builtins(result), "equal": result.is_equal})
+    else:
+        for finding in result.findings:
+            err.print(f"{finding.where}: {finding.problem}", style="red", markup=False)
+        verdict = "equal to the journal" if result.is_equal else "NOT equal to the journal"
+        out.print(
+            f"{result.records} records, {result.postings} postings: every projection is {verdict}."
+            if result.is_equal
+            else f"{len(result.findings)} differences: the projections are {verdict}."
+        )
+        out.print(f"root {result.root}")
+    return 0 if result.is_equal else 1
+
+
+@app.command(name="backup")
+def backup_(file: Path, *, json: Json = False) -> int:
+    """Write the whole database to a file, at one snapshot."""
+    with _database() as database, _spinner("Backing up"):
+        states = backup(_admin(database), file)
+    _tell_states(states, json=json)
+    return 0
+
+
+@app.command(name="restore")
+def restore_(file: Path, *, json: Json = False) -> int:
+    """Restore a backup into a data folder (or database) that has no ledger, and prove it equal to its journal."""
+    _read(file)
+    settings = read_settings()
+    with _database(migrated=False) as database, _spinner("Restoring"):
+        checks = restore(_admin(database), file.resolve(), secrets_file=settings.home / "logins.json")
+    _tell_states([{"ledger": c.ledger, "size": c.records, "root": c.root} for c in checks], json=json)
+    return 0
+
+
+def _tell_states(states: list[Any], *, json: bool) -> None:
+    if json:
+        _print_json({"ledgers": states})
+        return
+    for state in msgspec.to_builtins(states):
+        out.print(f"ledger {state['ledger']}: size {state['size']}, root {state['root']}")
+
+
+@key_app.command
+def create(
+    *, role: str, subject: str, enterprise: str | None = None, ledger: LedgerName = None, json: Json = False
+) -> int:
+    """Make a key: --role enterprise|operator|regulator|auditor|admin, --subject person:... or system:..."""
+    if role not in ROLES:
+        raise Unusable(f"role {role} is not one of {', '.join(ROLES)}.")
+    new = make_key()
+    command = CreateCredential(
+        credential=new.credential,
+        role=msgspec.convert(role, Role),
+        tenant=enterprise,
+        subject=subject,
+        secret_sha256=new.secret_sha256,
+    )
+    _submit(command, ledger)
+    if json:
+        _print_json({"credential": new.credential, "key": new.text, "role": role})
+    else:
+        out.print(f"Key {new.credential}, shown this once:", markup=False)
+        out.print(new.text, markup=False, highlight=False)
+    return 0
+
+
+@key_app.command
+def revoke(credential: str, *, ledger: LedgerName = None, json: Json = False) -> int:
+    """End a key; it is refused within 5 seconds."""
+    index = _submit(RevokeCredential(credential=credential), ledger)
+    if json:
+        _print_json({"credential": credential, "state": "revoked", "record": str(index)})
+    else:
+        out.print(f"Key {credential} is revoked (record {index}).")
+    return 0
+
+
+@app.command
+def bench(*, quick: bool = False, json: Json = False) -> int:
+    """Measure the writer, the API and the reads against naive SQL and raw COPY on the same server."""
+    document = run_bench(quick=quick, console=err if json else out)
+    if json:
+        _print_json(document)
+    return 0
+
+
+def _submit(command: Any, ledger: str | None) -> int:
+    with _database() as database:
+        outcome = uvloop.run(
+            _opened(database, ledger, lambda writer: writer.submit(request(command, local_principal("admin"))))
+        )
+    if isinstance(outcome, Posted):
+        return outcome.index
+    raise Unusable(outcome.refusal.detail() if isinstance(outcome, Refused) else "the outcome is not known.")
+
+
+async def _opened(database: Database, ledger: str | None, work: Callable[[Writer], Awaitable[Any]]) -> Any:
+    """Run `work` with a started writer of the ledger."""
+    settings = read_settings()
+    if re.fullmatch(r"[a-z][a-z0-9-]{0,62}", ledger or settings.ledger) is None:
+        name = ledger or settings.ledger
+        raise Unusable(f"{name} is no name of a ledger: a small letter, then letters, digits and dashes, 63 at most.")
+    writer = await open_ledger(database.urls, ledger or settings.ledger)
+    try:
+        return await work(writer)
+    finally:
+        await writer.stop()
+
+
+@contextmanager
+def _database(*, migrated: bool = True) -> Iterator[Database]:
+    logs.configure()
+    try:
+        with open_database(read_settings(), migrated=migrated) as database:
+            yield database
+    except (PostgresUnavailable, UnfitDatabase, RestoreRefused, FileExistsError, ToolFailed) as why:
+        raise Unusable(str(why)) from why
+    except psycopg.ProgrammingError as why:
+        if why.sqlstate is not None:
+            raise
+        raise Unusable(f"the database's URL cannot be read: {why}") from why
+    except psycopg.OperationalError as why:
+        raise Unusable(f"the database cannot be reached: {why}") from why
+
+
+def _admin(database: Database) -> str:
+    if database.admin_url is None:
+        raise Unusable("this command needs the migrator's DATABASE_URL.")
+    return database.admin_url
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as why:
+        raise Unusable(f"{file} cannot be read: {why.strerror}.") from why
+
+
+def _print_json(document: Any) -> None:
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=1).decode() + "\n")
+
+
+@contextmanager
+def _spinner(what: str) -> Iterator[None]:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        progress.add_task(what, total=None)
+        yield
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    with Progress(console=err, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def main() -> None:
+    """The entry of `greenledger`."""
+    try:
+        code = app(result_action="return_value")
+    except Unusable as why:
+        err.print(f"greenledger: {why}", style="red", markup=False, highlight=False)
+        code = 2
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

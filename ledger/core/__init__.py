@@ -1,0 +1,1 @@
+"""The domain, pure: no SQL, HTTP, files, clock or randomness."""

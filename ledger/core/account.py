@@ -1,0 +1,93 @@
+"""The chart of accounts (domain reference, section 3.2) and what each kind of account may do."""
+
+import re
+
+import msgspec
+
+
+class AccountKind(msgspec.Struct, frozen=True):
+    """One row of the chart. An account's name is the kind's prefix and its own parts, joined by colons."""
+
+    code: str
+    prefix: str
+    parts: int
+    """How many parts follow the prefix: `Retired:<id>:<purpose>:<year>` has three."""
+    commodities: tuple[str, ...]
+    normal_side: str
+    may_go_below_zero: bool = False
+    terminal: bool = False
+    """Never decreases, save by a linked reversal."""
+
+
+_EITHER = {"normal_side": "either", "may_go_below_zero": True}
+_CREDIT = {"normal_side": "credit", "may_go_below_zero": True}
+_DEBIT = {"normal_side": "debit"}
+
+KINDS: dict[str, AccountKind] = {
+    kind.code: kind
+    for kind in (
+        AccountKind("issuance", "Issuance", 1, ("GEC",), **_CREDIT),
+        AccountKind("holding_project", "Holding:Project", 1, ("GEC",), **_DEBIT),
+        AccountKind("listed", "Listed", 2, ("GEC",), **_DEBIT),
+        AccountKind("clearing", "Clearing", 1, ("GEC",), **_DEBIT),
+        AccountKind("holding_ent", "Holding:Ent", 1, ("GEC",), **_DEBIT),
+        AccountKind("holding_province", "Holding:Province", 1, ("GEC",), **_DEBIT),
+        AccountKind("frozen", "Frozen", 1, ("GEC",), **_DEBIT),
+        AccountKind("retired", "Retired", 3, ("GEC",), **_DEBIT, terminal=True),
+        AccountKind("expired", "Expired", 1, ("GEC",), **_DEBIT, terminal=True),
+        AccountKind("cancelled", "Cancelled:CCER", 1, ("GEC",), **_DEBIT, terminal=True),
+        AccountKind("external", "External", 1, ("GEC",), **_EITHER),
+        AccountKind("opening", "Opening", 1, ("GEC",), **_CREDIT),
+        AccountKind("suspense", "Suspense:Import", 1, ("GEC",), **_EITHER),
+        AccountKind("identification", "Identification", 1, ("GEC",), **_EITHER),
+        AccountKind("offered", "Offered", 1, ("GEC",), **_DEBIT),
+        AccountKind("commitment_ent", "Commitment:Ent", 1, ("GECSUB",), **_DEBIT),
+        AccountKind("commitment_contra", "Commitment:Contra", 0, ("GECSUB",), **_CREDIT),
+        AccountKind("commitment_unallocated", "Commitment:Unallocated", 0, ("GECSUB",), **_DEBIT),
+        AccountKind("cash", "Cash", 1, ("CNY",), **_EITHER),
+        AccountKind("payable", "Payable", 1, ("CNY",), **_CREDIT),
+        AccountKind("inventory_gec", "Inventory:GEC", 1, ("CNY",), **_DEBIT),
+        AccountKind("expense_gec", "Expense:GEC", 1, ("CNY",), **_DEBIT),
+        AccountKind("carry", "Carry", 1, ("KWH",), **_EITHER),
+        AccountKind("co2e", "CO2E", 2, ("CO2E",), **_DEBIT),
+        AccountKind("cea_ent", "CEA:Ent", 1, ("CEA",), **_DEBIT),
+        AccountKind("cea_allocated", "CEA:Allocated", 0, ("CEA",), **_CREDIT),
+        AccountKind("cea_surrendered", "CEA:Surrendered", 1, ("CEA",), **_DEBIT, terminal=True),
+        AccountKind("ccer_ent", "CCER:Ent", 1, ("CCER",), **_DEBIT),
+        AccountKind("ccer_market", "CCER:Market", 0, ("CCER",), **_EITHER),
+        AccountKind("ccer_surrendered", "CCER:Surrendered", 1, ("CCER",), **_DEBIT, terminal=True),
+    )
+}
+
+ENTERPRISE_KINDS = ("holding_ent", "commitment_ent", "inventory_gec", "payable")
+"""The accounts every key energy user has from its registration on; others open when first needed."""
+
+_PART = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PREFIXES = sorted(KINDS.values(), key=lambda kind: -len(kind.prefix))
+
+
+class Account(msgspec.Struct, frozen=True):
+    """One account in one commodity; `account_id` is its number inside this ledger's projections."""
+
+    account_id: int
+    name: str
+    kind: AccountKind
+    commodity: str
+    owner: str | None
+    """The enterprise whose account this is; None for the park's, the platforms' and outside parties'."""
+
+
+def account_name(kind: str, *parts: str) -> str:
+    """The name of the account of `kind` with these parts."""
+    assert len(parts) == KINDS[kind].parts
+    return ":".join((KINDS[kind].prefix, *parts))
+
+
+def kind_of(name: str) -> AccountKind | None:
+    """The kind an account of this name has, or None where the chart knows no such name."""
+    for kind in _PREFIXES:
+        if name == kind.prefix or name.startswith(kind.prefix + ":"):
+            rest = name[len(kind.prefix) + 1 :].split(":") if len(name) > len(kind.prefix) else []
+            if len(rest) == kind.parts and all(_PART.fullmatch(part) for part in rest):
+                return kind
+    return None

@@ -1,0 +1,253 @@
+"""The book: all that a decision looks at, and the one function that a posting changes it by.
+
+A book holds only what was loaded into it (`ledger.store.balances` loads what a group of commands touches);
+what is not loaded may not be asked for. `apply` is used by the writer and by the rebuild alike, so a
+projection has one definition.
+"""
+
+import datetime
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from ledger.core.account import Account
+from ledger.core.certificate import Lot
+from ledger.core.policy import PolicyBook
+from ledger.core.quantity import COMMODITIES
+from ledger.core.record import PostingBody
+from ledger.core.serial_range import Holdings, Ranges, SerialRange, give, receive
+
+NO_LOT = 0
+"""The lot id of postings that have none (no lot is ever record 0)."""
+
+
+class PostingRow(msgspec.Struct, frozen=True, gc=False):
+    """One posting with the running figures after it (a row of the table `posting`)."""
+
+    log_index: int
+    leg: int
+    account_id: int
+    commodity: int
+    lot_id: int
+    quantity: int
+    balance: int
+    """Of the account in the commodity, all lots together, after this posting."""
+    day_balance: int
+    """The part of `balance` that is effective on the posting's own day."""
+    version: int
+    """How many postings the account has had, this one included."""
+    effective_on: int
+    """Day number (proleptic Gregorian ordinal)."""
+
+
+class TradeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A trade in the book."""
+
+    trade_id: str
+    log_index: int
+    buyer: str
+    seller: str
+    platform: str
+    lot: str
+    lot_id: int
+    ranges: Ranges
+    quantity: int
+    price: str | None
+    amount_fen: int | None
+    state: str
+    transferred_index: int | None = None
+
+
+class Party(msgspec.Struct, frozen=True):
+    """A registered company."""
+
+    party: str
+    kind: str
+    log_index: int
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """The outcome a request key is frozen with."""
+
+    log_index: int
+    canonical: bytes
+    refused: str | None = None
+    """The refusal's code, where it was one."""
+
+
+class Book:
+    """Balances, lots and facts of one ledger, as far as they are loaded."""
+
+    def __init__(self, ledger: str) -> None:
+        self.ledger = ledger
+        self.size = 0
+        self.next_account_id = 1
+        self.loaded_size = 0
+        """Size of the ledger when this book began: what was declared since is known here without loading."""
+        self.first_new_account = 1
+        self.policies = PolicyBook()
+        self.accounts: dict[tuple[str, str], Account] = {}
+        self.lots: dict[str, Lot] = {}
+        self.lot_by_id: dict[int, Lot] = {}
+        self.totals: dict[int, tuple[int, int]] = {}
+        """account id -> (balance, version)."""
+        self.lot_balances: dict[tuple[int, int], tuple[int, int]] = {}
+        """(account id, lot id) -> (quantity, latest effective day)."""
+        self.day_balances: dict[tuple[int, int], int] = {}
+        """(account id, effective day) -> what is effective on that day."""
+        self.lot_days: dict[tuple[int, int], dict[int, int]] = {}
+        """(account id, lot id) -> quantity by effective day; complete for the days after its floor."""
+        self.lot_floors: dict[tuple[int, int], tuple[int, int]] = {}
+        """(account id, lot id) -> (floor day, log index below which postings on earlier days are not in `lot_days`)."""
+        self.account_lots: dict[int, dict[int, None]] = {}
+        """account id -> all its lots that are not empty (and perhaps some that are), where a selection needs them."""
+        self.ranges: dict[tuple[int, int], Holdings] = {}
+        """(account id, lot id) -> serials held there."""
+        self.holders: dict[int, dict[int, None]] = {}
+        """lot id -> accounts for which ranges are loaded."""
+        self.outcomes: dict[tuple[str, str], Known] = {}
+        """(tenant, request key) -> outcome."""
+        self.evidence: dict[str, int] = {}
+        self.trades: dict[str, TradeFacts] = {}
+        self.parties: dict[str, Party] = {}
+        self.names: dict[str, str] = {}
+        """A company name as it is looked up -> the party it belongs to."""
+        self.credentials: dict[str, str] = {}
+        """credential id -> active or revoked."""
+        self._undo: list[tuple[dict[Any, Any], Any, Any]] | None = None
+        self._undo_size = (0, 0, 0)
+
+    def account(self, name: str, commodity: str) -> Account | None:
+        """The account of this name in this commodity, or None."""
+        return self.accounts.get((name, commodity))
+
+    def put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
+        """Set one entry, so that an atomic batch can take it back."""
+        if self._undo is not None:
+            self._undo.append((table, key, table.get(key, _ABSENT)))
+        table[key] = value
+
+    def begin(self) -> None:
+        """From here on, `rollback` can restore the book (atomic batches)."""
+        assert self._undo is None
+        self._undo = []
+        self._undo_size = (self.size, self.next_account_id, len(self.policies.rows))
+
+    def rollback(self) -> None:
+        """Restore the book as it was at `begin`."""
+        assert self._undo is not None
+        for table, key, value in reversed(self._undo):
+            if value is _ABSENT:
+                table.pop(key, None)
+            else:
+                table[key] = value
+        self.size, self.next_account_id, policies = self._undo_size
+        self.policies.cut(policies)
+        self._undo = None
+
+    def commit(self) -> None:
+        """Keep what was applied since `begin`."""
+        assert self._undo is not None
+        self._undo = None
+
+    def open_accounts(self, accounts: Iterable[Account]) -> None:
+        """Take in accounts just opened: empty, and fully known."""
+        for account in accounts:
+            self.put(self.accounts, (account.name, account.commodity), account)
+            self.put(self.totals, account.account_id, (0, 0))
+            self.put(self.account_lots, account.account_id, {})
+
+    def declare_lot(self, lot: Lot) -> None:
+        """Take in a lot just declared: nobody holds any of it yet."""
+        self.put(self.lots, lot.facts.code, lot)
+        self.put(self.lot_by_id, lot.lot_id, lot)
+        self.put(self.holders, lot.lot_id, {})
+
+    def apply(self, index: int, body: PostingBody) -> list[PostingRow]:
+        """Post transaction `index` and return its rows with the running figures; the book must hold all it touches."""
+        day = ordinal(body.effective_on)
+        rows: list[PostingRow] = []
+        for leg, posted in enumerate(body.legs):
+            account = self.accounts[posted.account, posted.commodity]
+            lot_id = self.lots[posted.lot].lot_id if posted.lot is not None else NO_LOT
+            rows.append(self._post(index, leg, account, lot_id, int(posted.quantity), day))
+            if posted.serials and account.kind.code != "external":
+                self._move_serials(
+                    account, lot_id, serial_ranges(posted.serials), day if int(posted.quantity) > 0 else None
+                )
+        return rows
+
+    def _post(self, index: int, leg: int, account: Account, lot_id: int, quantity: int, day: int) -> PostingRow:
+        account_id = account.account_id
+        key, day_key = (account_id, lot_id), (account_id, day)
+        balance, version = self.totals[account_id]
+        balance, version = balance + quantity, version + 1
+        held, last_on = self.lot_balances.get(key) or self._fresh(account_id, lot_id)
+        on_day = self.day_balances.get(day_key)
+        if on_day is None:
+            assert account_id >= self.first_new_account, "the day's balance was not loaded"
+            on_day = 0
+        on_day += quantity
+        days = self.lot_days.get(key)
+        if days is None:
+            # All that is not in memory is effective on or before the latest day known so far.
+            days = {}
+            self.put(self.lot_days, key, days)
+            self.put(self.lot_floors, key, (last_on, index))
+        if self._undo is not None:
+            self._keep(account_id, key, day_key, days, day)
+        self.totals[account_id] = (balance, version)
+        self.lot_balances[key] = (held + quantity, max(last_on, day))
+        self.day_balances[day_key] = on_day
+        days[day] = days.get(day, 0) + quantity
+        lots = self.account_lots.get(account_id)
+        if lot_id and lots is not None and lot_id not in lots:
+            self.put(lots, lot_id, None)
+        commodity = _COMMODITY_NUMBER[account.commodity]
+        return PostingRow(index, leg, account_id, commodity, lot_id, quantity, balance, on_day, version, day)
+
+    def _keep(
+        self, account_id: int, key: tuple[int, int], day_key: tuple[int, int], days: dict[int, int], day: int
+    ) -> None:
+        """Note what `_post` is about to change, for a rollback."""
+        assert self._undo is not None
+        self._undo += (
+            (self.totals, account_id, self.totals[account_id]),
+            (self.lot_balances, key, self.lot_balances.get(key, _ABSENT)),
+            (self.day_balances, day_key, self.day_balances.get(day_key, _ABSENT)),
+            (days, day, days.get(day, _ABSENT)),
+        )
+
+    def _fresh(self, account_id: int, lot_id: int) -> tuple[int, int]:
+        assert account_id >= self.first_new_account or lot_id >= self.loaded_size, "the balance was not loaded"
+        return (0, 0)
+
+    def _move_serials(self, account: Account, lot_id: int, moved: Ranges, since: int | None) -> None:
+        key = (account.account_id, lot_id)
+        held = self.ranges.get(key, ())
+        self.put(self.ranges, key, give(held, moved) if since is None else receive(held, moved, since))
+        if lot_id not in self.holders:
+            self.put(self.holders, lot_id, {})
+        self.put(self.holders[lot_id], account.account_id, None)
+
+
+@functools.lru_cache(maxsize=4096)
+def ordinal(day: str) -> int:
+    """The day number of an ISO date."""
+    return datetime.date.fromisoformat(day).toordinal()
+
+
+def serial_ranges(serials: Iterable[tuple[str, str]]) -> Ranges:
+    """The half-open ranges that a record's first and last serials write."""
+    return tuple(SerialRange(int(first), int(last) + 1) for first, last in serials)
+
+
+def serial_pairs(ranges: Ranges) -> tuple[tuple[str, str], ...]:
+    """First and last serial of each range, as records write them."""
+    return tuple((str(r.first), str(r.end - 1)) for r in ranges)
+
+
+_ABSENT = object()
+_COMMODITY_NUMBER = {code: commodity.number for code, commodity in COMMODITIES.items()}

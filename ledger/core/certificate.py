@@ -1,0 +1,95 @@
+"""Lots of certificates, and how a 32-character code yields a series and a serial.
+
+A *series* is all of a code but its running number: scheme, project, production month, energy class and
+trade class. A numbered lot is one series; count-only units form one lot for each source line.
+How a code is cut is a dated policy row, because the widths of its fields are not published.
+"""
+
+import datetime
+import re
+
+import msgspec
+
+from ledger.core.policy import CodeLayout, Validity
+from ledger.core.serial_range import SerialRange
+
+CODE_LENGTH = 32
+_CODE = re.compile(r"[0-9A-Z]{32}")
+
+
+class LotFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of a lot when it enters the book (fields in the order of their names)."""
+
+    code: str
+    """Unique in the ledger: the series' own fields, or the source line for count-only units."""
+    energy_class: str | None = None
+    numbered: bool
+    production_month: str
+    """YYYY-MM."""
+    project: str
+    province: str | None = None
+    scheme: str = msgspec.field(default_factory=lambda: "GEC")
+    """Always written: `omit_defaults` goes by identity, and one value must have one form."""
+    source: str | None = None
+    """Energy source as the statement says: SOLAR, WIND, HYDRO ..."""
+    tradable: bool = True
+    trade_class: str | None = None
+
+
+class Lot(msgspec.Struct, frozen=True):
+    """A lot in the book: its facts and the log index of the record that declared it."""
+
+    lot_id: int
+    facts: LotFacts
+
+
+class CodeRange(msgspec.Struct, frozen=True, kw_only=True):
+    """Certificates of one series, as their first and last codes name them."""
+
+    series: str
+    project: str
+    production_month: str
+    energy_class: str
+    trade_class: str
+    serials: SerialRange
+
+
+def read_code(code: str, layout: CodeLayout) -> tuple[str, str, str, int] | None:
+    """(project, production month YYYY-MM, classes, serial) of a code, or None where it does not fit the layout."""
+    if not _CODE.fullmatch(code):
+        return None
+    month_at = int(layout.project)
+    serial_at = month_at + int(layout.month)
+    class_at = serial_at + int(layout.serial)
+    month, serial = code[month_at:serial_at], code[serial_at:class_at]
+    if not (serial.isdigit() and month.isdigit() and 1 <= int(month[4:]) <= 12):
+        return None
+    return code[:month_at], f"{month[:4]}-{month[4:]}", code[class_at:], int(serial)
+
+
+def read_code_range(first: str, last: str, quantity: int, layout: CodeLayout) -> CodeRange | None:
+    """The certificates from `first` to `last`, or None unless they are one series and `quantity` long."""
+    low, high = read_code(first, layout), read_code(last, layout)
+    if low is None or high is None or low[:3] != high[:3] or high[3] - low[3] + 1 != quantity:
+        return None
+    project, month, classes, serial = low
+    return CodeRange(
+        series=f"{project}/{month}/{classes}",
+        project=project,
+        production_month=month,
+        energy_class=classes[:1],
+        trade_class=classes[1:],
+        serials=SerialRange(serial, high[3] + 1),
+    )
+
+
+def valid_until(production_month: str, rules: tuple[Validity, ...]) -> datetime.date | None:
+    """The last day a certificate of this month may be used, or None where no rule covers the month."""
+    for rule in rules:
+        if rule.produced_from <= production_month < rule.produced_before:
+            if rule.valid_until:
+                return datetime.date.fromisoformat(rule.valid_until)
+            year, month = map(int, production_month.split("-"))
+            after = year * 12 + month - 1 + int(rule.months)
+            return datetime.date(after // 12, after % 12 + 1, 1) - datetime.timedelta(days=1)
+    return None

@@ -1,0 +1,209 @@
+"""decide and learn: any command to its records, any record into the book. Pure.
+
+`decide` is asked by the writer only; `learn` is how the writer, a reload and a rebuild take in a fact.
+"""
+
+import msgspec
+
+from ledger.core.account import Account, account_name, kind_of
+from ledger.core.book import Book, Party, PostingRow, TradeFacts, serial_ranges
+from ledger.core.certificate import Lot
+from ledger.core.command import (
+    POSTINGS,
+    CreateCredential,
+    OpenLedger,
+    RecordImport,
+    RegisterParty,
+    Request,
+    RevokeCredential,
+    SetPolicy,
+    private_hash,
+    private_salt,
+)
+from ledger.core.party import PARK_ACCOUNTS, accounts_of, lookup_name
+from ledger.core.policy import CodeLayout
+from ledger.core.posting_engine import BODY_BYTES_MAX, Posted, decide_posting
+from ledger.core.record import (
+    AccountBody,
+    Body,
+    CredentialBody,
+    ImportBody,
+    LedgerBody,
+    LotBody,
+    PartyBody,
+    PolicyBody,
+    PostingBody,
+)
+from ledger.core.refusal import Refusal, refuse
+
+ADMINISTERED = {"operator", "admin"}
+
+
+def decide(book: Book, request: Request, *, today: str) -> Posted | Refusal:
+    """The records the command becomes, or why it is refused; `today` is the ledger's civil day (ISO)."""
+    if isinstance(request.command, POSTINGS):
+        return decide_posting(book, request, today=today)
+    decision = _decide_registry(book, request)
+    for body in decision.bodies if isinstance(decision, Posted) else ():
+        if (size := len(msgspec.json.encode(body))) > BODY_BYTES_MAX:
+            return refuse("record_too_large", given=size, limit=BODY_BYTES_MAX)
+    return decision
+
+
+def _decide_registry(book: Book, request: Request) -> Posted | Refusal:
+    command, role = request.command, request.principal.role
+    match command:
+        case OpenLedger():
+            return _allowed(role, {"admin"}, "open ledgers") or _open_ledger(book, command)
+        case RegisterParty():
+            return _allowed(role, ADMINISTERED, "register parties") or _register(book, command, request.salt_seed)
+        case SetPolicy():
+            return _allowed(role, {"admin"}, "set policy") or _set_policy(command)
+        case CreateCredential():
+            return _allowed(role, {"admin"}, "create credentials") or _create_credential(book, command)
+        case RevokeCredential():
+            return _allowed(role, {"admin"}, "revoke credentials") or _revoke_credential(book, command)
+        case RecordImport():
+            body = ImportBody(document=command.document, figures=command.figures, layout=command.layout)
+            return _allowed(role, {"operator"}, "import statements") or Posted((body,))
+    raise AssertionError(f"no decision for {type(command).__name__}")
+
+
+def learn(book: Book, index: int, body: Body, names: tuple[str, ...] = ()) -> list[PostingRow]:
+    """Take record `index` into the book; the posting rows it makes. `names` are a party's, in lookup form."""
+    rows: list[PostingRow] = []
+    match body:
+        case PostingBody():
+            rows = book.apply(index, body)
+            if body.trade is not None:
+                _learn_trade(book, index, body)
+        case LotBody():
+            book.declare_lot(Lot(index, body.lot))
+        case PartyBody():
+            book.put(book.parties, body.party, Party(body.party, body.kind, index))
+            for name in names:
+                book.put(book.names, name, body.party)
+            _open(book, body.accounts, body.party if body.kind == "enterprise" else None)
+        case AccountBody():
+            _open(book, body.accounts, body.owner)
+        case PolicyBody():
+            book.policies.add(index, body.row)
+        case CredentialBody():
+            book.put(book.credentials, body.credential, body.state)
+    book.size = index + 1
+    return rows
+
+
+def _allowed(role: str, roles: set[str], action: str) -> Refusal | None:
+    return None if role in roles else refuse("forbidden", role=role, action=action)
+
+
+def _open_ledger(book: Book, command: OpenLedger) -> Posted | Refusal:
+    if book.size:
+        return refuse("ledger_exists", size=book.size)
+    opening = LedgerBody(origin=command.origin, zone=command.zone)
+    rules = tuple(PolicyBody(row=row) for row in command.rows)
+    return Posted((opening, *rules, AccountBody(accounts=PARK_ACCOUNTS)))
+
+
+def _register(book: Book, command: RegisterParty, seed: bytes) -> Posted | Refusal:
+    if kind_of(account_name("external", command.party)) is None:
+        return refuse("malformed_request", problem="A party's id is 1 to 64 letters, digits or . _ - in ASCII.")
+    if command.party in book.parties:
+        return refuse("party_exists", party=command.party)
+    for name in (command.name, *command.aliases):
+        owner = book.names.get(lookup_name(name))
+        if owner is not None:
+            return refuse("alias_taken", party=command.party, owner=owner)
+    texts = private_texts(command)
+    hashes = {field: private_hash(private_salt(seed, field), text) for field, text in texts.items()}
+    body = PartyBody(
+        accounts=accounts_of(command.kind, command.party),
+        kind=command.kind,
+        names=tuple(value for field, value in hashes.items() if is_name(field)),
+        party=command.party,
+        private=tuple(value for field, value in hashes.items() if not is_name(field)),
+    )
+    return Posted((body,))
+
+
+def private_texts(command: RegisterParty) -> dict[str, str]:
+    """The texts of a registration that stay out of the journal, by field, names first; no name twice."""
+    names = {lookup_name(name): name for name in reversed((command.name, *command.aliases))}
+    kept = [name for name in dict.fromkeys((command.name, *command.aliases)) if names[lookup_name(name)] == name]
+    texts = {"name" if at == 0 else f"alias.{at - 1}": name for at, name in enumerate(kept)}
+    more = {"sector": command.sector, "usci": command.usci, "grid_user": command.grid_user}
+    return texts | {field: text for field, text in more.items() if text}
+
+
+def is_name(field: str) -> bool:
+    """Whether a private field of a party is one of its names."""
+    return field == "name" or field.startswith("alias.")
+
+
+def _set_policy(command: SetPolicy) -> Posted | Refusal:
+    rule = command.row.rule
+    if isinstance(rule, CodeLayout) and not rule.is_sound():
+        return refuse("malformed_request", problem="a code layout makes up 32 characters, six of them the month.")
+    return Posted((PolicyBody(row=command.row),))
+
+
+def _create_credential(book: Book, command: CreateCredential) -> Posted | Refusal:
+    if command.credential in book.credentials:
+        return refuse("credential_exists", credential=command.credential)
+    if command.tenant is not None and command.tenant not in book.parties:
+        return refuse("unknown_party", party=command.tenant)
+    if (command.role == "enterprise") != (command.tenant is not None):
+        return refuse("malformed_request", problem="An enterprise key names its enterprise; no other key does.")
+    body = CredentialBody(
+        credential=command.credential,
+        role=command.role,
+        secret_sha256=command.secret_sha256,
+        state="active",
+        subject=command.subject,
+        tenant=command.tenant,
+    )
+    return Posted((body,))
+
+
+def _revoke_credential(book: Book, command: RevokeCredential) -> Posted | Refusal:
+    if book.credentials.get(command.credential) != "active":
+        return refuse("credential_unknown", credential=command.credential)
+    return Posted((CredentialBody(credential=command.credential, state="revoked"),))
+
+
+def _open(book: Book, names: tuple[str, ...], owner: str | None) -> None:
+    for name in names:
+        kind = kind_of(name)
+        assert kind is not None, f"the chart has no account {name}"
+        for commodity in kind.commodities:
+            book.open_accounts([Account(book.next_account_id, name, kind, commodity, owner)])
+            book.next_account_id += 1
+
+
+def _learn_trade(book: Book, index: int, body: PostingBody) -> None:
+    trade = body.trade
+    assert trade is not None
+    known = book.trades.get(trade.trade_id)
+    if trade.state == "TRANSFERRED":
+        assert known is not None
+        moved = msgspec.structs.replace(known, state="TRANSFERRED", transferred_index=index)
+        book.put(book.trades, trade.trade_id, moved)
+        return
+    received = next(leg for leg in body.legs if leg.account.startswith("Clearing:"))
+    assert trade.buyer and trade.seller and trade.platform and trade.quantity and received.lot
+    facts = TradeFacts(
+        trade_id=trade.trade_id,
+        log_index=index,
+        buyer=trade.buyer,
+        seller=trade.seller,
+        platform=trade.platform,
+        lot=received.lot,
+        lot_id=book.lots[received.lot].lot_id,
+        ranges=serial_ranges(received.serials),
+        quantity=int(trade.quantity),
+        price=trade.price,
+        amount_fen=None if trade.amount_fen is None else int(trade.amount_fen),
+        state=trade.state,
+    )
+    book.put(book.trades, trade.trade_id, facts)

@@ -1,0 +1,450 @@
+"""decide: a command against the book, to the records it becomes or the reason it is refused. Pure.
+
+One road for every posting: plan, dates, accounts, sums, allowed moves, lots, balances, serials. The engine
+looks at nothing but the book and its arguments, so a run can be replayed exactly.
+"""
+
+from itertools import groupby
+
+import msgspec
+
+from ledger.core import serial_range
+from ledger.core.account import Account
+from ledger.core.book import NO_LOT, Book, ordinal, serial_pairs
+from ledger.core.certificate import Lot, LotFacts
+from ledger.core.command import Leg, Posting, Principal, Request
+from ledger.core.plan import Plan, plan_of
+from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
+from ledger.core.record import ENGINE_VERSION, Body, LotBody, PostedLeg, PostingBody
+from ledger.core.refusal import Refusal, refuse
+from ledger.core.serial_range import Ranges
+
+PIECES_MAX = 200
+"""Postings and serial ranges in one transaction, so that its record stays under 32 KiB."""
+
+ENTERPRISES_MAX = 2
+"""Enterprises one record may name, so that nobody's receipt shows a third."""
+
+BODY_BYTES_MAX = 30 * 1024
+"""Of the record's 32 KiB; the envelope needs less than the rest."""
+
+SELECTION = "soonest_expiry_lowest_serial"
+
+_PIECES_SURELY_SMALL = 20
+_EVIDENCE_SURELY_SMALL = 512
+LOT_BYTES_MAX = 1024
+"""Of a lot's facts, so that postings which name lots stay small."""
+_TO_SELECT = -2
+_EMPTY = (0, 0)
+_FOREVER = 2**31
+_NEW = -1
+
+
+class Posted(msgspec.Struct, frozen=True):
+    """The records a command becomes, in log order; the last is the command's own."""
+
+    bodies: tuple[Body, ...]
+
+
+class _Dates(msgspec.Struct, frozen=True, gc=False):
+    occurred_on: str
+    effective_on: str
+    policy: int | None
+
+
+class _Placed(msgspec.Struct, frozen=True, gc=False):
+    """A leg with what it touches resolved; without a lot where the engine is to select."""
+
+    account: Account
+    lot: Lot | None
+    lot_id: int
+    quantity: int
+    serials: Ranges = ()
+
+
+def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refusal:
+    """Decide a posting command against `book` on the day `today` (ISO, ledger's zone); touch nothing."""
+    if request.evidence_key is not None and (used := book.evidence.get(request.evidence_key)) is not None:
+        return refuse("evidence_used", evidence=request.evidence_key, transaction=used)
+    plan = plan_of(_posting(request), book)
+    if isinstance(plan, Refusal):
+        return plan
+    dates = _dates(book, plan, request.principal, today)
+    if isinstance(dates, Refusal):
+        return dates
+    new_lot = plan.lot if plan.lot is not None and plan.lot.code not in book.lots else None
+    placed = _place(book, plan, new_lot, request.principal)
+    if isinstance(placed, Refusal):
+        return placed
+    # Before any balance is looked at: a refusal must not tell what another enterprise holds.
+    policies = _judge_moves(book, plan, placed, request.principal, dates)
+    if isinstance(policies, Refusal):
+        return policies
+    if new_lot is None and _NEW in [leg.lot_id for leg in placed]:
+        return refuse("unknown_lot", lot=next(leg.lot.facts.code for leg in placed if leg.lot and leg.lot_id == _NEW))
+    legs, selection = placed, None
+    if _TO_SELECT in [leg.lot_id for leg in placed]:
+        selected = _select(book, placed, dates.effective_on)
+        if isinstance(selected, Refusal):
+            return selected
+        legs, selection = selected, SELECTION
+    findings = _enough(book, plan, legs, dates)
+    if isinstance(findings, Refusal):
+        return findings
+    if True in [leg.lot is not None and leg.lot.facts.numbered for leg in legs]:
+        # A CONFIRMED statement fact may come before the serials did; `_enough` has noted the finding.
+        confirmed = plan.evidence.level == "CONFIRMED" and plan.command != "transfer"
+        chosen = _choose_serials(book, legs, _FOREVER if confirmed else ordinal(dates.effective_on))
+        if isinstance(chosen, Refusal):
+            return chosen
+        legs = chosen
+    body = _body(plan, legs, dates, policies, findings, selection)
+    if (too_large := _too_large(body, new_lot)) is not None:
+        return too_large
+    return Posted((body,) if new_lot is None else (LotBody(lot=new_lot), body))
+
+
+def _posting(request: Request) -> Posting:
+    return request.command  # type: ignore[return-value]  # decide() sends only posting commands here
+
+
+def _dates(book: Book, plan: Plan, principal: Principal, today: str) -> _Dates | Refusal:
+    occurred_on = plan.occurred_on or today
+    effective_on = plan.effective_on or occurred_on
+    if effective_on < occurred_on:
+        return refuse("effective_before_occurred", effective_on=effective_on, occurred_on=occurred_on)
+    if occurred_on == effective_on == today:
+        return _Dates(occurred_on, effective_on, None)
+    found = book.policies.dating(principal.role, today)
+    if found is None:
+        return refuse("policy_missing", rule=f"dating of role {principal.role}", on=today)
+    index, rule = found
+    for given in (occurred_on, effective_on):
+        if given > today and not rule.future:
+            return refuse("future_date_not_permitted", role=principal.role, given=given, today=today)
+        if given < today and not rule.past:
+            return refuse("past_date_not_permitted", role=principal.role, given=given, today=today)
+    if rule.document and plan.evidence.document is None:
+        return refuse("document_needed", given=effective_on if occurred_on == today else occurred_on, today=today)
+    return _Dates(occurred_on, effective_on, index)
+
+
+def _lots_they_know(book: Book, plan: Plan, principal: Principal) -> dict[str, Lot]:
+    """The lots a caller may name. To an enterprise, a lot it never held is as one that does not exist: `_NEW`."""
+    if principal.tenant is None:
+        return book.lots
+    known = {}
+    for leg in plan.legs:
+        lot, account = book.lots.get(leg.lot or ""), book.accounts.get((leg.account, leg.commodity))
+        if lot is None or account is None or account.owner != principal.tenant:
+            continue
+        if book.lot_balances.get((account.account_id, lot.lot_id), _EMPTY) != _EMPTY:
+            known[lot.facts.code] = lot
+    for leg in plan.legs:
+        if leg.lot is not None and leg.lot not in known:
+            facts = LotFacts(code=leg.lot, numbered=True, production_month="", project="")
+            known[leg.lot] = Lot(_NEW, facts)
+    return known
+
+
+def _place(book: Book, plan: Plan, new_lot: LotFacts | None, principal: Principal) -> list[_Placed] | Refusal:
+    """Resolve every leg and check what needs no balance: quantities, accounts, lots, serials, sums of zero."""
+    if not 2 <= len(plan.legs) <= PIECES_MAX:
+        code = "too_few_postings" if len(plan.legs) < 2 else "too_many_pieces"
+        return refuse(code, given=len(plan.legs), limit=PIECES_MAX)
+    placed, sums = [], {}
+    lots = _lots_they_know(book, plan, principal)
+    for leg in plan.legs:
+        commodity = COMMODITIES.get(leg.commodity)
+        if commodity is None:
+            return refuse("unknown_commodity", commodity=leg.commodity, known=" ".join(COMMODITIES))
+        if leg.quantity == 0 or not -QUANTITY_MAX <= leg.quantity <= QUANTITY_MAX:
+            return refuse("invalid_quantity", given=leg.quantity)
+        account = book.accounts.get((leg.account, leg.commodity))
+        if account is None:
+            return refuse("unknown_account", account=leg.account, commodity=leg.commodity)
+        lot, lot_id = None, _TO_SELECT if commodity.lot_bearing else NO_LOT
+        if leg.lot is not None:
+            # A lot declared by this very command has no number yet; no balance is looked up under -1.
+            lot = lots.get(leg.lot)
+            if new_lot is not None and new_lot.code == leg.lot:
+                lot = Lot(_NEW, new_lot)
+            if lot is None:
+                return refuse("unknown_lot", lot=leg.lot)
+            lot_id = lot.lot_id
+        if leg.serials and (wrong := _serials_fit(leg, lot)) is not None:
+            return wrong
+        key = (leg.commodity, leg.lot if commodity.lot_bearing else None)
+        sums[key] = sums.get(key, 0) + leg.quantity
+        placed.append(_Placed(account, lot, lot_id, leg.quantity, leg.serials))
+    for (commodity_code, lot_code), total in sums.items():
+        if total:
+            return refuse("unbalanced", commodity=commodity_code, lot=f" lot {lot_code}" if lot_code else "", sum=total)
+    return placed
+
+
+def _serials_fit(leg: Leg, lot: Lot | None) -> Refusal | None:
+    disjoint = all(one.end <= two.first for one, two in zip(leg.serials, leg.serials[1:], strict=False))
+    given = serial_range.count(leg.serials)
+    disjoint = disjoint and all(0 <= piece.first < piece.end <= QUANTITY_MAX for piece in leg.serials)
+    if lot is None or not lot.facts.numbered or not disjoint or given != abs(leg.quantity):
+        return refuse("serials_mismatch", lot=leg.lot, given=given, quantity=abs(leg.quantity))
+    return None
+
+
+def _select(book: Book, placed: list[_Placed], effective_on: str) -> list[_Placed] | Refusal:
+    """Spread legs that name no lot over the source's lots: soonest expiry first, then the oldest lot."""
+    open_legs = [leg for leg in placed if leg.lot_id == _TO_SELECT]
+    rest = [leg for leg in placed if leg.lot_id != _TO_SELECT]
+    source, target = min(open_legs, key=_quantity), max(open_legs, key=_quantity)
+    commodity = source.account.commodity
+    alone = len(open_legs) == 2 and not any(leg.account.commodity == commodity for leg in rest)
+    if not alone or source.account.kind.may_go_below_zero:
+        return refuse("lot_needed", commodity=commodity)
+    day, wanted, selected = ordinal(effective_on), target.quantity, []
+    for lot in _lots_by_expiry(book, source.account):
+        took = min(wanted, max(0, available(book, source.account.account_id, lot.lot_id, day)))
+        if took:
+            selected.append(_Placed(source.account, lot, lot.lot_id, -took))
+            selected.append(_Placed(target.account, lot, lot.lot_id, took))
+            wanted -= took
+        if not wanted:
+            return selected + rest
+    return _insufficient(source.account, target.quantity - wanted, target.quantity, effective_on)
+
+
+def _quantity(leg: _Placed) -> int:
+    return leg.quantity
+
+
+def _lots_by_expiry(book: Book, account: Account) -> list[Lot]:
+    # An earlier production month never expires later (domain 1.7), so the month orders by expiry.
+    lots = [book.lot_by_id[lot_id] for lot_id in book.account_lots.get(account.account_id, ())]
+    return sorted(lots, key=lambda lot: (lot.facts.production_month, lot.lot_id))
+
+
+def _judge_moves(
+    book: Book, plan: Plan, legs: list[_Placed], principal: Principal, dates: _Dates
+) -> tuple[str, ...] | Refusal:
+    """The ids of the policy rows that allow every pair of giving and receiving accounts, or the first refusal."""
+    ids = set(plan.policies) if dates.policy is None else {dates.policy, *plan.policies}
+    role, on = principal.role, dates.occurred_on
+    owners = {leg.account.owner for leg in legs if leg.account.owner is not None}
+    if len(owners) > ENTERPRISES_MAX:
+        return refuse("too_many_enterprises", given=len(owners), limit=ENTERPRISES_MAX)
+    for source in legs:
+        if source.quantity > 0:
+            continue
+        if principal.tenant is not None and not _may_touch(principal, source.account):
+            return refuse("not_your_account", account=source.account.name)
+        commodity, origin = source.account.commodity, source.account.kind.code
+        for target in legs:
+            if target.quantity < 0 or target.account.commodity != commodity:
+                continue
+            goal = target.account.kind.code
+            policy = book.policies.move(plan.command, origin, goal, commodity, role, on=on)
+            if policy is None:
+                what = {"command": plan.command, "commodity": commodity, "role": role}
+                return refuse("move_not_allowed", source=origin, target=goal, occurred_on=on, **what)
+            mine = principal.tenant is None or principal.tenant in (source.account.owner, target.account.owner)
+            if not mine:
+                return refuse("not_your_account", account=target.account.name)
+            ids.add(policy)
+    return tuple(map(str, sorted(ids)))
+
+
+def _may_touch(principal: Principal, account: Account) -> bool:
+    # A promise leaves the park's contra account, which is nobody's; it may come only to the caller.
+    return account.owner == principal.tenant or account.kind.code == "commitment_contra"
+
+
+def _enough(book: Book, plan: Plan, legs: list[_Placed], dates: _Dates) -> tuple[str, ...] | Refusal:
+    """Refuse an overdraft on any day; a CONFIRMED statement fact may dip between days, with a finding."""
+    day, gross = ordinal(dates.effective_on), 0
+    gives: dict[tuple[int, int], int] = {}
+    for leg in legs:
+        if leg.quantity < 0:
+            key = (leg.account.account_id, leg.lot_id)
+            gives[key] = gives.get(key, 0) - leg.quantity
+        gross += abs(leg.quantity)
+    room = QUANTITY_MAX - gross
+    for leg in legs:
+        account, key = leg.account, (leg.account.account_id, leg.lot_id)
+        now = book.lot_balances.get(key, _EMPTY)[0]
+        figures = (now, book.totals[account.account_id][0], book.day_balances.get((account.account_id, day), 0))
+        if not -room <= min(figures) <= max(figures) <= room and _overflows(legs, account, figures):
+            return refuse("balance_overflow", account=account.name, commodity=account.commodity)
+    findings = []
+    for leg in legs:
+        account, key = leg.account, (leg.account.account_id, leg.lot_id)
+        if leg.quantity > 0 or account.kind.may_go_below_zero:
+            continue
+        asked, have = gives[key], available(book, *key, day)
+        if have >= asked:
+            continue
+        now = book.lot_balances.get(key, _EMPTY)[0]
+        if plan.evidence.level != "CONFIRMED" or plan.command == "transfer" or now < asked:
+            return _insufficient(account, have, asked, dates.effective_on)
+        findings.append(f"negative_since:{dates.effective_on}:{account.name}")
+    return tuple(dict.fromkeys(findings)) if findings else ()
+
+
+def _overflows(legs: list[_Placed], account: Account, figures: tuple[int, ...]) -> bool:
+    """Whether any figure could leave the range of a bigint between two postings of the transaction."""
+    own = [leg.quantity for leg in legs if leg.account is account]
+    taken, got = sum(q for q in own if q < 0), sum(q for q in own if q > 0)
+    return min(figures) + taken < -QUANTITY_MAX or max(figures) + got > QUANTITY_MAX
+
+
+def available(book: Book, account_id: int, lot_id: int, day: int) -> int:
+    """The least known balance of the lot in the account on any effective day from `day` on."""
+    balance, last_on = book.lot_balances.get((account_id, lot_id), _EMPTY)
+    if day >= last_on:
+        return balance
+    assert book.lot_floors[account_id, lot_id][0] <= day, "the later days were not loaded"
+    later = sorted((d, q) for d, q in book.lot_days[account_id, lot_id].items() if d > day)
+    least = running = balance - sum(quantity for _, quantity in later)
+    for _, quantity in later:
+        running += quantity
+        least = min(least, running)
+    return least
+
+
+def _choose_serials(book: Book, legs: list[_Placed], day: int) -> list[_Placed] | Refusal:
+    """Name the serials of every leg in a numbered lot: as asked, else the lowest the source holds."""
+    chosen: list[_Placed] = []
+    numbered = [leg for leg in legs if _moves_serials(leg)]
+    for _, group in groupby(sorted(numbered, key=_lot_code), key=_lot_code):
+        moved = _serials_of_lot(book, list(group), day)
+        if isinstance(moved, Refusal):
+            return moved
+        chosen += moved
+    return chosen + [leg for leg in legs if not _moves_serials(leg)]
+
+
+def _moves_serials(leg: _Placed) -> bool:
+    lot_bearing = COMMODITIES[leg.account.commodity].lot_bearing
+    return lot_bearing and leg.lot is not None and leg.lot.facts.numbered
+
+
+def _lot_code(leg: _Placed) -> str:
+    assert leg.lot is not None
+    return leg.lot.facts.code
+
+
+def _serials_of_lot(book: Book, legs: list[_Placed], day: int) -> list[_Placed] | Refusal:
+    sources = [leg for leg in legs if leg.quantity < 0]
+    targets = [leg for leg in legs if leg.quantity > 0]
+    placed, pool = [], ()
+    for source in sorted(sources, key=lambda leg: not leg.serials):
+        taken = _taken(book, source, pool, day)
+        if isinstance(taken, Refusal):
+            return taken
+        pool = serial_range.merge(pool, taken)
+        placed.append(msgspec.structs.replace(source, serials=taken))
+    # Named serials first, then the lowest left: a target gets exactly what the sources gave.
+    for target in sorted(targets, key=lambda leg: not leg.serials):
+        got = target.serials or serial_range.take_lowest(pool, target.quantity)
+        if not serial_range.contains(pool, got):
+            return _not_held(target, got)
+        pool = serial_range.subtract(pool, got)
+        placed.append(msgspec.structs.replace(target, serials=got))
+    return placed
+
+
+def _taken(book: Book, source: _Placed, before: Ranges, day: int) -> Ranges | Refusal:
+    """The serials a source gives, none of which an earlier posting of the transaction gave (`before`)."""
+    assert source.lot is not None
+    if any(serial_range.overlaps(before, piece) for piece in source.serials):
+        return _not_held(source, source.serials)
+    lot_id, account_id = source.lot.lot_id, source.account.account_id
+    if source.account.kind.code == "external":
+        return _entering(book, source)
+    held = serial_range.held_on(book.ranges.get((account_id, lot_id), ()), day)
+    if source.serials:
+        return source.serials if serial_range.contains(held, source.serials) else _not_held(source, source.serials)
+    # Enough by count may still be serials that come in, or have left, on a later day.
+    held = serial_range.subtract(held, serial_range.intersect(held, before))
+    if (given := serial_range.count(held)) < -source.quantity:
+        return refuse("serials_mismatch", lot=_lot_code(source), given=given, quantity=-source.quantity)
+    return serial_range.take_lowest(held, -source.quantity)
+
+
+def _entering(book: Book, source: _Placed) -> Ranges | Refusal:
+    """Serials that come in from outside must be named, and nowhere in the book yet."""
+    assert source.lot is not None
+    if not source.serials:
+        return refuse("serials_mismatch", lot=_lot_code(source), given=0, quantity=-source.quantity)
+    for account_id in book.holders.get(source.lot.lot_id, ()):
+        inside = serial_range.held_on(book.ranges.get((account_id, source.lot.lot_id), ()), _FOREVER)
+        if any(serial_range.overlaps(inside, wanted) for wanted in source.serials):
+            return refuse("serial_conflict", serials=_written(source.serials), lot=_lot_code(source))
+    return source.serials
+
+
+def _body(
+    plan: Plan,
+    legs: list[_Placed],
+    dates: _Dates,
+    policies: tuple[str, ...],
+    findings: tuple[str, ...],
+    selection: str | None,
+) -> PostingBody:
+    posted = [
+        PostedLeg(
+            account=leg.account.name,
+            commodity=leg.account.commodity,
+            lot=None if leg.lot is None else leg.lot.facts.code,
+            quantity=str(leg.quantity),
+            serials=serial_pairs(leg.serials) if leg.serials else (),
+        )
+        for leg in legs
+    ]
+    return PostingBody(
+        command=plan.command,
+        effective_on=dates.effective_on,
+        engine=ENGINE_VERSION,
+        evidence=plan.evidence,
+        findings=(*plan.findings, *findings),
+        legs=tuple(posted),
+        occurred_on=dates.occurred_on,
+        policies=policies,
+        selection=selection,
+        status=plan.status,
+        trade=plan.trade,
+    )
+
+
+def _too_large(body: PostingBody, new_lot: LotFacts | None) -> Refusal | None:
+    if new_lot is not None and (size := len(msgspec.json.encode(new_lot))) > LOT_BYTES_MAX:
+        return refuse("record_too_large", given=size, limit=LOT_BYTES_MAX)
+    pieces, evidence = len(body.legs), len(body.evidence.document or "") + len(body.evidence.line or "")
+    few = pieces <= _PIECES_SURELY_SMALL and body.trade is None and evidence <= _EVIDENCE_SURELY_SMALL
+    if few and not any(leg.serials for leg in body.legs):
+        return None
+    pieces += sum(len(leg.serials) for leg in body.legs)
+    if pieces > PIECES_MAX:
+        return refuse("too_many_pieces", given=pieces, limit=PIECES_MAX)
+    size = len(msgspec.json.encode(body))
+    if size > BODY_BYTES_MAX:
+        return refuse("record_too_large", given=size, limit=BODY_BYTES_MAX)
+    return None
+
+
+def _insufficient(account: Account, have: int, asked: int, effective_on: str) -> Refusal:
+    return refuse(
+        "insufficient_balance",
+        account=account.name,
+        commodity=account.commodity,
+        available=have,
+        asked=asked,
+        effective_on=effective_on,
+    )
+
+
+def _not_held(leg: _Placed, serials: Ranges) -> Refusal:
+    return refuse("serial_not_held", account=leg.account.name, lot=_lot_code(leg), serials=_written(serials))
+
+
+def _written(serials: Ranges) -> str:
+    return ", ".join(f"{first}-{last}" for first, last in serial_pairs(serials))

@@ -1,0 +1,217 @@
+"""Journal record, envelope version 1, and its canonical bytes.
+
+The bytes are RFC 8785 JSON of a subset: ASCII keys in order, integers as decimal strings, no floats, an
+absent value left out. The bytes stored are the bytes hashed, so nothing here may ever change for version 1:
+new record types may come, old ones stay as they are. Fields of every struct stand in the order of their names.
+"""
+
+from typing import Any
+
+import msgspec
+
+from ledger.core.certificate import LotFacts
+from ledger.core.command import Batch, Evidence
+from ledger.core.policy import PolicyRow
+
+RECORD_BYTES_MAX = 32 * 1024
+ENGINE_VERSION = "1"
+
+
+class LedgerBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The opening of a ledger: always record 0."""
+
+    continues: str | None = None
+    """Origin, size and root of the ledger this one goes on from, after a restore; else absent."""
+    origin: str
+    zone: str
+
+
+class PostedLeg(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """One posting of a transaction: debit is positive."""
+
+    account: str
+    commodity: str
+    lot: str | None = None
+    quantity: str
+    serials: tuple[tuple[str, str], ...] = ()
+    """First and last serial of each range, both included; only for numbered lots."""
+
+
+class TradeState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What a posting says about a trade; the facts of the trade stand on its first posting only."""
+
+    amount_fen: str | None = None
+    buyer: str | None = None
+    codes: tuple[str, ...] = ()
+    """First and last certificate code as printed, where no layout in force can read them."""
+    mode: str | None = None
+    platform: str | None = None
+    price: str | None = None
+    quantity: str | None = None
+    seller: str | None = None
+    state: str
+    """TRADED, TRANSFERRED or VOID."""
+    trade_id: str
+
+
+class PostingBody(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """A transaction. Its id is the record's index."""
+
+    adjusts_period: str | None = None
+    command: str
+    effective_on: str
+    engine: str
+    evidence: Evidence
+    findings: tuple[str, ...] = ()
+    legs: tuple[PostedLeg, ...]
+    occurred_on: str
+    policies: tuple[str, ...]
+    """Log indexes of the policy rows that judged it."""
+    reverses: str | None = None
+    selection: str | None = None
+    """The rule that chose lots and serials where the caller named none."""
+    status: str | None = None
+    """Of a subscription: lump or intention; absent for a plain commitment."""
+    trade: TradeState | None = None
+
+
+class RefusalBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A command refused because of the state of the book, with its figures."""
+
+    code: str
+    command: str
+    figures: dict[str, str]
+
+
+class AccountBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Accounts opened, with the enterprise that owns them."""
+
+    accounts: tuple[str, ...]
+    owner: str | None = None
+
+
+class PartyBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A party registered. `names` are the salted hashes of its name and aliases, in that order."""
+
+    accounts: tuple[str, ...]
+    kind: str
+    names: tuple[str, ...]
+    party: str
+    private: tuple[str, ...] = ()
+    """Salted hashes of further particulars kept beside the journal."""
+
+
+class PolicyBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule put in force."""
+
+    row: PolicyRow
+
+
+class LotBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A lot declared, before its first posting."""
+
+    lot: LotFacts
+
+
+class CredentialBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An API key made or revoked."""
+
+    credential: str
+    role: str | None = None
+    secret_sha256: str | None = None
+    state: str
+    subject: str | None = None
+    tenant: str | None = None
+
+
+class ImportBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A statement file read and posted."""
+
+    document: str
+    figures: dict[str, str]
+    layout: str
+
+
+Body = (
+    LedgerBody
+    | PostingBody
+    | RefusalBody
+    | AccountBody
+    | PartyBody
+    | PolicyBody
+    | LotBody
+    | CredentialBody
+    | ImportBody
+)
+
+BODY_TYPES: dict[str, type] = {
+    "account": AccountBody,
+    "credential": CredentialBody,
+    "import": ImportBody,
+    "ledger": LedgerBody,
+    "lot": LotBody,
+    "party": PartyBody,
+    "policy": PolicyBody,
+    "posting": PostingBody,
+    "refusal": RefusalBody,
+}
+TYPE_OF_BODY: dict[type, str] = {body: name for name, body in BODY_TYPES.items()}
+
+
+class Envelope(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Every record, whatever its type."""
+
+    actor: str
+    batch: Batch | None = None
+    body: Any
+    """One of `Body`."""
+    caused_by: str | None = None
+    evidence_key: str | None = None
+    fingerprint: str | None = None
+    """SHA-256 of the record's salt and the canonical request, so that it cannot be guessed from outside."""
+    index: str
+    ledger: str
+    recorded_at: str
+    """UTC, microseconds: 2026-11-23T07:30:00.000000Z; one for each segment, strictly increasing."""
+    request_key: str | None = None
+    salt: str
+    """32 hexadecimal digits, random for each record: without them a leaf hash says nothing of its record."""
+    tenant: str | None = None
+    type: str
+    type_v: str
+    v: str
+
+
+class _Parsed(Envelope, frozen=True, kw_only=True):
+    body: msgspec.Raw
+
+
+# Sorted, because the tag of a policy rule would stand before its other keys otherwise.
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_PARSER = msgspec.json.Decoder(_Parsed, strict=True)
+_BODY_DECODERS = {name: msgspec.json.Decoder(body) for name, body in BODY_TYPES.items()}
+
+
+class MalformedRecord(ValueError):
+    """Bytes that are not a version 1 record this program can read; the message says which rule they break."""
+
+
+def encode(envelope: Envelope) -> bytes:
+    """The record's canonical bytes."""
+    return _ENCODER.encode(envelope)
+
+
+def decode(content: bytes) -> Envelope:
+    """The record these bytes are; MalformedRecord where they are none, or not in canonical form."""
+    if len(content) > RECORD_BYTES_MAX:
+        raise MalformedRecord(f"{len(content)} bytes, where a record has {RECORD_BYTES_MAX} at most")
+    try:
+        parsed = _PARSER.decode(content)
+        body = _BODY_DECODERS[parsed.type].decode(parsed.body)
+    except (msgspec.MsgspecError, KeyError, UnicodeError, RecursionError) as fault:
+        raise MalformedRecord(f"not a version 1 record: {fault}") from fault
+    fields = {name: getattr(parsed, name) for name in Envelope.__struct_fields__}
+    envelope = Envelope(**(fields | {"body": body}))
+    if encode(envelope) != content:
+        raise MalformedRecord("the bytes are not in canonical form")
+    return envelope

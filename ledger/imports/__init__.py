@@ -1,0 +1,1 @@
+"""Bytes from outside become statements: read, recognised and checked, never posted here."""

@@ -1,0 +1,85 @@
+"""Rows that are no data: totals, page totals, signatures, notes and repeated titles.
+
+A total is never a row; it is kept as a control figure. Of several totals on one sheet the one that covers
+most is the control: 总计, else the last 合计, else 累计, else all page totals together.
+"""
+
+import re
+from typing import Literal
+from unicodedata import normalize
+
+import msgspec
+
+LABEL_CELLS = 4
+_TOTAL = re.compile(r"(合计|小计|总计|累计|共计|总和|页计)")
+_FOOTER = re.compile(
+    r"(制表|填表|填报|审核|复核|审批|盖章|签字|签章|负责人|经办|联系人|联系电话|打印|导出|导出时间|报送"
+    r"|注[::]|说明[::]|备注[::]|附注|数据来源|以下空白|第\d+页|共\d+页|单位[::]|查询条件|日期[::]|时间[::])"
+)
+
+
+class Total(msgspec.Struct, frozen=True):
+    """One printed total: whole certificates, half of its last printed digit, and money in fen."""
+
+    count: int
+    half_unit: int
+    amount_fen: int | None
+
+
+class Totals:
+    """The totals of one sheet by how much they cover."""
+
+    def __init__(self) -> None:
+        self._by_reach: dict[str, list[Total]] = {}
+
+    def add(self, *, label: str, count: int | None, half_unit: int, amount_fen: int | None) -> None:
+        """Keep a total that prints a count; a line of words alone controls nothing."""
+        if count is not None:
+            self._by_reach.setdefault(reach_of(label), []).append(Total(count, half_unit, amount_fen))
+
+    def control(self) -> Total | None:
+        """Give the total that covers the whole sheet, or None where none is printed."""
+        for reach in ("whole", "sum", "running"):
+            if reach in self._by_reach:
+                return self._by_reach[reach][-1]
+        pages = self._by_reach.get("page", [])
+        if not pages:
+            return None
+        amounts = [page.amount_fen for page in pages]
+        return Total(
+            count=sum(page.count for page in pages),
+            half_unit=sum(page.half_unit for page in pages),
+            amount_fen=None if None in amounts else sum(fen for fen in amounts if fen is not None),
+        )
+
+
+def reach_of(label: str) -> Literal["whole", "sum", "running", "page"]:
+    """Tell how much a total covers by its label."""
+    if "页" in label or "小计" in label:
+        return "page"
+    if "累计" in label:
+        return "running"
+    return "whole" if "总" in label or "共计" in label else "sum"
+
+
+def kind_of(cells: list[str]) -> Literal["total", "footer", "data"]:
+    """Tell a total or a signature line by its first texts."""
+    if label_of(cells):
+        return "total"
+    first = next((text for cell in cells if (text := _fold(cell))), "")
+    return "footer" if _FOOTER.match(first) else "data"
+
+
+def label_of(cells: list[str]) -> str:
+    """Give the label that makes a row a total, or nothing."""
+    texts = [text for cell in cells if (text := _fold(cell))]
+    return next((text for text in texts[:LABEL_CELLS] if len(text) <= 20 and _TOTAL.search(text)), "")
+
+
+def is_sparse(cells: list[str]) -> bool:
+    """Tell a line of one or two texts, such as a title printed again on a new page."""
+    return sum(1 for cell in cells if cell.strip()) <= 2
+
+
+def _fold(text: str) -> str:
+    return "".join(normalize("NFKC", text).split())

@@ -1,0 +1,223 @@
+"""Which column of a sheet means what, by the header names that `fields` lists and never by position.
+
+A header is found by the best match of required names within the first rows, on one row or on two (group
+and column). A unit is taken from the header's brackets, else from a title line; a cell may still name
+its own. Column order and further columns do not matter. A file that fits no layout is refused with what
+was found and what was expected.
+"""
+
+import re
+from itertools import islice
+from unicodedata import normalize
+
+import msgspec
+
+from ledger.imports.fields import ENTERPRISES, STATEMENTS, SUMMARY, TRADES, Field, Layout
+from ledger.imports.sheets import Sheet, StatementUnreadable
+from ledger.imports.units import declared_units, unit_of
+
+__all__ = ["ENTERPRISES", "STATEMENTS", "SUMMARY", "TRADES", "Field", "Layout", "Table", "recognise"]
+
+HEADER_ROWS_MAX = 20
+HEADER_CELL_MAX = 60
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A sheet with its header understood: field -> column index, printed header and declared unit."""
+
+    layout: Layout
+    sheet: Sheet
+    header_line_last: int
+    columns: dict[str, int]
+    headers: dict[str, str]
+    units: dict[str, str | None]
+    preamble: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        """How many cells a row must have to fill every column."""
+        return max(self.columns.values()) + 1
+
+
+def recognise(name: str, sheets: list[Sheet], layouts: tuple[Layout, ...] = STATEMENTS) -> tuple[Table, ...]:
+    """Find the tables of one layout in the visible sheets, or refuse with what was found and expected."""
+    tables = [table for sheet in sheets if not sheet.hidden and (table := best_table(name, sheet, layouts))]
+    if not tables:
+        raise _unrecognised(name, sheets, layouts)
+    # Sheets beside the statement (notes, an index) are no part of it; two kinds at once are a riddle.
+    if len({table.layout.name for table in tables}) > 1:
+        raise StatementUnreadable("several_layouts", f"{name} mixes statements of different kinds.")
+    return tuple(tables)
+
+
+def best_table(name: str, sheet: Sheet, layouts: tuple[Layout, ...]) -> Table | None:
+    """Understand a sheet by the header that names all required fields and most fields altogether."""
+    found = [
+        (len(columns), -height, index, layout, columns, cells)
+        for layout in layouts
+        for index, height, cells in _header_candidates(sheet)
+        if layout.required <= (columns := match_columns(layout, cells)).keys()
+    ]
+    if not found:
+        return None
+    _, minus_height, index, layout, columns, cells = max(found, key=lambda candidate: (candidate[:2], -candidate[2]))
+    rows = _top(sheet)
+    _refuse_twins(name, layout, columns, cells, rows[index][0], merged=sheet.encoding == "xlsx")
+    preamble = tuple(text for _, row in rows[:index] for text in dict.fromkeys(row) if text.strip())
+    return Table(
+        layout=layout,
+        sheet=sheet,
+        header_line_last=rows[index - minus_height - 1][0],
+        columns=columns,
+        headers={field: cells[column].strip() for field, column in columns.items()},
+        units=_units(layout, columns, cells, preamble),
+        preamble=preamble,
+    )
+
+
+def match_columns(layout: Layout, cells: list[str]) -> dict[str, int]:
+    """Map fields to columns by the header texts; where two would do, the more exact name wins."""
+    best: dict[str, tuple[int, int]] = {}
+    for column, text in enumerate(cells):
+        for name in _names(text):
+            hit = _index(layout).get(name)
+            if hit is not None:
+                field, rank = hit
+                if field not in best or rank < best[field][0]:
+                    best[field] = (rank, column)
+                break
+    return {field: column for field, (_, column) in best.items()}
+
+
+def header_name(text: str) -> str:
+    """Normalise a header text: folded, no blanks or marks, without a unit in brackets."""
+    return _names(text)[0] if _names(text) else ""
+
+
+_INDEXES: dict[str, dict[str, tuple[str, int]]] = {}
+
+
+def _index(layout: Layout) -> dict[str, tuple[str, int]]:
+    if layout.name not in _INDEXES:
+        index: dict[str, tuple[str, int]] = {}
+        for field in layout.fields:
+            for rank, synonym in enumerate(field.synonyms):
+                index.setdefault(synonym, (field.name, rank))
+        _INDEXES[layout.name] = index
+    return _INDEXES[layout.name]
+
+
+_BRACKETS = re.compile(r"[(\[【〔]([^()\[\]【】〔〕]*)[)\]】〕]")
+_TRAILING_UNIT = re.compile(r"[/,:_|、]([^/,:_|、]+(?:/[^/,:_|、]+)?)$")
+
+
+def header_unit(text: str) -> str | None:
+    """Take the unit out of a header: 数量（万张）, 单价(元/个), 数量/个, 单位:万张."""
+    folded = "".join(normalize("NFKC", text).split())
+    declared = declared_units(folded)
+    inside = [part.removeprefix("单位:") for part in _BRACKETS.findall(folded)]
+    trailing = [found[1]] if (found := _TRAILING_UNIT.search(folded)) else []
+    return next((unit for unit in [*inside, *trailing, *declared] if unit_of(unit)), None)
+
+
+def _names(text: str) -> list[str]:
+    """List the names a header may be known by, the fullest first: joined group and column, then column."""
+    if not text or len(text) > HEADER_CELL_MAX:
+        return []
+    folded = "".join(normalize("NFKC", text).split()).lower()
+    folded = _BRACKETS.sub(lambda found: "" if unit_of(found[1].removeprefix("单位:")) else found[1], folded)
+    trailing = _TRAILING_UNIT.search(folded)
+    if trailing and unit_of(trailing[1]):
+        folded = folded[: trailing.start()]
+    folded = folded.strip("*:;,.'\"").replace("*", "")
+    names = [re.sub(r"[/\-_|·、\"']", "", folded) if folded != "grid_user" else folded]
+    if "/" in folded:
+        names.append(folded.rpartition("/")[2])
+    return [name for name in names if name]
+
+
+def _header_candidates(sheet: Sheet) -> list[tuple[int, int, list[str]]]:
+    """List each early row as a header of one row, and with its next row as one of two."""
+    rows = _top(sheet)
+    candidates = []
+    for index, (_, cells) in enumerate(rows[:HEADER_ROWS_MAX]):
+        candidates.append((index, 1, cells))
+        if index + 1 < len(rows) and len(set(filter(None, cells))) > 1:  # a title is no group
+            candidates.append((index, 2, _joined(cells, rows[index + 1][1])))
+    return candidates
+
+
+def _top(sheet: Sheet) -> list[tuple[int, list[str]]]:
+    return list(islice(iter(sheet), HEADER_ROWS_MAX + 1))
+
+
+def _joined(groups: list[str], columns: list[str]) -> list[str]:
+    """Join a group row with the row below it: 认购 over 数量 is 认购/数量, filled forward to the right."""
+    joined = []
+    group = ""
+    for column in range(max(len(groups), len(columns))):
+        above = groups[column].strip() if column < len(groups) else ""
+        below = columns[column].strip() if column < len(columns) else ""
+        group = above or group
+        joined.append(f"{group}/{below}" if below and group and below != group else below or above)
+    return joined
+
+
+def _units(
+    layout: Layout, columns: dict[str, int], cells: list[str], preamble: tuple[str, ...]
+) -> dict[str, str | None]:
+    declared = [unit for text in preamble for unit in declared_units(text)]
+    units: dict[str, str | None] = {}
+    for field in layout.fields:
+        if field.name in columns and field.measures:
+            header = cells[columns[field.name]]
+            # 个 in a title line speaks of certificates, so it says nothing about a column of energy.
+            wanted = ("energy",) if "电量" in header else field.measures
+            fitting = (unit for unit in declared if (known := unit_of(unit)) and known.measures in wanted)
+            units[field.name] = header_unit(header) or next(fitting, None)
+    return units
+
+
+def _refuse_twins(
+    name: str, layout: Layout, columns: dict[str, int], cells: list[str], line: int, *, merged: bool
+) -> None:
+    """Two columns of one name for a figure that counts are a question, not a choice."""
+    for field in layout.required:
+        chosen = _names(cells[columns[field]])[0]
+        twins = [
+            cell
+            for column, cell in enumerate(cells)
+            # The same text right beside it is one heading merged over two columns.
+            if _names(cell)[:1] == [chosen] and (not merged or column == 0 or cells[column - 1] != cell)
+        ]
+        if len(twins) > 1:
+            raise StatementUnreadable(
+                "column_ambiguous",
+                f"{name} has {len(twins)} columns that mean {field}: {' | '.join(twins)}.",
+                line,
+            )
+
+
+def _unrecognised(name: str, sheets: list[Sheet], layouts: tuple[Layout, ...]) -> StatementUnreadable:
+    """Name the nearest layout, what it lacks, and what the file has in its place."""
+    nearest: tuple[int, Layout, list[str], int] | None = None
+    for sheet in sheets:
+        for layout in layouts:
+            for index, _, cells in _header_candidates(sheet):
+                count = len(layout.required & match_columns(layout, cells).keys())
+                if nearest is None or count > nearest[0]:
+                    nearest = (count, layout, cells, _top(sheet)[index][0])
+    if nearest is None or nearest[0] < 2:
+        titles = " or ".join(layout.title for layout in layouts)
+        return StatementUnreadable("layout_unknown", f"{name} has no header of a {titles}. Nothing was read.")
+    _, layout, cells, line = nearest
+    columns = match_columns(layout, cells)
+    missing = [
+        f"{field.name} ({field.synonyms[0]})" for field in layout.fields if field.required and field.name not in columns
+    ]
+    found = ", ".join(cell.strip()[:20] for cell in cells if cell.strip())
+    return StatementUnreadable(
+        "column_missing",
+        f"{name} looks like a {layout.title}, but no column means {', '.join(missing)}. Found: {found}.",
+        line,
+    )

@@ -1,0 +1,163 @@
+"""Trades against each other and against the printed totals: repeats, contradictions, control figures.
+
+The same trade may stand in a file twice, written differently; it counts once. Two rows of one identity
+that disagree on what was traded contradict each other, and then neither is offered for posting.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from ledger.imports.cells import squeeze
+from ledger.imports.documents import (
+    TRADED,
+    TRANSFERRED,
+    WITHDRAWN,
+    Match,
+    RowProblem,
+    SummaryStatement,
+    TradeRow,
+    TradeStatement,
+)
+
+_PROGRESS = {TRADED: 0, TRANSFERRED: 1, WITHDRAWN: 2}
+
+
+class DistinctTrades(NamedTuple):
+    """Each trade once, in file order; its repeats; and rows that contradict an earlier one."""
+
+    distinct: tuple[TradeRow, ...]
+    duplicates: tuple[TradeRow, ...]
+    conflicts: tuple[RowProblem, ...]
+
+
+def distinct_trades(
+    rows: Iterable[TradeRow], *, file: str = "", name_key: Callable[[str], str] | None = None
+) -> DistinctTrades:
+    """Keep each identity once, at its furthest state; `name_key` resolves aliases of buyers and sellers."""
+    key = name_key or squeeze
+    kept: dict[tuple[str, str, str], TradeRow] = {}
+    duplicates: list[TradeRow] = []
+    conflicts: list[RowProblem] = []
+    contested: set[tuple[str, str, str]] = set()
+    for row in rows:
+        identity = row.identity
+        earlier = kept.setdefault(identity, row)
+        if earlier is row:
+            continue
+        fields = differing_fields(earlier, row, name_key=key)
+        if fields:
+            conflicts.append(_conflict(file, earlier, row, fields))
+            contested.add(identity)
+        else:
+            duplicates.append(row)
+            kept[identity] = progressed(earlier, row)
+    if contested:
+        # Which of two contradicting rows is right cannot be known here, so neither is a distinct trade.
+        return DistinctTrades(
+            tuple(row for identity, row in kept.items() if identity not in contested),
+            tuple(row for row in duplicates if row.identity not in contested),
+            tuple(conflicts),
+        )
+    return DistinctTrades(tuple(kept.values()), tuple(duplicates), ())
+
+
+def differing_fields(
+    earlier: TradeRow, later: TradeRow, *, name_key: Callable[[str], str] = squeeze
+) -> tuple[str, ...]:
+    """Name what two rows of one identity disagree on; status, transfer date and codes may be filled in."""
+    fields = [
+        field
+        for field in ("quantity", "price", "amount_fen", "traded_on", "mode", "tradable")
+        if getattr(earlier, field) != getattr(later, field)
+    ]
+    if not _same_buyer(earlier, later, name_key):
+        fields.append("buyer_name")
+    sellers = (earlier.seller_name, later.seller_name)
+    if None not in sellers and name_key(sellers[0] or "") != name_key(sellers[1] or ""):
+        fields.append("seller_name")
+    for field in ("code_first", "code_last", "transferred_on"):
+        values = (getattr(earlier, field), getattr(later, field))
+        if None not in values and values[0] != values[1]:
+            fields.append(field)
+    return tuple(fields)
+
+
+def progressed(earlier: TradeRow, later: TradeRow) -> TradeRow:
+    """Give the row as far as it has come, with the codes and date that either of the two names."""
+    ahead, behind = (later, earlier) if _PROGRESS[later.state] > _PROGRESS[earlier.state] else (earlier, later)
+    filled = {
+        field: getattr(behind, field)
+        for field in ("code_first", "code_last", "transferred_on", "buyer_usci")
+        if getattr(ahead, field) is None and getattr(behind, field) is not None
+    }
+    return replace(ahead, **filled) if filled else ahead
+
+
+def control_total(
+    statement: TradeStatement, *, name_key: Callable[[str], str] | None = None
+) -> tuple[Match | None, Match | None]:
+    """Compare the distinct trades that stand with the printed count and amount; None where none is printed.
+
+    Conflicting rows count as missing, so a contested file never shows `exact` by accident.
+    """
+    trades = distinct_trades(statement.rows, file=statement.file, name_key=name_key).distinct
+    standing = [row for row in trades if row.state != WITHDRAWN]
+    count = match(sum(row.quantity for row in standing), statement.control_count, within=statement.control_half_unit)
+    return count, match(sum(row.amount_fen for row in standing), statement.control_amount_fen, within=0)
+
+
+def match(found: int, printed: int | None, *, within: int) -> Match | None:
+    """Compare a sum with a printed figure: equal, no further off than `within`, or neither."""
+    if printed is None:
+        return None
+    if found == printed:
+        return "exact"
+    return "within_rounding" if abs(found - printed) <= within else "no"
+
+
+def summary_controls(statement: SummaryStatement) -> dict[str, Match | None]:
+    """Compare a summary's columns with its own total line: enterprises, subscribed, traded.
+
+    Subscriptions are exact as printed; only the printed total may be coarser. The traded column is
+    rounded row by row, so its sum may be off by one half-unit for each figure.
+    """
+    totals = statement.totals
+    if totals is None:
+        return {"enterprises": None, "subscribed": None, "traded": None}
+    rounded = [row.traded_half_unit for row in statement.rows if row.traded is not None]
+    coarser = totals.traded_half_unit if totals.traded_half_unit > max(rounded, default=0) else 0
+    return {
+        "enterprises": match(statement.enterprises, totals.enterprises_printed, within=0),
+        "subscribed": match(statement.subscribed, totals.subscribed, within=totals.subscribed_half_unit),
+        "traded": match(statement.traded, totals.traded, within=sum(rounded) + coarser),
+    }
+
+
+def control_total_ok(controls: Iterable[Match | None]) -> Match | None:
+    """Give the worst of several comparisons; None where nothing was printed to compare with."""
+    found = [control for control in controls if control is not None]
+    for worst in ("no", "within_rounding", "exact"):
+        if worst in found:
+            return worst
+    return None
+
+
+def _same_buyer(one: TradeRow, other: TradeRow, key: Callable[[str], str]) -> bool:
+    """An enterprise may appear by alias; its credit code, where both rows give it, decides."""
+    if one.buyer_usci and other.buyer_usci:
+        return one.buyer_usci == other.buyer_usci
+    return key(one.buyer_name) == key(other.buyer_name)
+
+
+def _conflict(file: str, earlier: TradeRow, later: TradeRow, fields: tuple[str, ...]) -> RowProblem:
+    return RowProblem(
+        file=file,
+        sheet=later.sheet,
+        line=later.line,
+        column=fields[0],
+        rule="trade_conflict",
+        given=", ".join(f"{field} {getattr(later, field)}" for field in fields),
+        expected=f"as in line {earlier.line}: " + ", ".join(f"{field} {getattr(earlier, field)}" for field in fields),
+    )

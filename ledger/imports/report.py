@@ -1,0 +1,58 @@
+"""What an import tells: one document of figures, problems and warnings."""
+
+import msgspec
+
+from ledger.imports.documents import RowProblem
+
+PROBLEMS_SHOWN = 1000
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why a file, or one row of it, did not post."""
+
+    file: str
+    sheet: str | None
+    line: int | None
+    column: str | None
+    rule: str
+    given: str
+    expected: str
+
+
+class ImportReport(msgspec.Struct, kw_only=True):
+    """What a file says and what was done with it: one document, the same again but for `replayed` and `posted`."""
+
+    file: str
+    document: str
+    """SHA-256 of the file."""
+    layout: str = "unknown"
+    encoding: str | None = None
+    dry_run: bool = False
+    replayed: bool = False
+    posted: int = 0
+    """Records posted by this import."""
+    rows: int = 0
+    trades: int = 0
+    duplicates: int = 0
+    withdrawn: int = 0
+    refused: int = 0
+    """Rows that cannot post; when there is one, nothing was posted."""
+    progressed: int = 0
+    """Trades already in the book that this file brought further."""
+    traded: int = 0
+    transferred: int = 0
+    in_transit: int = 0
+    amount_fen: int = 0
+    subscribed: int = 0
+    enterprises: int = 0
+    unallocated: dict[str, int] = msgspec.field(default_factory=dict)
+    by_enterprise: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
+    control_total_ok: str = "none"
+    """exact, within_rounding, no; none where the file prints no total."""
+    problems: list[Problem] = msgspec.field(default_factory=list)
+    warnings: list[Problem] = msgspec.field(default_factory=list)
+
+
+def problem_of(problem: RowProblem) -> Problem:
+    """A reader's problem as imports tell it."""
+    return Problem(**msgspec.structs.asdict(problem))

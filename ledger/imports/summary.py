@@ -1,0 +1,218 @@
+"""Layout C, the park's summary of subscriptions and trades: table -> rows, totals and problems.
+
+Subscriptions are exact as printed and will be posted as GECSUB. The traded column is rounded and only
+reconciles. A lump row stands for several enterprises, a 待签 row for an intention; neither is a firm's
+commitment. Values are whole certificates.
+"""
+
+import datetime
+import re
+from typing import Any, Literal
+
+from ledger.imports import furniture
+from ledger.imports.cells import (
+    CellError,
+    Period,
+    clean,
+    decimal_places,
+    half_unit,
+    is_null,
+    month_end,
+    parse_count,
+    parse_date,
+    parse_text,
+    required_text,
+    squeeze,
+)
+from ledger.imports.documents import (
+    RowProblem,
+    SummaryRow,
+    SummaryStatement,
+    SummaryTotals,
+)
+from ledger.imports.layouts import Table, match_columns
+from ledger.imports.preamble import as_of_month
+from ledger.imports.sheets import BrokenRecord, StatementUnreadable
+
+_LUMP = re.compile(
+    r"(?:其余|其他|其它|剩余|另有|另外)(?:的)?([0-9]+|[一二两三四五六七八九十百]+)?(?:家|户|个)?(?:企业|单位|公司)?"
+)
+_ENTERPRISES = re.compile(r"([0-9]+)\s*(?:家|户)")
+_RANGE = re.compile(r"([0-9]+)\s*[-~至—]\s*([0-9]+)")
+_INTENTION = ("待签", "未签", "拟签", "意向")
+
+
+def read_summary(name: str, tables: tuple[Table, ...]) -> SummaryStatement:
+    """Read a park's summary; refuse one without a month, or with several tables to choose from."""
+    if len(tables) > 1:
+        sheets = ", ".join(str(table.sheet.name) for table in tables)
+        raise StatementUnreadable("several_sheets", f"{name} has several summaries: {sheets}.")
+    as_of = as_of_month([*tables[0].preamble, tables[0].sheet.name or ""], name)
+    if as_of is None:
+        raise StatementUnreadable("as_of_missing", f"{name} does not say up to which month it counts.")
+    reading = _SummaryReading(name, tables[0], as_of)
+    reading.read()
+    return SummaryStatement(
+        file=name,
+        encoding=tables[0].sheet.encoding,
+        as_of=as_of.isoformat()[:7],
+        rows=tuple(reading.rows),
+        totals=reading.totals,
+        problems=tuple(reading.problems),
+        warnings=tuple(reading.warnings),
+    )
+
+
+class _SummaryReading:
+    """One pass over the table; the traded column's finest digit is measured first."""
+
+    def __init__(self, file: str, table: Table, as_of: datetime.date) -> None:
+        self.file = file
+        self.table = table
+        self.as_of_day = month_end(as_of)
+        year_before = as_of.replace(year=as_of.year - 1)
+        self.period = Period(month_end(year_before) + datetime.timedelta(days=1), self.as_of_day)
+        self.rows: list[SummaryRow] = []
+        self.totals: SummaryTotals | None = None
+        self.problems: list[RowProblem] = []
+        self.warnings: list[RowProblem] = []
+
+    def read(self) -> None:
+        lines = [row for row in self.table.sheet if row[0] > self.table.header_line_last]
+        lines = [(line, self._padded(line, cells)) for line, cells in lines]
+        data: list[tuple[int, list[str]]] = []
+        for line, cells in lines:
+            kind = furniture.kind_of(cells)
+            if not any(cells) or kind == "footer" or self._is_header(cells):
+                continue
+            if kind == "total":
+                self._take_total(line, cells)
+            elif not self._is_remark(cells):
+                data.append((line, cells))
+        # A spreadsheet drops the last noughts of a number, so the column's finest figure tells its digits.
+        places = max((_places(self._cell(cells, "traded")) for _, cells in data), default=0)
+        for line, cells in data:
+            self._take_row(line, cells, places)
+
+    def _take_row(self, line: int, cells: list[str], places: int) -> None:
+        before = len(self.problems)
+        name = self._read(line, cells, "name", required_text)
+        kind, lump_count = self._kind(line, cells, name or "")
+        values = {
+            "subscribed": self._read(line, cells, "subscribed", self._count("subscribed")),
+            "subscribed_on": self._read(line, cells, "subscribed_on", self._subscribed_on),
+            "traded": self._read(line, cells, "traded", self._count("traded")),
+            "retired": self._read(line, cells, "retired", self._count("retired")),
+            "basis": self._read(line, cells, "basis", parse_text),
+        }
+        for field in ("subscribed", "traded", "retired"):
+            if (values[field] or 0) < 0:
+                self._report(line, field, "count_negative", self._cell(cells, field), "no less than nought")
+        if len(self.problems) > before or name is None:
+            return
+        if line in self.table.sheet.hidden_lines:
+            self.warnings.append(self._problem(line, None, "hidden_row", name, "a visible row"))
+        half = 0 if values["traded"] is None else self._half(cells, "traded", places)
+        row = SummaryRow(
+            line=line, sheet=self.table.sheet.name, name=name, kind=kind, lump_count=lump_count,
+            traded_half_unit=half, **values,
+        )  # fmt: skip
+        self.rows.append(row)
+
+    def _kind(self, line: int, cells: list[str], name: str) -> tuple[Literal["ENTERPRISE", "LUMP", "INTENTION"], int]:
+        lump = _LUMP.fullmatch(squeeze(name)) if name else None
+        if lump:
+            counted = _whole_number(lump[1]) if lump[1] else None
+            span = _RANGE.fullmatch(clean(self._cell(cells, "sequence")))
+            numbered = int(span[2]) - int(span[1]) + 1 if span else None
+            if counted is None and numbered is None:
+                self._report(line, "name", "lump_count_missing", name, "how many enterprises, such as 其余28家")
+            elif counted is not None and numbered is not None and counted != numbered:
+                self._report(line, "name", "lump_count_differs", name, f"{numbered} by the running numbers")
+            return "LUMP", counted or numbered or 0
+        said = "".join(self._cell(cells, field) for field in ("remark", "basis", "subscribed_on"))
+        return ("INTENTION" if any(word in said for word in _INTENTION) else "ENTERPRISE"), 0
+
+    def _take_total(self, line: int, cells: list[str]) -> None:
+        if furniture.reach_of(furniture.label_of(cells)) == "page":
+            return
+        before = len(self.problems)
+        subscribed = self._read(line, cells, "subscribed", self._count("subscribed"))
+        traded = self._read(line, cells, "traded", self._count("traded"))
+        if len(self.problems) > before:
+            return
+        found = next((match for cell in cells if (match := _ENTERPRISES.fullmatch(squeeze(cell)))), None)
+        self.totals = SummaryTotals(
+            line=line,
+            enterprises_printed=int(found[1]) if found else None,
+            subscribed_printed=parse_text(self._cell(cells, "subscribed")),
+            subscribed=subscribed,
+            subscribed_half_unit=0 if subscribed is None else self._half(cells, "subscribed", None),
+            traded_printed=parse_text(self._cell(cells, "traded")),
+            traded=traded,
+            traded_half_unit=0 if traded is None else self._half(cells, "traded", None),
+        )
+
+    def _count(self, field: str) -> Any:
+        unit = self.table.units.get(field)
+        return lambda text: None if is_null(text) else parse_count(text, unit)
+
+    def _half(self, cells: list[str], field: str, places: int | None) -> int:
+        return half_unit(self._cell(cells, field), self.table.units.get(field), decimals=places)
+
+    def _subscribed_on(self, text: str) -> datetime.date | None:
+        """A month stands for its last day: by then the subscription had been made."""
+        if is_null(text) or any(word in text for word in _INTENTION):
+            return None
+        day = parse_date(text, self.period).last_day
+        if day > self.as_of_day:
+            raise CellError("date_after_as_of", f"{self.as_of_day} or earlier")
+        return day
+
+    def _padded(self, line: int, cells: list[str]) -> list[str]:
+        if isinstance(cells, BrokenRecord):
+            self._report(line, None, cells.rule, cells.given, "quotes in pairs around a cell")
+        return cells + [""] * (self.table.width - len(cells))
+
+    def _cell(self, cells: list[str], field: str) -> str:
+        column = self.table.columns.get(field)
+        return "" if column is None else cells[column]
+
+    def _read(self, line: int, cells: list[str], field: str, parse: Any) -> Any:
+        text = self._cell(cells, field)
+        try:
+            return parse(text)
+        except CellError as error:
+            self._report(line, field, error.rule, text, error.expected)
+            return None
+
+    def _is_header(self, cells: list[str]) -> bool:
+        return len(match_columns(self.table.layout, cells)) >= 3
+
+    def _is_remark(self, cells: list[str]) -> bool:
+        """A line with no figures and one or two texts is a note, not an enterprise."""
+        figures = (self._cell(cells, field) for field in ("subscribed", "traded", "retired"))
+        return all(not text.strip() for text in figures) and furniture.is_sparse(cells)
+
+    def _report(self, line: int, field: str | None, rule: str, given: str, expected: str) -> None:
+        self.problems.append(self._problem(line, field, rule, given, expected))
+
+    def _problem(self, line: int, field: str | None, rule: str, given: str, expected: str) -> RowProblem:
+        column = self.table.headers.get(field, field) if field else None
+        return RowProblem(self.file, self.table.sheet.name, line, column, rule, given.strip()[:80], expected)
+
+
+def _places(text: str) -> int:
+    try:
+        return decimal_places(text)
+    except CellError:
+        return 0  # a null marker or a bad figure, which is reported when its row is read
+
+
+def _whole_number(text: str) -> int:
+    """Read 28 or 二十八, up to 99."""
+    if text.isascii():
+        return int(text)
+    digits = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"两": 2}
+    tens, ten, ones = text.rpartition("十")
+    return (digits.get(tens, 1) * 10 if ten else 0) + digits.get(ones, 0)

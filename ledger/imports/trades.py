@@ -1,0 +1,276 @@
+"""Layout A, a platform's trade statement: table -> rows, control totals and problems.
+
+Rows are read in one pass. A row that cannot be read is first
+asked whether it is furniture (totals, signatures, a repeated header) and only then reported, once for
+each bad cell. Whether rows repeat or contradict each other is left to `matching`.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ledger.imports import furniture
+from ledger.imports.cells import (
+    CellError,
+    half_unit,
+    is_null,
+    parse_amount_fen,
+    parse_count,
+    parse_number,
+)
+from ledger.imports.documents import (
+    TRADED,
+    TRANSFERRED,
+    RowProblem,
+    TradeRow,
+    TradeStatement,
+)
+from ledger.imports.layouts import Table, match_columns
+from ledger.imports.preamble import platform_of, trading_period
+from ledger.imports.sheets import BrokenRecord, StatementUnreadable
+from ledger.imports.trade_cells import has_digit, trade_parsers
+
+GIVEN_CHARACTERS_MAX = 80
+PRICE_SUSPECT_FEN = 5_000  # above 50 yuan no month's average has ever come near
+
+
+def read_trades(name: str, tables: tuple[Table, ...]) -> TradeStatement:
+    """Read all tables of a trade statement; its problems and warnings stand beside the rows."""
+    readings = [TradeReading(name, table) for table in tables]
+    rows = tuple(row for reading in readings for row in reading)
+    totals = [total for reading in readings if (total := reading.totals.control()) is not None]
+    preamble = [text for table in tables for text in table.preamble]
+    amounts = [total.amount_fen for total in totals]
+    return TradeStatement(
+        file=name,
+        platform=platform_of(preamble, name),
+        encoding=tables[0].sheet.encoding,
+        period=readings[0].period,
+        rows=rows,
+        control_count=sum(total.count for total in totals) if totals else None,
+        control_amount_fen=None if not amounts or None in amounts else sum(fen for fen in amounts if fen),
+        control_half_unit=sum(total.half_unit for total in totals),
+        problems=tuple(problem for reading in readings for problem in reading.problems),
+        warnings=tuple(warning for reading in readings for warning in reading.warnings),
+    )
+
+
+class TradeReading:
+    """One pass over a table: iterate for the rows, then look at problems, warnings and totals."""
+
+    def __init__(self, file: str, table: Table) -> None:
+        self.file = file
+        self.table = table
+        self.period = trading_period(table.preamble)
+        self.problems: list[RowProblem] = []
+        self.warnings: list[RowProblem] = []
+        self.totals = furniture.Totals()
+        self.columns = table.columns
+        self._check_units()
+        self._parsers = trade_parsers(table, self.period)
+        self._plan = self._planned()
+
+    def __iter__(self) -> Iterator[TradeRow]:
+        sheet, header_line = self.table.sheet.name, self.table.header_line_last
+        hidden = self.table.sheet.hidden_lines
+        template: list[Any] = [None] * len(_SLOTS)
+        template[_SLOT["sheet"]] = sheet
+        template[_SLOT["tradable"]] = True  # where no column says so: a platform trades no other certificates
+        template[_SLOT["energy_source"]] = "other"
+        for line, cells in self.table.sheet:
+            if line <= header_line:
+                continue
+            if len(cells) < self.width:
+                if type(cells) is BrokenRecord:
+                    self._report(line, None, cells.rule, cells.given, "quotes in pairs around a cell")
+                    continue
+                cells = [*cells, *[""] * (self.width - len(cells))]  # noqa: PLW2901 (widened)
+            values = template.copy()
+            values[0] = line
+            try:
+                for slot, column, parse in self._plan:
+                    values[slot] = parse(cells[column])
+                if len(cells) > self.header_width and any(cells[self.header_width :]):
+                    raise CellError("cells_beyond_header", f"{self.header_width} cells")
+            except CellError:
+                self._set_aside(line, cells)
+                continue
+            row = TradeRow(*values)
+            if self._holds_together(row):
+                if line in hidden:
+                    self.warnings.append(self._problem(line, None, "hidden_row", "", "a visible row"))
+                yield row
+
+    def _planned(self) -> list[tuple[int, int, Callable[[str], Any]]]:
+        """List slot, column and parser of each field present; the header's width bounds a record."""
+        self.width = max(self.columns.values()) + 1
+        header = next(cells for line, cells in self.table.sheet if line >= self.table.header_line_last)
+        self.header_width = max(self.width, len(header))
+        plan = [
+            (_SLOT[_RENAMED.get(field, field)], column, self._parsers[field])
+            for field, column in self.columns.items()
+            if field in self._parsers
+        ]
+        if "price" in self.columns:
+            plan.append((_SLOT["price_fen"], self.columns["price"], self._parsers["price_fen"]))
+        return plan
+
+    def _check_units(self) -> None:
+        """A column of energy without a unit could be off by a thousand; it is refused, not guessed."""
+        header = self.table.headers["quantity"]
+        if "电量" in header and self.table.units["quantity"] is None:
+            raise StatementUnreadable(
+                "unit_missing",
+                f"{self.file} gives no unit for the column {header}.",
+                self.table.header_line_last,
+            )
+
+    def _set_aside(self, line: int, cells: list[str]) -> None:
+        """Decide what a row is that does not read as a trade, and report it if it should have been one."""
+        if not any(cell.strip() for cell in cells):
+            return
+        kind = furniture.kind_of(cells)
+        keys = [cells[self.columns[field]] for field in ("order", "project_code", "quantity", "amount")]
+        if kind == "total" and _blank(keys[1]):
+            self._take_total(line, cells)
+        elif len(match_columns(self.table.layout, cells)) >= len(self.columns) // 2 + 1:
+            self._take_header(cells)
+        elif not (kind == "footer" and not all(map(has_digit, keys[:2]))) and not (
+            _blank(*keys) and furniture.is_sparse(cells)
+        ):
+            self._report_cells(line, cells)
+
+    def _take_total(self, line: int, cells: list[str]) -> None:
+        count, amount = cells[self.columns["quantity"]], cells[self.columns["amount"]]
+        try:
+            self.totals.add(
+                label=furniture.label_of(cells),
+                count=None if is_null(count) else parse_count(count, self.table.units["quantity"]),
+                half_unit=0 if is_null(count) else _half(count, self.table.units["quantity"]),
+                amount_fen=None if is_null(amount) else parse_amount_fen(amount, self.table.units["amount"]),
+            )
+        except CellError as error:
+            self._report(line, furniture.label_of(cells), error.rule, f"{count} / {amount}", error.expected)
+
+    def _take_header(self, cells: list[str]) -> None:
+        """A header repeated on a new page may order its columns anew."""
+        columns = match_columns(self.table.layout, cells)
+        if self.table.layout.required <= columns.keys():
+            self.columns = columns
+            self._plan = self._planned()
+
+    def _report_cells(self, line: int, cells: list[str]) -> None:
+        """Read every cell again, one at a time, so that each bad one is named."""
+        before = len(self.problems)
+        for field, column in self.columns.items():
+            if field not in self._parsers:
+                continue
+            try:
+                self._parsers[field](cells[column])
+            except CellError as error:
+                self._report(line, field, error.rule, cells[column], error.expected)
+        if len(cells) > self.header_width and any(cells[self.header_width :]):
+            expected = f"{self.header_width} cells; a comma inside a cell needs quotes"
+            self._report(line, None, "cells_beyond_header", f"{len(cells)} cells", expected)
+        assert len(self.problems) > before, "a row that did not read has a cell that does not"
+
+    def _holds_together(self, row: TradeRow) -> bool:
+        """Check the cells of one row against each other; report every contradiction."""
+        before = len(self.problems)
+        if not _plainly_sound(row):
+            for field, rule, given, expected in _contradictions(row):
+                self._report(row.line, field, rule, given, expected)
+        if row.price_fen is not None and not 0 < row.price_fen <= PRICE_SUSPECT_FEN:
+            expected = "a price above 0 and up to 50 yuan"
+            self.warnings.append(self._problem(row.line, "price", "price_suspect", row.price or "", expected))
+        if self.period and not self.period.first <= row.traded_on <= self.period.last:
+            expected = f"{self.period.first} to {self.period.last}"
+            given = row.traded_on.isoformat()
+            self.warnings.append(self._problem(row.line, "traded_on", "date_outside_period", given, expected))
+        return len(self.problems) == before
+
+    def _report(self, line: int, field: str | None, rule: str, given: str, expected: str) -> None:
+        self.problems.append(self._problem(line, field, rule, given, expected))
+
+    def _problem(self, line: int, field: str | None, rule: str, given: str, expected: str) -> RowProblem:
+        column = self.table.headers.get(field, field) if field else None
+        given = given.strip()[:GIVEN_CHARACTERS_MAX]
+        return RowProblem(self.file, self.table.sheet.name, line, column, rule, given, expected)
+
+
+def _plainly_sound(row: TradeRow) -> bool:
+    """Pass the usual row by the same rules as `_contradictions`, without its cost; doubt means False."""
+    price, first, last = row.price_fen, row.code_first, row.code_last
+    project, arrived = row.project_code, row.transferred_on
+    return (
+        price is not None
+        and row.quantity > 0
+        and -1 <= row.quantity * price - row.amount_fen <= 1
+        and row.production_month <= row.traded_on.isoformat()[:7]
+        and (row.state == TRANSFERRED and arrived >= row.traded_on if arrived else row.state != TRANSFERRED)
+        and (first.startswith(project) and last.startswith(project) if first and last else first is last is None)
+    )
+
+
+def _contradictions(row: TradeRow) -> Iterator[tuple[str, str, str, str]]:
+    if row.quantity <= 0:
+        yield (
+            "quantity",
+            "quantity_not_positive",
+            str(row.quantity),
+            "a positive count; a reversal is its own document",
+        )
+    if row.price is not None and _amount_differs(row):
+        expected = f"{row.quantity} x {row.price} within 0.01 yuan"
+        yield "amount", "amount_not_quantity_times_price", f"{row.amount_fen} fen", expected
+    if row.production_month > row.traded_on.isoformat()[:7]:
+        yield (
+            "production_month",
+            "production_after_trade",
+            row.production_month,
+            "no later than the trade's month",
+        )
+    if row.state == TRANSFERRED and row.transferred_on is None:
+        yield "transferred_on", "transfer_date_missing", "", "the day of the transfer"
+    if row.transferred_on is not None:
+        if row.transferred_on < row.traded_on:
+            yield (
+                "transferred_on",
+                "transfer_before_trade",
+                str(row.transferred_on),
+                f"{row.traded_on} or later",
+            )
+        if row.state == TRADED:
+            yield (
+                "transferred_on",
+                "transfer_date_without_transfer",
+                str(row.transferred_on),
+                "none before the transfer",
+            )
+    first, last = row.code_first, row.code_last
+    if (first is None) != (last is None) and row.quantity > 1:
+        yield ("code_last" if first else "code_first"), "code_range_incomplete", "", "both ends or neither"
+    for field, code in (("code_first", first), ("code_last", last)):
+        if code is not None and not code.startswith(row.project_code):
+            yield field, "code_of_another_project", code, f"a code that begins with {row.project_code}"
+
+
+def _amount_differs(row: TradeRow) -> bool:
+    if row.price_fen is not None:
+        return abs(row.quantity * row.price_fen - row.amount_fen) > 1
+    assert row.price is not None
+    numerator, denominator = parse_number(row.price).value.as_integer_ratio()
+    return abs(row.quantity * numerator * 100 - row.amount_fen * denominator) > denominator
+
+
+_SLOTS = TradeRow.__struct_fields__
+_SLOT = {name: index for index, name in enumerate(_SLOTS)}
+_RENAMED = {"tradability": "tradable", "amount": "amount_fen", "status": "state"}
+
+
+def _half(text: str, column_unit: str | None) -> int:
+    """Half of a printed total's last digit; an exact count of certificates has none."""
+    return half_unit(text, column_unit)
+
+
+def _blank(*texts: str) -> bool:
+    return all(not text.strip(" -—/'") or not has_digit(text) for text in texts)

@@ -1,0 +1,239 @@
+"""XLSX bytes -> sheets, with nothing trusted that the archive says about itself.
+
+Members are inflated here, up to fixed limits, and packed anew without compression before calamine sees
+them, so a central directory that lies cannot make it inflate more. The area of each sheet is measured
+from its cells first, because calamine allocates the whole rectangle. Excel's 15 digits are respected:
+a longer number comes out in scientific notation, which no identifier or count accepts.
+"""
+
+import datetime
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from decimal import Context, Decimal
+from typing import Any
+from xml.etree import ElementTree
+
+from msgspec.structs import replace
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+
+from ledger.imports.sheets import COLUMNS_MAX, ROWS_MAX, Row, Sheet, StatementUnreadable
+
+MEMBERS_MAX = 1_000
+INFLATED_BYTES_MAX = 512 * 1024 * 1024
+RATIO_MAX = 200
+RATIO_FREE_BYTES = 8 * 1024 * 1024
+CELLS_MAX = 30_000_000
+HEADER_ROWS = 22
+
+_PARTS = re.compile(
+    r"\[Content_Types\]\.xml|_rels/.*|xl/(_rels/.*|worksheets/.*|workbook\.xml|styles\.xml|sharedStrings\.xml)",
+    re.IGNORECASE,
+)
+_CELL = re.compile(rb"<c\b[^>]*?\br=\"([A-Za-z]{1,9})(\d{1,12})\"")
+_ROW = re.compile(rb"<row\b[^>]*>")
+_ROW_NUMBER = re.compile(rb"\br=\"(\d{1,12})\"")
+_HIDDEN = re.compile(rb"\bhidden=\"(?:1|true)\"")
+_FORMULA_CELL = re.compile(rb"<c\b([^>]*)>(\s*<f\b(?:[^>]*/>|[^>]*>[^<]*</f>))\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
+_FIFTEEN_DIGITS = Context(prec=15)
+
+
+def read_workbook(name: str, content: bytes) -> list[Sheet]:
+    """Give the worksheets of an XLSX file, or refuse an archive that is cut, swollen or something else."""
+    parts = _inflate(name, content)
+    if "xl/workbook.xml" not in parts:
+        kind = "legacy_excel" if any(part.endswith(".bin") for part in parts) else "not_a_statement"
+        raise StatementUnreadable(kind, f"{name} is an archive without a workbook in it, not XLSX.")
+    hidden: dict[str, frozenset[int]] = {}
+    for part in [part for part in parts if part.startswith("xl/worksheets/") and part.endswith(".xml")]:
+        _check_area(name, part, parts[part])
+        hidden[part] = _hidden_lines(parts[part])
+        parts[part] = _errors_as_text(parts[part])
+    titles = _sheet_parts(name, parts)
+    return [
+        replace(sheet, hidden_lines=hidden.get(titles.get(sheet.name or "", ""), frozenset()))
+        for sheet in _open(name, parts)
+    ]
+
+
+def _inflate(name: str, content: bytes) -> dict[str, bytes]:
+    """Inflate the parts that matter, each at most to its declared size, all at most to the limits."""
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        members = archive.infolist()
+        if len(members) > MEMBERS_MAX:
+            raise StatementUnreadable("too_large", f"{name} packs {len(members):,} members.")
+        declared = sum(member.file_size for member in members)
+        _check_swelling(name, declared, len(content))
+        parts: dict[str, bytes] = {}
+        inflated = 0
+        for member in members:
+            if member.flag_bits & 1:
+                raise StatementUnreadable("encrypted", f"{name} is password-protected. Save it without one.")
+            if member.filename.endswith("xl/workbook.bin"):
+                parts[member.filename] = b""
+            if not _PARTS.fullmatch(member.filename):
+                continue
+            with archive.open(member) as stream:
+                part = stream.read(member.file_size + 1)
+            inflated += len(part)
+            _check_swelling(name, inflated, len(content))
+            if b"<!DOCTYPE" in part or b"<!ENTITY" in part:
+                raise StatementUnreadable("not_a_statement", f"{name} declares XML entities; XLSX has none.")
+            parts[member.filename] = part
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
+        raise StatementUnreadable("truncated", f"{name} is a broken or cut archive: {error}.") from None
+    return parts
+
+
+def _check_swelling(name: str, inflated: int, packed: int) -> None:
+    if inflated > INFLATED_BYTES_MAX or (inflated > RATIO_FREE_BYTES and inflated > RATIO_MAX * packed):
+        raise StatementUnreadable(
+            "too_large", f"{name} swells from {packed:,} to {inflated:,} bytes or more. Nothing was read."
+        )
+
+
+def _check_area(name: str, part: str, xml: bytes) -> None:
+    """Refuse a sheet whose rectangle, not whose cells, would fill the memory."""
+    columns: dict[bytes, None] = {}
+    row_last = xml.count(b"<row")
+    cells = 0
+    for match in _CELL.finditer(xml):
+        cells += 1
+        letters, number = match.groups()
+        columns[letters] = None
+        row_last = max(row_last, int(number))
+    column_last = max(map(_column_number, columns), default=0)
+    if cells < xml.count(b"<c ") + xml.count(b"<c>"):
+        # Cells without an address follow each other, so the fullest row is as wide as its cells.
+        column_last = max(column_last, *(row.count(b"<c") for row in xml.split(b"<row")))
+    numbers = (found for row in _ROW.findall(xml) if (found := _ROW_NUMBER.search(row)))
+    row_last = max(row_last, max((int(found[1]) for found in numbers), default=0))
+    if column_last > COLUMNS_MAX:
+        raise StatementUnreadable("too_many_columns", f"{part} of {name} has {column_last:,} columns.")
+    if row_last > ROWS_MAX:
+        raise StatementUnreadable("too_many_rows", f"{part} of {name} has {row_last:,} rows.")
+    if row_last * column_last > CELLS_MAX:
+        raise StatementUnreadable("too_large", f"{part} of {name} spans {row_last * column_last:,} cells.")
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return number
+
+
+def _hidden_lines(xml: bytes) -> frozenset[int]:
+    if not _HIDDEN.search(xml):
+        return frozenset()
+    hidden = (_ROW_NUMBER.search(row) for row in _ROW.findall(xml) if _HIDDEN.search(row))
+    return frozenset(int(number[1]) for number in hidden if number)
+
+
+def _errors_as_text(xml: bytes) -> bytes:
+    """Turn error values and formulas without a value into text: calamine would give a blank for both."""
+    xml = xml.replace(b' t="e"', b' t="str"')
+    return _FORMULA_CELL.sub(_uncomputed, xml) if b"<f" in xml else xml
+
+
+def _uncomputed(match: re.Match[bytes]) -> bytes:
+    attributes, formula = match.groups()
+    if attributes.endswith(b"/") or b't="str"' in attributes:
+        return match[0]  # a formula whose value is the empty text
+    attributes = re.sub(rb'\s+t="[^"]*"', b"", attributes)
+    return b"<c" + attributes + b' t="str">' + formula + b"<v>#FORMULA!</v></c>"
+
+
+def _parse(content: bytes) -> ElementTree.Element:
+    # Bounded in size before it comes here; this parser fetches nothing from outside, and its expat limits entities.
+    return ElementTree.fromstring(content)  # noqa: S314 (see above)
+
+
+def _sheet_parts(name: str, parts: dict[str, bytes]) -> dict[str, str]:
+    """Map each sheet's title to the archive member that holds it."""
+    try:
+        targets = {
+            relation.get("Id"): (relation.get("Target") or "").removeprefix("/xl/").removeprefix("xl/")
+            for relation in _parse(parts.get("xl/_rels/workbook.xml.rels", b"<none/>"))
+        }
+        titles: dict[str, str] = {}
+        for element in _parse(parts["xl/workbook.xml"]).iter():
+            if element.tag.endswith("}sheet"):
+                relation = next((value for key, value in element.items() if key.endswith("}id")), None)
+                titles[element.get("name") or ""] = "xl/" + targets.get(relation, "")
+        return titles
+    except ElementTree.ParseError as error:
+        raise StatementUnreadable("truncated", f"{name} has a broken workbook part: {error}.") from None
+
+
+def _open(name: str, parts: dict[str, bytes]) -> list[Sheet]:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for part, xml in parts.items():
+            archive.writestr(part, xml)
+    packed.seek(0)
+    try:
+        workbook = CalamineWorkbook.from_object(packed)
+        sheets = []
+        for index, meta in enumerate(workbook.sheets_metadata):
+            if str(meta.typ).endswith("WorkSheet"):
+                visible = str(meta.visible).endswith(".Visible")
+                sheets.append(_sheet(workbook.get_sheet_by_index(index), hidden=not visible))
+        return sheets
+    except (CalamineError, OSError, ValueError) as error:
+        raise StatementUnreadable("truncated", f"{name} is not a readable workbook: {error}.") from None
+    except BaseException as error:
+        # A panic inside the Rust library derives from BaseException and cannot be named by import.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise StatementUnreadable("not_a_statement", f"{name} is not a readable workbook.") from None
+
+
+def _sheet(calamine: CalamineSheet, *, hidden: bool) -> Sheet:
+    merged = calamine.merged_cell_ranges or []
+    heading = [area for area in merged if area[0][0] < HEADER_ROWS]
+    return Sheet(name=calamine.name, encoding="xlsx", rows=lambda: _rows(calamine, heading), hidden=hidden)
+
+
+def _rows(calamine: CalamineSheet, merged: list[Any]) -> Iterator[Row]:
+    if calamine.start is None:
+        return
+    margin = [""] * calamine.start[1]
+    texts: dict[tuple[int, int], str] = {}
+    for index, values in enumerate(calamine.iter_rows()):
+        cells = margin + [value if type(value) is str else _text(value) for value in values]
+        if index < HEADER_ROWS:
+            _fill_merged(index, cells, merged, texts)
+        if any(cells):
+            yield index + 1, cells
+
+
+def _fill_merged(index: int, cells: list[str], merged: list[Any], texts: dict[tuple[int, int], str]) -> None:
+    """Give every cell of a merged heading its text; Excel stores it in the first cell only."""
+    for (top, left), (bottom, right) in merged:
+        if top <= index <= bottom and left < len(cells):
+            if index == top:
+                texts[top, left] = cells[left]
+            for column in range(left, min(right + 1, len(cells))):
+                cells[column] = cells[column] or texts.get((top, left), "")
+
+
+def _text(value: Any) -> str:
+    """Write a cell as text: exact decimals, ISO dates; integers without a point."""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, datetime.datetime):
+        midnight = value.time() == datetime.time(0)
+        return value.date().isoformat() if midnight else value.isoformat(" ", "seconds")
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return str(value)
+    number = Decimal(repr(value))
+    if number.adjusted() >= 15:
+        return f"{number:E}"
+    text = format(_FIFTEEN_DIGITS.plus(number), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

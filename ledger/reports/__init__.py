@@ -1,0 +1,1 @@
+"""Journal -> answers and documents, each pinned to a tree size. Nothing here can write."""

@@ -1,0 +1,365 @@
+"""Load into a book what a group of commands touches, in a few set-based queries.
+
+Nothing here locks: the writer checks, once it holds the head, that nobody else wrote since the book was loaded,
+and loads again if so.
+"""
+
+import datetime
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import psycopg
+
+from ledger.core.account import KINDS, Account
+from ledger.core.book import NO_LOT, Book, ordinal
+from ledger.core.certificate import Lot, LotFacts
+from ledger.core.command import (
+    POSTINGS,
+    Leg,
+    Posting,
+    Request,
+    Trade,
+    Transfer,
+)
+from ledger.core.plan import legs_of, units_of
+from ledger.core.policy import PolicyRow
+from ledger.core.quantity import COMMODITIES
+from ledger.core.serial_range import HeldRange
+from ledger.store.registry import load_keys, load_names, rows_of
+
+Connection = psycopg.AsyncConnection[Any]
+
+
+async def load(connection: Connection, ledger_id: int, book: Book, requests: list[Request], *, today: str) -> None:
+    """Bring into `book` all that deciding these requests looks at."""
+    await load_keys(connection, ledger_id, book, requests)
+    await load_names(connection, ledger_id, book, requests)
+    touched = _touched(book, requests)
+    accounts = {(leg.account, leg.commodity) for _, legs in touched for leg in legs}
+    await _load_accounts(connection, ledger_id, book, accounts)
+    lots = {leg.lot for _, legs in touched for leg in legs}
+    await _load_lots(connection, ledger_id, book, lots - {None})  # type: ignore[arg-type]  # None is taken out
+    needs = _Needs()
+    for command, legs in touched:
+        day = ordinal(command.effective_on or command.occurred_on or today)
+        for leg in legs:
+            needs.add(book, leg, day)
+    await _load_selections(connection, ledger_id, book, set(needs.selecting))
+    needs.add_selected(book)
+    await _load_balances(connection, ledger_id, book, needs.pairs)
+    await _load_totals(connection, ledger_id, book, {account_id for account_id, _ in needs.days})
+    await _load_day_balances(connection, ledger_id, book, needs.days)
+    await _load_lot_days(connection, ledger_id, book, needs.dated)
+    await _load_ranges(connection, ledger_id, book, needs.pairs, requests)
+
+
+def _touched(book: Book, requests: list[Request]) -> list[tuple[Posting, tuple[Leg, ...]]]:
+    coming: dict[str, list[Trade]] = {}
+    for request in requests:
+        if isinstance(request.command, Trade):
+            coming.setdefault(request.command.trade_id, []).append(request.command)
+    return [
+        (command, command.legs if type(command) is Transfer else legs_of(command, coming, book))
+        for request in requests
+        if isinstance(command := request.command, POSTINGS)
+    ]
+
+
+class _Needs:
+    """What the legs of a group touch that is not in the book yet."""
+
+    def __init__(self) -> None:
+        self.pairs: set[tuple[int, int]] = set()
+        self.days: set[tuple[int, int]] = set()
+        self.dated: dict[tuple[int, int], int] = {}
+        """(account id, lot id) -> the earliest day asked for."""
+        self.selecting: dict[int, int] = {}
+        """Accounts whose lots are to be selected from -> the earliest day asked for."""
+        self.named: set[int] = set()
+        """Lots that the group names: a selection may come upon them in the same group."""
+
+    def add(self, book: Book, leg: Leg, day: int) -> None:
+        """Take in one leg; accounts and lots are loaded already, or do not exist."""
+        account = book.accounts.get((leg.account, leg.commodity))
+        if account is None:
+            return
+        account_id = account.account_id
+        if (account_id, day) not in book.day_balances:
+            self.days.add((account_id, day))
+        if leg.lot is None and COMMODITIES[leg.commodity].lot_bearing:
+            self.days.add((account_id, day))
+            self.selecting[account_id] = min(day, self.selecting.get(account_id, day))
+            return
+        lot = book.lots.get(leg.lot) if leg.lot is not None else None
+        key = (account_id, NO_LOT if lot is None else lot.lot_id)
+        if lot is not None:
+            self.named.add(lot.lot_id)
+        if key not in book.lot_balances or day < _floor(book, key) or (lot is not None and lot.facts.numbered):
+            self.pairs.add(key)
+            self.dated[key] = min(day, self.dated.get(key, day))
+
+    def add_selected(self, book: Book) -> None:
+        """Any lot of one selecting account may go to, or come from, any other."""
+        if not self.selecting:
+            return
+        lots = self.named | {lot_id for account_id in self.selecting for lot_id in book.account_lots[account_id]}
+        for account_id, day in self.selecting.items():
+            for lot_id in lots:
+                self.pairs.add((account_id, lot_id))
+                self.dated[account_id, lot_id] = min(day, self.dated.get((account_id, lot_id), day))
+
+
+async def load_whole(connection: Connection, ledger_id: int, book: Book) -> None:
+    """Bring in what every decision may need and there is little of: the rules, and how many accounts there are."""
+    rows = await rows_of(
+        connection, "select log_index, content::text from policy where ledger_id = %s order by 1", ledger_id
+    )
+    for index, content in rows:
+        book.policies.add(index, msgspec.json.decode(content, type=PolicyRow))
+    rows = await rows_of(connection, "select coalesce(max(account_id), 0) from account where ledger_id = %s", ledger_id)
+    book.next_account_id = rows[0][0] + 1
+
+
+async def _load_accounts(connection: Connection, ledger_id: int, book: Book, wanted: set[tuple[str, str]]) -> None:
+    if not (missing := wanted - book.accounts.keys()):
+        return
+    rows = await rows_of(
+        connection,
+        "select account_id, name, kind, commodity, owner from account where ledger_id = %s and name = any(%s)",
+        ledger_id,
+        list({name for name, _ in missing}),
+    )
+    for account_id, name, kind, commodity, owner in rows:
+        book.accounts[name, commodity] = Account(account_id, name, KINDS[kind], commodity, owner)
+
+
+_LOT_COLUMNS = """lot_id, code, scheme, project, production_month, numbered, tradable, energy_class, trade_class,
+    source, province"""
+
+
+async def _load_lots(connection: Connection, ledger_id: int, book: Book, codes: set[str]) -> None:
+    if missing := codes - book.lots.keys():
+        text = f"select {_LOT_COLUMNS} from lot where ledger_id = %s and code = any(%s)"
+        _take_lots(book, await rows_of(connection, text, ledger_id, list(missing)))
+
+
+def _take_lots(book: Book, rows: Iterable[Any]) -> None:
+    for lot_id, code, scheme, project, month, numbered, tradable, energy, trade, source, province in rows:
+        facts = LotFacts(
+            code=code,
+            energy_class=energy,
+            numbered=numbered,
+            production_month=month,
+            project=project,
+            province=province,
+            scheme=scheme,
+            source=source,
+            tradable=tradable,
+            trade_class=trade,
+        )
+        book.lots[code] = book.lot_by_id[lot_id] = Lot(lot_id, facts)
+
+
+async def _load_selections(connection: Connection, ledger_id: int, book: Book, accounts: set[int]) -> None:
+    if not (missing := [a for a in accounts if a not in book.account_lots]):
+        return
+    rows = await rows_of(
+        connection,
+        """
+        select account_id, lot_id from balance_now
+        where ledger_id = %s and account_id = any(%s) and lot_id <> 0 and quantity <> 0
+        """,
+        ledger_id,
+        missing,
+    )
+    for account_id in missing:
+        book.account_lots[account_id] = {}
+    for account_id, lot_id in rows:
+        book.account_lots[account_id][lot_id] = None
+    # What the group in flight brought is in memory only.
+    for account_id, lot_id in book.lot_balances:
+        if lot_id and account_id in book.account_lots:
+            book.account_lots[account_id][lot_id] = None
+    unknown = list({lot_id for _, lot_id in rows} - book.lot_by_id.keys())
+    if unknown:
+        text = f"select {_LOT_COLUMNS} from lot where ledger_id = %s and lot_id = any(%s)"
+        _take_lots(book, await rows_of(connection, text, ledger_id, unknown))
+
+
+async def _load_balances(connection: Connection, ledger_id: int, book: Book, pairs: set[tuple[int, int]]) -> None:
+    if not (missing := [pair for pair in pairs if pair not in book.lot_balances]):
+        return
+    accounts, lots = map(list, zip(*missing, strict=True))
+    rows = await rows_of(
+        connection,
+        """
+        select a.account_id, a.lot_id, b.quantity, b.last_on
+        from unnest(%s::int[], %s::bigint[]) as a (account_id, lot_id)
+        cross join lateral (
+            select sum(quantity)::bigint as quantity, max(last_on) as last_on from (
+                select quantity, last_on from balance b
+                where b.ledger_id = %s and b.account_id = a.account_id and b.lot_id = a.lot_id
+                union all
+                select p.quantity, p.effective_on from posting p
+                where p.ledger_id = %s and p.account_id = a.account_id and p.lot_id = a.lot_id
+                    and p.log_index >= (select balance_size from head where ledger_id = %s)
+            ) as parts
+        ) as b
+        """,
+        accounts,
+        lots,
+        ledger_id,
+        ledger_id,
+        ledger_id,
+    )
+    for account_id, lot_id, quantity, last_on in rows:
+        book.lot_balances[account_id, lot_id] = (quantity or 0, last_on.toordinal() if last_on else 0)
+
+
+async def _load_totals(connection: Connection, ledger_id: int, book: Book, accounts: set[int]) -> None:
+    if not (missing := [a for a in accounts if a not in book.totals]):
+        return
+    rows = await rows_of(
+        connection,
+        """
+        select a.account_id, p.balance, p.version from unnest(%s::int[]) as a (account_id)
+        cross join lateral (
+            select balance, version from posting where ledger_id = %s and account_id = a.account_id
+            order by log_index desc, leg desc limit 1
+        ) as p
+        """,
+        missing,
+        ledger_id,
+    )
+    book.totals.update((account_id, (0, 0)) for account_id in missing)
+    book.totals.update((account_id, (balance, version)) for account_id, balance, version in rows)
+
+
+async def _load_day_balances(connection: Connection, ledger_id: int, book: Book, days: set[tuple[int, int]]) -> None:
+    if not (missing := [key for key in days if key not in book.day_balances]):
+        return
+    accounts = [account_id for account_id, _ in missing]
+    dates = [datetime.date.fromordinal(day) for _, day in missing]
+    rows = await rows_of(
+        connection,
+        """
+        select a.account_id, a.day, p.day_balance from unnest(%s::int[], %s::date[]) as a (account_id, day)
+        cross join lateral (
+            select day_balance from posting
+            where ledger_id = %s and account_id = a.account_id and effective_on = a.day
+            order by log_index desc, leg desc limit 1
+        ) as p
+        """,
+        accounts,
+        dates,
+        ledger_id,
+    )
+    book.day_balances.update((key, 0) for key in missing)
+    book.day_balances.update(((account_id, day.toordinal()), balance) for account_id, day, balance in rows)
+
+
+async def _load_lot_days(connection: Connection, ledger_id: int, book: Book, dated: dict[tuple[int, int], int]) -> None:
+    """Quantities by effective day, for the lots a command wants to change before days that are not in memory."""
+    missing = [key for key, day in dated.items() if key in book.lot_balances and day < _floor(book, key)]
+    if not missing:
+        return
+    accounts, lots = map(list, zip(*missing, strict=True))
+    # What was posted since a lot came into memory is there already, whether or not it is committed yet.
+    bounds = [book.lot_floors[key][1] if key in book.lot_floors else book.size for key in missing]
+    rows = await rows_of(
+        connection,
+        """
+        select a.account_id, a.lot_id, p.effective_on, p.quantity
+        from unnest(%s::int[], %s::bigint[], %s::bigint[]) as a (account_id, lot_id, bound)
+        cross join lateral (
+            select effective_on, sum(quantity)::bigint as quantity from posting
+            where ledger_id = %s and account_id = a.account_id and lot_id = a.lot_id and log_index < a.bound
+            group by effective_on
+        ) as p
+        """,
+        accounts,
+        lots,
+        bounds,
+        ledger_id,
+    )
+    for key, bound in zip(missing, bounds, strict=True):
+        book.lot_days.setdefault(key, {})
+        book.lot_floors[key] = (0, bound)
+    for account_id, lot_id, day, quantity in rows:
+        days = book.lot_days[account_id, lot_id]
+        days[day.toordinal()] = days.get(day.toordinal(), 0) + quantity
+
+
+def _floor(book: Book, key: tuple[int, int]) -> int:
+    return book.lot_floors[key][0] if key in book.lot_floors else book.lot_balances[key][1]
+
+
+async def _load_ranges(
+    connection: Connection, ledger_id: int, book: Book, pairs: set[tuple[int, int]], requests: list[Request]
+) -> None:
+    """Serials held by the accounts touched, and any that a new range from outside would run into."""
+    numbered = [
+        (account_id, lot_id)
+        for account_id, lot_id in pairs
+        if lot_id and (account_id, lot_id) not in book.ranges and book.lot_by_id[lot_id].facts.numbered
+    ]
+    if numbered:
+        accounts, lots = map(list, zip(*numbered, strict=True))
+        rows = await rows_of(
+            connection,
+            """
+            select a.account_id, a.lot_id, s.serials, s.since
+            from unnest(%s::int[], %s::bigint[]) as a (account_id, lot_id)
+            cross join lateral (
+                select serials, since from serial_position
+                where ledger_id = %s and account_id = a.account_id and lot_id = a.lot_id offset 0
+            ) as s
+            """,
+            accounts,
+            lots,
+            ledger_id,
+        )
+        _take_ranges(book, numbered, rows)
+    await _load_conflicts(connection, ledger_id, book, requests)
+
+
+async def _load_conflicts(connection: Connection, ledger_id: int, book: Book, requests: list[Request]) -> None:
+    trades = [(units_of(r.command, book)) for r in requests if isinstance(r.command, Trade)]
+    entering = [
+        (book.lots[units.lot.code].lot_id, r.first, r.end)
+        for units in trades
+        if units.lot.code in book.lots
+        for r in units.serials
+    ]
+    if not entering:
+        return
+    lots, firsts, ends = map(list, zip(*entering, strict=True))
+    rows = await rows_of(
+        connection,
+        """
+        select s.account_id, s.lot_id, s.serials, s.since from serial_position s
+        where s.ledger_id = %s and (s.account_id, s.lot_id) in (
+            select c.account_id, c.lot_id
+            from unnest(%s::bigint[], %s::bigint[], %s::bigint[]) as e (lot_id, first_serial, end_serial)
+            join serial_position c on c.ledger_id = %s and c.lot_id = e.lot_id
+                and c.serials && int8range(e.first_serial, e.end_serial)
+        )
+        """,
+        ledger_id,
+        lots,
+        firsts,
+        ends,
+        ledger_id,
+    )
+    found = [row for row in rows if (row[0], row[1]) not in book.ranges]
+    _take_ranges(book, list({(row[0], row[1]) for row in found}), found)
+
+
+def _take_ranges(book: Book, keys: list[tuple[int, int]], rows: Iterable[Any]) -> None:
+    held: dict[tuple[int, int], list[HeldRange]] = {key: [] for key in keys}
+    for account_id, lot_id, serials, since in rows:
+        held[account_id, lot_id].append(HeldRange(serials.lower, serials.upper, since.toordinal()))
+    for (account_id, lot_id), pieces in held.items():
+        book.ranges[account_id, lot_id] = tuple(sorted(pieces))
+        book.holders.setdefault(lot_id, {})[account_id] = None

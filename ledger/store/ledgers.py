@@ -1,0 +1,24 @@
+"""Which ledgers a database holds."""
+
+from typing import Any
+
+import psycopg
+
+from ledger.proof.merkle import Frontier
+
+ZONE = "Asia/Shanghai"
+ORIGIN = "greenledger.example/{name}"
+
+
+def find(connection: psycopg.Connection[Any], name: str) -> tuple[int, str, str] | None:
+    """(ledger id, name, zone) of the ledger of this name, or None."""
+    return connection.execute("select ledger_id, name, zone from ledger where name = %s", (name,)).fetchone()
+
+
+def add(connection: psycopg.Connection[Any], name: str) -> tuple[int, str, str]:
+    """Make an empty ledger (no record yet) and return (ledger id, name, zone); the name must be free."""
+    row = connection.execute("select coalesce(max(ledger_id), 0) + 1 from ledger").fetchone()
+    assert row is not None
+    connection.execute("insert into ledger values (%s, %s, %s, %s)", (row[0], name, ORIGIN.format(name=name), ZONE))
+    connection.execute("insert into head values (%s, 0, 'epoch', %s, 0)", (row[0], Frontier().encode()))
+    return row[0], name, ZONE

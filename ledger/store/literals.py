@@ -1,0 +1,20 @@
+"""Array literals for set-wise statements, written out here: the driver looks at every element with a pattern."""
+
+from collections.abc import Iterable
+
+
+def numbers(values: Iterable[int]) -> str:
+    """An array of whole numbers."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def texts(values: Iterable[str]) -> str:
+    """An array of texts; each is quoted, so that no comma, brace, blank or NULL in it means anything."""
+    quoted = [value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
+    return '{"' + '","'.join(quoted) + '"}' if quoted else "{}"
+
+
+def contents(values: Iterable[bytes]) -> str:
+    """An array of byte strings."""
+    written = [value.hex() for value in values]
+    return '{"\\\\x' + '","\\\\x'.join(written) + '"}' if written else "{}"

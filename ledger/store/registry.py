@@ -1,0 +1,129 @@
+"""Load into a book what commands refer to by key or name: outcomes, evidence, parties, trades, credentials."""
+
+from typing import Any
+
+import psycopg
+
+from ledger.core.book import Book, Known, Party, TradeFacts
+from ledger.core.command import (
+    CreateCredential,
+    RegisterParty,
+    Request,
+    RevokeCredential,
+    Subscribe,
+    Trade,
+    TransferTrade,
+)
+from ledger.core.party import lookup_name
+from ledger.core.serial_range import SerialRange, merge
+from ledger.store.literals import texts
+
+Connection = psycopg.AsyncConnection[Any]
+
+
+async def rows_of(connection: Connection, text: str, *parameters: Any) -> list[Any]:
+    """All rows of one query."""
+    return await (await connection.execute(text, parameters)).fetchall()  # type: ignore[arg-type]  # constants only
+
+
+async def load_keys(connection: Connection, ledger_id: int, book: Book, requests: list[Request]) -> None:
+    """The outcomes that are frozen under the requests' keys, and the evidence that is used up."""
+    keys = texts([request.request_key for request in requests])
+    tenants = texts([request.principal.tenant or "" for request in requests])
+    rows = await rows_of(
+        connection,
+        """
+        select asked.tenant, asked.request_key, r.log_index, r.canonical, r.refused
+        from unnest(%s::text[], %s::text[]) as asked (tenant, request_key)
+        cross join lateral (
+            select log_index, canonical, refused from request r
+            where r.ledger_id = %s and r.tenant = asked.tenant and r.request_key = asked.request_key
+            limit 1  -- so that each key is looked up by the index, however small the table was when this was planned
+        ) as r
+        """,
+        tenants,
+        keys,
+        ledger_id,
+    )
+    for tenant, key, *known in rows:
+        book.outcomes[tenant, key] = Known(*known)
+    evidence = [r.evidence_key for r in requests if r.evidence_key is not None and r.evidence_key not in book.evidence]
+    if evidence:
+        rows = await rows_of(
+            connection,
+            "select evidence_key, log_index from evidence where ledger_id = %s and evidence_key = any(%s)",
+            ledger_id,
+            evidence,
+        )
+        book.evidence.update(rows)
+
+
+async def load_names(connection: Connection, ledger_id: int, book: Book, requests: list[Request]) -> None:
+    """The parties, names, trades and credentials that the commands name."""
+    parties, names, trades, credentials = set(), set(), set(), set()
+    for request in requests:
+        match request.command:
+            case RegisterParty() as command:
+                parties.add(command.party)
+                names.update(lookup_name(name) for name in (command.name, *command.aliases))
+            case Subscribe(enterprise=str() as enterprise):
+                parties.add(enterprise)
+            case Trade() as command:
+                parties.update((command.buyer, command.seller))
+                trades.add(command.trade_id)
+            case TransferTrade() as command:
+                trades.add(command.trade_id)
+            case CreateCredential() as command:
+                credentials.add(command.credential)
+                parties.update(() if command.tenant is None else (command.tenant,))
+            case RevokeCredential() as command:
+                credentials.add(command.credential)
+    await _load_parties(connection, ledger_id, book, parties - book.parties.keys(), names - book.names.keys())
+    await _load_trades(connection, ledger_id, book, trades - book.trades.keys())
+    if credentials := credentials - book.credentials.keys():
+        rows = await rows_of(
+            connection,
+            "select credential_id, state from credential where ledger_id = %s and credential_id = any(%s)",
+            ledger_id,
+            list(credentials),
+        )
+        book.credentials.update(rows)
+
+
+async def _load_parties(connection: Connection, ledger_id: int, book: Book, parties: set[str], names: set[str]) -> None:
+    if parties:
+        rows = await rows_of(
+            connection,
+            "select party_id, kind, log_index from party where ledger_id = %s and party_id = any(%s)",
+            ledger_id,
+            list(parties),
+        )
+        book.parties.update((row[0], Party(*row)) for row in rows)
+    if names:
+        rows = await rows_of(
+            connection,
+            """
+            select t.lookup, p.party_id from private_text t
+            join party p on p.ledger_id = t.ledger_id and p.log_index = t.log_index
+            where t.ledger_id = %s and t.lookup = any(%s)
+            """,
+            ledger_id,
+            list(names),
+        )
+        book.names.update(rows)
+
+
+_TRADES = """
+    select t.trade_id, t.log_index, t.buyer, t.seller, t.platform, l.code, t.lot_id, t.serials, t.quantity, t.price,
+        t.amount_fen, t.state, t.transferred_index
+    from trade t join lot l using (ledger_id, lot_id) where t.ledger_id = %s and t.trade_id = any(%s)
+"""
+
+
+async def _load_trades(connection: Connection, ledger_id: int, book: Book, trades: set[str]) -> None:
+    if not trades:
+        return
+    for row in await rows_of(connection, _TRADES, ledger_id, list(trades)):
+        values = dict(zip(TradeFacts.__struct_fields__, row, strict=True))
+        values["ranges"] = merge(tuple(SerialRange(r.lower, r.upper) for r in values["ranges"]))
+        book.trades[row[0]] = TradeFacts(**values)

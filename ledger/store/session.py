@@ -1,0 +1,81 @@
+"""Connections: which login one uses, and how a read is bound to its ledger and tenant."""
+
+from collections.abc import Sequence
+from typing import Any, LiteralString
+
+import msgspec
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+OPTIONS = "-c search_path=greenledger,public -c timezone=UTC"
+BY_KEY = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+"""All that a writer asks is found by key. Planned while the tables are small, another way would be kept for long."""
+STATEMENT_TIMEOUT_MS = 30_000
+ALL_TENANTS = "*"
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What a reader may see: one ledger, and one tenant of it or all."""
+
+    ledger_id: int
+    tenant: str
+
+
+class Query(msgspec.Struct, frozen=True):
+    """One statement of a read."""
+
+    text: LiteralString
+    parameters: tuple[Any, ...] = ()
+
+
+async def connect(url: str) -> psycopg.AsyncConnection[Any]:
+    """A connection of one of the run-time logins; transactions on it are begun and ended by statements."""
+    options = f"{OPTIONS} {BY_KEY}"
+    return await psycopg.AsyncConnection.connect(url, options=options, prepare_threshold=1, autocommit=True)
+
+
+def connect_sync(url: str) -> psycopg.Connection[Any]:
+    """The same for tools that work alone."""
+    return psycopg.connect(url, options=OPTIONS)
+
+
+class Reader:
+    """A pool of the reader's login; every read runs in one transaction, bound to a scope by SET LOCAL."""
+
+    def __init__(self, url: str, *, connections_max: int = 8) -> None:
+        options = f"{OPTIONS} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c default_transaction_read_only=off"
+        self._pool = AsyncConnectionPool(
+            url, min_size=1, max_size=connections_max, open=False, kwargs={"options": options, "prepare_threshold": 2}
+        )
+
+    async def open(self) -> None:
+        """Start the pool; waits until one connection is made."""
+        await self._pool.open(wait=True, timeout=30)
+
+    async def close(self) -> None:
+        """End every connection."""
+        await self._pool.close()
+
+    async def fetch(self, scope: Scope, *queries: Query, at_one_snapshot: bool = True) -> list[list[Any]]:
+        """The rows of each query, all under one scope and at one snapshot, in one round trip."""
+        async with self._pool.connection() as connection:
+            async with connection.pipeline():
+                if at_one_snapshot:
+                    await connection.execute("set transaction isolation level repeatable read")
+                await connection.execute(_SCOPE, (str(scope.ledger_id), scope.tenant))
+                cursors = [await connection.execute(query.text, query.parameters) for query in queries]
+                results = [await cursor.fetchall() for cursor in cursors]
+            await connection.rollback()
+        return results
+
+    async def credential(self, credential: str, secret_sha256: str) -> Sequence[Any] | None:
+        """(ledger id, ledger, zone, role, tenant, subject) of an active key, or None."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                "select ledger_id, ledger, zone, role, tenant, subject from credential_of(%s, %s)",
+                (credential, secret_sha256),
+            )
+            return await cursor.fetchone()
+
+
+_SCOPE: LiteralString = "select set_config('greenledger.ledger', %s, true), set_config('greenledger.tenant', %s, true)"

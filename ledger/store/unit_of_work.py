@@ -1,0 +1,376 @@
+"""One group commit: lock the head, check nobody else wrote, append, project, seal, commit.
+
+The head's row lock is the only lock there is, so there are no deadlocks and no hot account. All rows of a group
+are written set-wise, by one statement that travels with the COMMIT.
+"""
+
+import datetime
+import functools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+from psycopg.types.multirange import Int8Multirange
+from psycopg.types.range import Int8Range
+
+from ledger.core.account import Account, kind_of
+from ledger.core.book import Book, PostingRow, TradeFacts
+from ledger.core.certificate import Lot
+from ledger.core.command import Request
+from ledger.core.record import (
+    AccountBody,
+    Body,
+    CredentialBody,
+    LotBody,
+    PartyBody,
+    PolicyBody,
+    PostingBody,
+    RefusalBody,
+)
+from ledger.core.serial_range import Holdings
+from ledger.store.journal import Segment, Tree
+from ledger.store.literals import contents, numbers, texts
+
+Connection = psycopg.AsyncConnection[Any]
+
+
+class Head(msgspec.Struct, frozen=True):
+    """Where a ledger's journal ends."""
+
+    size: int
+    recorded_at: datetime.datetime
+    frontier: bytes
+    balance_size: int
+    now: datetime.datetime
+    """The server's clock, once the lock was held."""
+
+
+class PrivateText(msgspec.Struct, frozen=True):
+    """A text kept beside the journal: row of the table `private_text`."""
+
+    log_index: int
+    field: str
+    salt: bytes
+    content: str
+    lookup: str | None
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One record to be written, decided but not sealed."""
+
+    index: int
+    body: Body
+    request: Request
+    is_own: bool
+    """Whether this is the command's own record, the one that answers its key."""
+    rows: Sequence[PostingRow] = ()
+    private: Sequence[PrivateText] = ()
+
+
+class Changes(msgspec.Struct):
+    """What a group changed in the projections besides the postings, as it stands after the group."""
+
+    accounts: list[tuple[Account, int]] = msgspec.field(default_factory=list)
+    lots: list[Lot] = msgspec.field(default_factory=list)
+    parties: list[tuple[str, str, int]] = msgspec.field(default_factory=list)
+    trades: dict[str, TradeFacts] = msgspec.field(default_factory=dict)
+    ranges: dict[tuple[int, int], Holdings] = msgspec.field(default_factory=dict)
+
+    def note(self, book: Book, entry: Entry) -> None:
+        """Take in what one record changed."""
+        match entry.body:
+            case PostingBody() as body:
+                if body.trade is not None:
+                    self.trades[body.trade.trade_id] = book.trades[body.trade.trade_id]
+                for row, leg in zip(entry.rows, body.legs, strict=True):
+                    if leg.serials:
+                        self.ranges[row.account_id, row.lot_id] = ()
+            case LotBody() as body:
+                self.lots.append(book.lots[body.lot.code])
+            case PartyBody() as body:
+                self.parties.append((body.party, body.kind, entry.index))
+                self._opened(book, body.accounts, entry.index)
+            case AccountBody() as body:
+                self._opened(book, body.accounts, entry.index)
+
+    def _opened(self, book: Book, names: tuple[str, ...], index: int) -> None:
+        for name in names:
+            kind = kind_of(name)
+            assert kind is not None
+            self.accounts += [(book.accounts[name, commodity], index) for commodity in kind.commodities]
+
+    def settle(self, book: Book) -> None:
+        """Fix the serial ranges as they are now, at the end of the group."""
+        for key in self.ranges:
+            self.ranges[key] = book.ranges.get(key, ())
+
+
+class UnknownOutcome(Exception):
+    """The connection was lost, or warned, at COMMIT: what was sent may be in the journal, or not."""
+
+
+async def lock_head(connection: Connection, ledger_id: int) -> Head:
+    """Begin a transaction and take the ledger's only lock."""
+    async with connection.pipeline():
+        await connection.execute("begin")
+        cursor = await connection.execute(_LOCK_HEAD, (ledger_id,))
+        row = await cursor.fetchone()
+    assert row is not None, "the ledger has a head"
+    return Head(*row)
+
+
+async def write_group(
+    connection: Connection,
+    ledger_id: int,
+    *,
+    entries: Sequence[Entry],
+    segment: Segment,
+    recorded_at: datetime.datetime,
+    tree: Tree,
+    catch_up_from: int | None,
+) -> None:
+    """Write the group's postings, keys, balances, segment, tiles and head, and COMMIT, in one round trip.
+
+    One statement writes what every group has, so that the sum trigger sees every transaction whole. Raises
+    UnknownOutcome where the connection is cut, or warns, after COMMIT was sent. `catch_up_from` brings the table of
+    balances, which holds the records below that size, up to this group.
+    """
+    values = {
+        **_posting_columns(entries),
+        **_key_columns(entries),
+        "ledger": ledger_id,
+        "size": segment.first_index + segment.count,
+        "recorded_at": recorded_at,
+        "frontier": tree.frontier.encode(),
+        "first_index": segment.first_index,
+        "record_count": segment.count,
+        "records": segment.records,
+        "offsets": segment.offsets,
+        "leaves": segment.leaves,
+    }
+    warnings: list[str] = []
+    connection.add_notice_handler(on_notice := functools.partial(_take_warning, warnings))
+    sent = False
+    try:
+        async with connection.pipeline():
+            await connection.execute(_WRITE_GROUP, values)
+            if catch_up_from is not None:
+                await connection.execute(
+                    _CATCH_UP, {"ledger": ledger_id, "from": catch_up_from, "size": values["size"]}
+                )
+            for level, tile_index, hashes in tree.take_complete_tiles():
+                await connection.execute(_INSERT_TILE, (ledger_id, level, tile_index, hashes))
+            sent = True
+            await connection.execute("commit")
+    except psycopg.Error as fault:
+        # A refusal by the server is a certain outcome; a connection lost after COMMIT was sent is not.
+        if sent and (connection.closed or connection.broken):
+            raise UnknownOutcome(str(fault)) from fault
+        raise
+    finally:
+        connection.remove_notice_handler(on_notice)
+    if warnings:
+        raise UnknownOutcome("; ".join(warnings))
+
+
+def _take_warning(warnings: list[str], notice: psycopg.errors.Diagnostic) -> None:
+    if notice.severity_nonlocalized == "WARNING":
+        warnings.append(notice.message_primary or "")
+
+
+def _posting_columns(entries: Sequence[Entry]) -> dict[str, str]:
+    rows = [msgspec.structs.astuple(row) for entry in entries for row in entry.rows]
+    columns = zip(*rows, strict=True) if rows else [()] * len(PostingRow.__struct_fields__)
+    return {name: numbers(column) for name, column in zip(PostingRow.__struct_fields__, columns, strict=True)}
+
+
+def _key_columns(entries: Sequence[Entry]) -> dict[str, Any]:
+    own = [entry for entry in entries if entry.is_own]
+    return {
+        "key_tenant": texts([entry.request.principal.tenant or "" for entry in own]),
+        "key": texts([entry.request.request_key for entry in own]),
+        "key_index": numbers([entry.index for entry in own]),
+        "key_refused": [entry.body.code if isinstance(entry.body, RefusalBody) else None for entry in own],
+        "key_canonical": contents([entry.request.canonical for entry in own]),
+    }
+
+
+# The clock is read once the lock is held, by the server that also resolves moments of knowledge to sizes.
+_LOCK_HEAD = """
+    with locked as materialized (
+        select size, recorded_at, frontier, balance_size from head where ledger_id = %s for update
+    )
+    select size, recorded_at, frontier, balance_size, clock_timestamp() from locked
+"""
+_INSERT_TILE = "insert into hash_tile values (%b, %b, %b, %b)"
+# Days travel as proleptic ordinals: day 1 is 0001-01-01.
+_WRITE_GROUP = """
+    with posted as (
+        insert into posting (ledger_id, log_index, leg, account_id, commodity, lot_id, quantity, balance, day_balance,
+            version, effective_on)
+        select %(ledger)s::int, i, leg, a, c, lot, q, b, db, v, date '0001-01-01' + (day - 1)
+        from unnest(%(log_index)s::bigint[], %(leg)s::smallint[], %(account_id)s::int[], %(commodity)s::smallint[],
+            %(lot_id)s::bigint[], %(quantity)s::bigint[], %(balance)s::bigint[], %(day_balance)s::bigint[],
+            %(version)s::bigint[], %(effective_on)s::int[]) as p (i, leg, a, c, lot, q, b, db, v, day)
+    ), keyed as (
+        insert into request (ledger_id, tenant, request_key, log_index, refused, canonical)
+        select %(ledger)s::int, k.* from unnest(%(key_tenant)s::text[], %(key)s::text[], %(key_index)s::bigint[],
+            %(key_refused)s::text[], %(key_canonical)s::bytea[]) as k
+    ), sealed as (
+        insert into journal_segment (ledger_id, first_index, record_count, recorded_at, records, offsets, leaves)
+        values (%(ledger)s::int, %(first_index)s, %(record_count)s, %(recorded_at)s, %(records)b, %(offsets)b,
+            %(leaves)b)
+    )
+    update head set size = %(size)s, recorded_at = %(recorded_at)s, frontier = %(frontier)b
+    where ledger_id = %(ledger)s
+"""
+# From the postings themselves, whichever process wrote them: what a writer has in memory decides nothing here.
+_CATCH_UP = """
+    with late as (
+        select account_id, lot_id, sum(quantity)::bigint as quantity, max(effective_on) as last_on
+        from posting where ledger_id = %(ledger)s and log_index >= %(from)s
+        group by account_id, lot_id
+    ), caught as (
+        insert into balance (ledger_id, account_id, lot_id, quantity, last_on)
+        select %(ledger)s::int, late.* from late
+        on conflict (ledger_id, account_id, lot_id) do update
+            set quantity = balance.quantity + excluded.quantity, last_on = greatest(balance.last_on, excluded.last_on)
+    )
+    update head set balance_size = %(size)s where ledger_id = %(ledger)s
+"""
+
+
+async def write_evidence(connection: Connection, ledger_id: int, entries: Iterable[Entry]) -> None:
+    """Use up the evidence keys of the group's postings."""
+    used = [(e.request.evidence_key, e.index) for e in entries if e.is_own and e.rows and e.request.evidence_key]
+    if used:
+        keys, indexes = map(list, zip(*used, strict=True))
+        await connection.execute(
+            "insert into evidence select %b, k, i from unnest(%b::text[], %b::bigint[]) as u (k, i)",
+            (ledger_id, keys, indexes),
+        )
+
+
+async def write_changes(connection: Connection, ledger_id: int, changes: Changes, *, first_index: int) -> None:
+    """Write the projections that change seldom: accounts, lots, parties, trades, serial positions."""
+    accounts = [
+        (ledger_id, a.account_id, a.name, a.kind.code, a.commodity, a.owner, index) for a, index in changes.accounts
+    ]
+    await _write_many(connection, "account", accounts)
+    await _write_many(connection, "lot", [(ledger_id, *lot_values(lot)) for lot in changes.lots])
+    await _write_many(connection, "party", [(ledger_id, *party) for party in changes.parties])
+    await _write_trades(connection, ledger_id, list(changes.trades.values()), first_index)
+    await _write_ranges(connection, ledger_id, changes.ranges)
+
+
+def lot_values(lot: Lot) -> tuple[Any, ...]:
+    """A lot's columns after the ledger, in the table's order."""
+    f = lot.facts
+    return (
+        lot.lot_id,
+        f.code,
+        f.scheme,
+        f.project,
+        f.production_month,
+        f.numbered,
+        f.tradable,
+        f.energy_class,
+        f.trade_class,
+        f.source,
+        f.province,
+    )
+
+
+async def _write_many(connection: Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    if rows:
+        statement = sql.SQL("copy {} from stdin").format(sql.Identifier(table))
+        async with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                await copy.write_row(row)
+
+
+async def _write_trades(connection: Connection, ledger_id: int, trades: Sequence[TradeFacts], first_index: int) -> None:
+    new = [trade for trade in trades if trade.log_index >= first_index]
+    await _write_many(connection, "trade", [(ledger_id, *trade_values(trade)) for trade in new])
+    if moved := [trade for trade in trades if trade.log_index < first_index]:
+        async with connection.cursor() as cursor:
+            await cursor.executemany(
+                "update trade set transferred_index = %s, state = %s where ledger_id = %s and trade_id = %s",
+                [(trade.transferred_index, trade.state, ledger_id, trade.trade_id) for trade in moved],
+            )
+
+
+def trade_values(trade: TradeFacts) -> tuple[Any, ...]:
+    """A trade's columns after the ledger, in the table's order."""
+    serials = Int8Multirange([Int8Range(r.first, r.end) for r in trade.ranges])
+    return (
+        trade.trade_id,
+        trade.log_index,
+        trade.buyer,
+        trade.seller,
+        trade.platform,
+        trade.lot_id,
+        serials,
+        trade.quantity,
+        trade.price,
+        trade.amount_fen,
+        trade.state,
+        trade.transferred_index,
+    )
+
+
+async def _write_ranges(connection: Connection, ledger_id: int, ranges: dict[tuple[int, int], Holdings]) -> None:
+    """Moves are DELETE then INSERT; the exclusion constraint looks when the group commits."""
+    if not ranges:
+        return
+    accounts, lots = map(list, zip(*ranges, strict=True))
+    await connection.execute(
+        """
+        delete from serial_position s using unnest(%s::int[], %s::bigint[]) as k (account_id, lot_id)
+        where s.ledger_id = %s and s.account_id = k.account_id and s.lot_id = k.lot_id
+        """,
+        (accounts, lots, ledger_id),
+    )
+    rows = [
+        (ledger_id, lot_id, account_id, Int8Range(r.first, r.end), datetime.date.fromordinal(r.since))
+        for (account_id, lot_id), held in ranges.items()
+        for r in held
+    ]
+    await _write_many(connection, "serial_position", rows)
+
+
+async def write_registry(connection: Connection, ledger_id: int, entries: Iterable[Entry]) -> None:
+    """Write policy rows, credentials and private texts."""
+    for entry in entries:
+        match entry.body:
+            case PolicyBody(row=row):
+                await connection.execute(
+                    "insert into policy values (%s, %s, %s)", (ledger_id, entry.index, Jsonb(msgspec.to_builtins(row)))
+                )
+            case CredentialBody(state="active") as body:
+                await connection.execute(
+                    "insert into credential values (%s, %s, %s, %s, %s, %s, %s, %s)",
+                    (
+                        ledger_id,
+                        body.credential,
+                        body.role,
+                        body.tenant,
+                        body.subject,
+                        body.secret_sha256,
+                        body.state,
+                        entry.index,
+                    ),
+                )
+            case CredentialBody() as body:
+                await connection.execute(
+                    "update credential set state = %s, revoked_index = %s where ledger_id = %s and credential_id = %s",
+                    (body.state, entry.index, ledger_id, body.credential),
+                )
+        for text in entry.private:
+            await connection.execute(
+                "insert into private_text values (%s, %s, %s, %s, %s, %s)",
+                (ledger_id, text.log_index, text.field, text.salt, text.content, text.lookup),
+            )

@@ -1,0 +1,77 @@
+"""What the command line prints for people: tables of imports, problems and the park."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from ledger.imports.report import ImportReport, Problem
+from ledger.reports.overview import Overview
+
+PROBLEMS_PRINTED = 30
+
+
+def show_import(out: Console, err: Console, report: ImportReport) -> None:
+    """An import's figures, and its problems on standard error."""
+    table = Table(title=f"{report.file} ({report.layout})", title_justify="left")
+    table.add_column("what")
+    table.add_column("figure", justify="right")
+    for name in (
+        "rows",
+        "trades",
+        "duplicates",
+        "withdrawn",
+        "refused",
+        "traded",
+        "transferred",
+        "in_transit",
+        "amount_fen",
+        "subscribed",
+        "enterprises",
+        "posted",
+    ):
+        if (value := getattr(report, name)) or name in {"rows", "refused", "posted"}:
+            table.add_row(name, f"{value:,}")
+    table.add_row("control total", report.control_total_ok)
+    table.add_row("replayed", "yes" if report.replayed else "no")
+    out.print(table)
+    show_problems(err, report.problems)
+    if report.problems:
+        err.print("Nothing was posted.", style="red")
+
+
+def show_problems(err: Console, problems: Sequence[Problem]) -> None:
+    """Where each problem stands, which rule it breaks, what was given and expected."""
+    for problem in problems[:PROBLEMS_PRINTED]:
+        place = ", ".join(
+            part
+            for part in (problem.file, problem.sheet, problem.line and f"line {problem.line}", problem.column)
+            if part
+        )
+        text = f"{place}: {problem.rule}: {problem.given} (expected: {problem.expected})"
+        err.print(text, style="red", markup=False, highlight=False)
+    if len(problems) > PROBLEMS_PRINTED:
+        err.print(f"... and {len(problems) - PROBLEMS_PRINTED} more (--json shows up to 1,000)", style="red")
+
+
+def show_park(out: Console, overview: Overview) -> None:
+    """The park by enterprise; the four quantities are different things and stand in columns of their own."""
+    table = Table(title="The park by enterprise (certificates)", title_justify="left")
+    columns = ("subscribed", "traded", "in_transit", "held", "held_expired", "retired")
+    for title in ("id", "name"):
+        table.add_column(title, overflow="fold")
+    for title in columns:
+        table.add_column(title.replace("_", " "), justify="right")
+    for line in overview.enterprises:
+        table.add_row(line.enterprise, line.name, *(f"{getattr(line, column):,}" for column in columns))
+    table.add_row("-", "未分配 unallocated", f"{overview.unallocated:,}", *[""] * 5)
+    table.add_section()
+    totals = {column: sum(getattr(line, column) for line in overview.enterprises) for column in columns}
+    totals["subscribed"] = overview.subscribed
+    table.add_row(
+        "", f"合计 {len(overview.enterprises)} enterprises", *(f"{totals[c]:,}" for c in columns), style="bold"
+    )
+    out.print(table)
+    sums = ", ".join(f"{commodity} {total}" for commodity, total in overview.trial_balance.items())
+    out.print(f"Trial balance (sum of all accounts): {sums}")
+    out.print(f"Tree size {overview.tree_size}, root {overview.root}", highlight=False)

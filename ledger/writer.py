@@ -1,0 +1,346 @@
+"""The one door for writes: submit(requests) -> an outcome for each.
+
+Callers put tickets into a bounded queue. One task takes all that wait, decides them in memory with the pure
+engine, and hands the group to the database; while that is written, the next group is decided. Only when COMMIT
+has answered does any caller hear. An outcome that is not known is told as unknown, never guessed.
+"""
+
+import asyncio
+import contextlib
+import datetime
+import enum
+import gc
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import psycopg
+import structlog
+
+from ledger.core.book import Book, Known
+from ledger.core.command import Request
+from ledger.core.refusal import refuse
+from ledger.group import Deciding, Group, Ticket, encode_entries, key_of, outcome_of
+from ledger.store import balances, unit_of_work
+from ledger.store.journal import Tree, read_leaves, read_tree, seal
+from ledger.store.outcomes import Outcome, Posted, Refused, Unknown, instant, read_outcomes
+from ledger.store.session import connect
+from ledger.store.unit_of_work import UnknownOutcome
+
+QUEUE_MAX = 50_000
+"""Commands that may wait; above it callers hear `queue_full`."""
+GROUP_MAX = 10_000
+"""Commands in one group commit, unless one ticket alone is larger."""
+BATCH_MAX = 10_000
+"""Commands in one ticket."""
+LAG_MAX = 20_000
+"""Records by which the table of balances may lag behind while the writer is busy."""
+CACHED_MAX = 200_000
+"""Balances the book keeps between groups; above it the book begins anew."""
+REFUSALS_PER_MINUTE = 600
+"""Refusals recorded for one subject within a minute; beyond it a refused command hears `quota_exceeded`."""
+
+__all__ = ["BATCH_MAX", "Ledger", "Outcome", "Posted", "Refused", "Unknown", "Writer", "tune_process"]
+
+log = structlog.get_logger()
+
+
+def tune_process() -> None:
+    """Let the garbage collector look seldom: commands make no cycles, and a collection holds every caller up."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """Which ledger a writer writes."""
+
+    ledger_id: int
+    name: str
+    zone: str
+
+
+class Writer:
+    """Writes one ledger. Several processes may each have one: they take turns by the head's lock."""
+
+    def __init__(self, url: str, ledger: Ledger, *, refusals_per_minute: int = REFUSALS_PER_MINUTE) -> None:
+        self.ledger = ledger
+        self._url = url
+        self._zone = ZoneInfo(ledger.zone)
+        self._deciding = Deciding(refusals_per_minute=refusals_per_minute)
+        self._queue: deque[Ticket] = deque()
+        self._waiting = 0
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self._book: Book | None = None
+        self._tree: Tree | None = None
+        self._connected = False
+        self._flying_outcomes: dict[tuple[str, str], Known] = {}
+        self._flying_evidence: dict[str, int] = {}
+        self._alone = 0
+        """How many of the next tickets are decided one by one."""
+        self._at_fault = False
+        """Whether the last group that could not be decided failed by a fault of ours, not of the database."""
+        self._loading: psycopg.AsyncConnection[Any] | None = None
+        self._writing: psycopg.AsyncConnection[Any] | None = None
+
+    async def start(self) -> None:
+        """Connect and begin to take commands; raises psycopg.OperationalError where there is no database."""
+        await self._begin_anew()
+        self._task = asyncio.create_task(self._run(), name=f"writer of {self.ledger.name}")
+
+    async def stop(self) -> None:
+        """Write what waits, then end."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+        await self._disconnect()
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait in the queue."""
+        return self._waiting
+
+    async def submit(self, request: Request) -> Outcome:
+        """What became of one command: Posted, Refused or Unknown."""
+        return (await self.submit_batch((request,), atomic=False))[0]
+
+    async def submit_batch(self, requests: Sequence[Request], *, atomic: bool) -> list[Outcome]:
+        """An outcome for each, in order; `atomic` posts all or none. At most BATCH_MAX commands."""
+        assert 0 < len(requests) <= BATCH_MAX, "the caller checks the size of a batch"
+        if self._closing or self._waiting + len(requests) > QUEUE_MAX:
+            full = refuse("queue_full", waiting=self._waiting, limit=QUEUE_MAX)
+            return [Refused(full)] * len(requests)
+        ticket = Ticket(requests, atomic, asyncio.get_running_loop().create_future())
+        self._queue.append(ticket)
+        self._waiting += len(requests)
+        self._wake.set()
+        # A caller that is cancelled leaves the queue's work untouched: it may ask again with its key.
+        return await ticket.done
+
+    async def _run(self) -> None:
+        """Decide a group while the one before it is written; begin anew whenever that one did not come to be."""
+        flushing: asyncio.Task[_Status] | None = None
+        writing: Group | None = None
+        while True:
+            if flushing is not None and writing is not None and (not self._queue or self._book_is_large()):
+                await self._settle(writing, await flushing)
+                flushing = None
+                continue
+            if self._book_is_large():
+                self._book = None
+            if not self._queue:
+                if self._closing:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            tickets = self._take(idle=flushing is None)
+            group = await self._try_decide(tickets)
+            if flushing is not None and writing is not None:
+                stands = await self._settle(writing, await flushing)
+                flushing = None
+                if not stands and group is not None:
+                    group = await self._try_decide(tickets)
+            if group is None:
+                self._give_up(tickets)
+            else:
+                writing, flushing = group, asyncio.create_task(self._flush(group))
+
+    def _give_up(self, tickets: list[Ticket]) -> None:
+        """Nothing of these tickets was sent. Where one of many was at fault, try each alone; else tell the callers."""
+        self._forget()
+        if self._at_fault and len(tickets) > 1:
+            self._queue.extendleft(reversed(tickets))
+            self._waiting += sum(len(ticket.requests) for ticket in tickets)
+            self._alone = len(tickets)
+            return
+        _answer_all(tickets, Refused(refuse("unavailable")))
+
+    async def _settle(self, group: Group, status: "_Status") -> bool:
+        """See a group through; False where the book had to begin anew, so later decisions no longer stand."""
+        if status is _Status.WRITTEN:
+            return True
+        while status is _Status.STALE:
+            self._book = None
+            again = await self._try_decide(group.tickets)
+            if again is None:
+                self._give_up(group.tickets)
+                return False
+            status = await self._flush(again)
+        if status is _Status.FAILED:
+            self._forget()
+        return False
+
+    async def _try_decide(self, tickets: list[Ticket]) -> Group | None:
+        """The decided group, or None: then the book is not to be used any more."""
+        try:
+            return await self._decide(tickets)
+        except (psycopg.Error, OSError) as fault:
+            self._at_fault = False
+            log.warning("database_unavailable", fault=type(fault).__name__)
+        except Exception:
+            self._at_fault = True
+            log.exception("group_could_not_be_decided", commands=sum(len(ticket.requests) for ticket in tickets))
+        return None
+
+    def _forget(self) -> None:
+        """Drop all that was in memory, and the connections: the next group begins from the database."""
+        self._book = self._tree = None
+        self._connected = False
+
+    def _book_is_large(self) -> bool:
+        book = self._book
+        if book is None:
+            return False
+        return len(book.lot_balances) + len(book.day_balances) + len(book.lots) + len(book.trades) > CACHED_MAX
+
+    def _take(self, *, idle: bool) -> list[Ticket]:
+        """All that wait, up to the limit; half of it when nothing is being written, so that work overlaps."""
+        if self._alone:
+            self._alone -= 1
+            ticket = self._queue.popleft()
+            self._waiting -= len(ticket.requests)
+            return [ticket]
+        tickets, commands = [], 0
+        limit = max(1, min(GROUP_MAX, self._waiting // 2)) if idle else GROUP_MAX
+        while self._queue and (not tickets or commands + len(self._queue[0].requests) <= limit):
+            ticket = self._queue.popleft()
+            commands += len(ticket.requests)
+            tickets.append(ticket)
+        self._waiting -= commands
+        return tickets
+
+    async def _decide(self, tickets: list[Ticket]) -> Group:
+        if self._book is None:
+            await self._begin_anew()
+        book = self._book
+        assert book is not None and self._loading is not None
+        # Keys of the group in flight are not in the database yet; older ones are.
+        book.outcomes, book.evidence = dict(self._flying_outcomes), dict(self._flying_evidence)
+        today = datetime.datetime.now(self._zone).date().isoformat()
+        requests = [request for ticket in tickets for request in ticket.requests]
+        await balances.load(self._loading, self.ledger.ledger_id, book, requests, today=today)
+        group = self._deciding.decide(book, tickets, today)
+        self._remember_keys(book, group)
+        return group
+
+    def _remember_keys(self, book: Book, group: Group) -> None:
+        own = [entry for entry in group.entries if entry.is_own]
+        self._flying_outcomes = {key_of(e.request): book.outcomes[key_of(e.request)] for e in own}
+        self._flying_evidence = {e.request.evidence_key: e.index for e in own if e.rows and e.request.evidence_key}
+
+    async def _flush(self, group: Group) -> "_Status":
+        """Write a decided group and answer its callers."""
+        try:
+            recorded_at = await self._write(group)
+            if recorded_at is None:
+                return _Status.STALE
+            await self._answer(group, recorded_at)
+            return _Status.WRITTEN
+        except UnknownOutcome as fault:
+            log.warning("outcome_unknown", fault=str(fault))
+            _answer_all(group.tickets, Unknown())
+        except psycopg.OperationalError as fault:
+            # Before COMMIT was sent nothing can have been kept.
+            log.warning("database_unavailable", fault=type(fault).__name__)
+            _answer_all(group.tickets, Refused(refuse("unavailable")))
+        except Exception:
+            log.exception("group_failed")
+            _answer_all(group.tickets, Refused(refuse("unavailable")))
+        return _Status.FAILED
+
+    async def _write(self, group: Group) -> datetime.datetime | None:
+        """Write and commit the group; None where the head is not where the group was decided."""
+        connection, ledger_id = self._writing, self.ledger.ledger_id
+        assert connection is not None and self._tree is not None
+        head = await unit_of_work.lock_head(connection, ledger_id)
+        if head.size != group.first_index or not group.entries:
+            await connection.rollback()
+            return None if head.size != group.first_index else head.now
+        tree = self._tree
+        if tree.frontier.size != head.size:
+            tree.extend(await read_leaves(connection, ledger_id, tree.frontier.size))
+        recorded_at = max(head.now, head.recorded_at + datetime.timedelta(microseconds=1))
+        segment = seal(head.size, encode_entries(group.entries, self.ledger.name, instant(recorded_at)), tree.frontier)
+        if any(entry.request.evidence_key for entry in group.entries):
+            await unit_of_work.write_evidence(connection, ledger_id, group.entries)
+        if group.changes:
+            await unit_of_work.write_changes(connection, ledger_id, group.changes, first_index=group.first_index)
+            await unit_of_work.write_registry(connection, ledger_id, group.entries)
+        size = segment.first_index + segment.count
+        await unit_of_work.write_group(
+            connection,
+            ledger_id,
+            entries=group.entries,
+            segment=segment,
+            recorded_at=recorded_at,
+            tree=tree,
+            catch_up_from=None if self._queue and size - head.balance_size < LAG_MAX else head.balance_size,
+        )
+        return recorded_at
+
+    async def _answer(self, group: Group, recorded_at: datetime.datetime) -> None:
+        replays = [
+            (item.replay_of, item.request.principal.tenant)
+            for items in group.items
+            for item in items
+            if item.replay_of is not None
+        ]
+        again: dict[int, Outcome] = {}
+        if replays:
+            assert self._writing is not None
+            with contextlib.suppress(psycopg.Error):
+                again = await read_outcomes(self._writing, self.ledger.ledger_id, replays)
+        moment = instant(recorded_at)
+        for ticket, items in zip(group.tickets, group.items, strict=True):
+            if not ticket.done.done():
+                ticket.done.set_result([outcome_of(item, moment, again) for item in items])
+
+    async def _begin_anew(self) -> None:
+        """Load the book's foundations, connecting first where needed."""
+        if not self._connected:
+            await self._connect()
+        assert self._loading is not None
+        ledger_id = self.ledger.ledger_id
+        cursor = await self._loading.execute("select size, frontier from head where ledger_id = %s", (ledger_id,))
+        row = await cursor.fetchone()
+        assert row is not None, "the ledger has a head"
+        size, frontier = row
+        book = Book(self.ledger.name)
+        await balances.load_whole(self._loading, ledger_id, book)
+        book.size = book.loaded_size = size
+        book.first_new_account = book.next_account_id
+        if self._tree is None:
+            self._tree = await read_tree(self._loading, ledger_id, size, frontier)
+        self._flying_outcomes, self._flying_evidence = {}, {}
+        self._book = book
+
+    async def _connect(self) -> None:
+        await self._disconnect()
+        self._loading, self._writing = await connect(self._url), await connect(self._url)
+        self._connected = True
+
+    async def _disconnect(self) -> None:
+        for connection in (self._loading, self._writing):
+            if connection is not None:
+                with contextlib.suppress(psycopg.Error):
+                    await connection.close()
+        self._loading = self._writing = None
+        self._connected = False
+
+
+class _Status(enum.Enum):
+    WRITTEN = enum.auto()
+    STALE = enum.auto()
+    """Somebody else wrote since the group was decided; nothing of it was written."""
+    FAILED = enum.auto()
+
+
+def _answer_all(tickets: Sequence[Ticket], outcome: Outcome) -> None:
+    for ticket in tickets:
+        if not ticket.done.done():
+            ticket.done.set_result([outcome] * len(ticket.requests))

@@ -1,0 +1,278 @@
+"""Two enterprises side by side: every operation of the API, asked for by every caller about another's things.
+
+The table has a row for each operation of /openapi.json; an operation without a row fails. What is A's must answer
+to B as what does not exist: the same status and, apart from the name asked for, the same bytes.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+import ledger.keys
+from ledger.core.command import RevokeCredential
+from tests.api.conftest import GIVEN, LOT, ROLES, A, B, Client, Service, open_service, problem_of, trade, transfer
+from tests.conftest import Park, Server
+
+EVERYBODY = frozenset(ROLES)
+POSTERS = frozenset({"a", "b", "operator"})
+OPERATOR = frozenset({"operator"})
+PARK = frozenset({"operator", "regulator", "auditor", "admin"})
+ORDER = "ORDER-OF-A-4711"
+PROMISED = 424_242
+NOBODY = "GH-777"
+
+
+class Row(NamedTuple):
+    """Who may use an operation, and how it is asked for about enterprise `who` (or its thing `number`)."""
+
+    roles: frozenset[str]
+    ask: Callable[[Client, str, str], httpx.Response]
+    about_another: tuple[int, str] | None = None
+    """(status, code) when B asks about A's thing; None where the operation is about no thing of anybody's."""
+    open: bool = False
+
+
+def get(path: str) -> Callable[[Client, str, str], httpx.Response]:
+    """Ask for a path; {who} and {number} stand for the thing."""
+    return lambda caller, who, number: caller.get(path.format(who=who, number=number))
+
+
+def post(path: str, body: Callable[[str, str], Any]) -> Callable[[Client, str, str], httpx.Response]:
+    """Post a body about the thing."""
+    return lambda caller, who, number: caller.write(path, body(who, number))
+
+
+def item(who: str, number: str) -> list[dict[str, Any]]:
+    """A batch about an enterprise."""
+    return [{"type": "subscription", "quantity": "1", "enterprise": who}]
+
+
+TABLE: dict[str, Row] = {
+    "listAccounts": Row(EVERYBODY, get("/v1/accounts")),
+    "getAccount": Row(EVERYBODY, get("/v1/accounts/Holding:Ent:{who}"), (404, "not_found")),
+    "getBalances": Row(EVERYBODY, get("/v1/accounts/Commitment:Ent:{who}/balances?known_as_of=30"), (404, "not_found")),
+    "listPostings": Row(EVERYBODY, get("/v1/accounts/Holding:Ent:{who}/postings"), (404, "not_found")),
+    "getTrialBalance": Row(EVERYBODY, get("/v1/balances")),
+    "getTransaction": Row(EVERYBODY, get("/v1/transactions/{number}"), (404, "not_found")),
+    "listRecords": Row(PARK, get("/v1/audit/records?from={number}")),
+    "getLimits": Row(EVERYBODY, get("/v1/limits")),
+    "postTransfer": Row(
+        POSTERS,
+        post("/v1/transfers", lambda who, _: transfer(1, source=who, target="GH-003")),
+        (403, "not_your_account"),
+    ),
+    "postSubscription": Row(
+        POSTERS,
+        post("/v1/subscriptions", lambda who, _: {"quantity": "1", "enterprise": who}),
+        (403, "not_your_account"),
+    ),
+    "postTrade": Row(OPERATOR, post("/v1/trades", lambda who, _: trade(1, buyer=who))),
+    "postTradeTransfer": Row(
+        OPERATOR, post("/v1/trades/transfers", lambda _, number: {"trade": f"GEC/{number}/P1/2026-05"})
+    ),
+    "postBatch": Row(POSTERS, post("/v1/batches", item), (403, "not_your_account")),
+    "postImport": Row(
+        OPERATOR,
+        lambda caller, who, _: caller.post("/v1/imports?dry_run=true", files={"file": ("x.csv", who.encode())}),
+    ),
+    "getHealth": Row(EVERYBODY, get("/healthz"), open=True),
+    "getReadiness": Row(EVERYBODY, get("/readyz"), open=True),
+}
+
+
+@pytest.fixture(scope="module")
+def service(server: Server) -> Iterator[Service]:
+    """A park in which A has a promise, a trade in transit and certificates that B has nothing to do with."""
+    with contextlib.closing(open_service(server)) as found:
+        assert found["a"].write("/v1/subscriptions", {"quantity": str(PROMISED)}).status_code == 201
+        assert found["operator"].write("/v1/trades", trade(31_337, order=ORDER)).status_code == 201
+        yield found
+
+
+@pytest.fixture(scope="module")
+def matrix(server: Server) -> Iterator[Service]:
+    """Another park, for tests that post as everybody."""
+    with contextlib.closing(open_service(server)) as found:
+        yield found
+
+
+def secrets_of_a(service: Service) -> set[str]:
+    """What B must never read: A's id, names, lots, figures, orders and keys."""
+    return {
+        A, f"企业{A}", LOT, ORDER, str(GIVEN + 1000), str(PROMISED), "31337",
+        service.keys["a"], service.keys["a"].split("_")[1],
+    }  # fmt: skip
+
+
+def index_of_a(service: Service) -> str:
+    """The log index of a transaction that is A's alone."""
+    return service["a"].get(f"/v1/accounts/Commitment:Ent:{A}/postings").json()["items"][0]["transaction"]
+
+
+def test_every_operation_has_its_row(service: Service) -> None:
+    """An operation that nobody has thought through as another tenant fails here."""
+    document = service.nobody.get("/openapi.json").json()
+    found = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
+    assert found == set(TABLE)
+
+
+@pytest.mark.parametrize("operation", TABLE)
+@pytest.mark.parametrize("caller", [*ROLES, "nobody"])
+def test_only_the_roles_of_the_table_pass(matrix: Service, operation: str, caller: str) -> None:
+    """A role that is not in the row is forbidden, a caller without a key is unauthorised; the others get past both."""
+    row = TABLE[operation]
+    who = A if caller == "a" else B
+    size = matrix.size
+    client = matrix.nobody if caller == "nobody" else matrix[caller]
+    answer = row.ask(client, who, "0")
+    if row.open:
+        assert answer.status_code == 200
+    elif caller == "nobody":
+        problem_of(answer, 401, "unauthorized")
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    elif caller not in row.roles:
+        problem_of(answer, 403, "forbidden")
+    else:
+        assert answer.status_code != 401 and '"code":"forbidden"' not in answer.text, answer.text
+    if caller not in row.roles:
+        assert matrix.size == size
+
+
+@pytest.mark.parametrize("operation", [name for name, row in TABLE.items() if row.about_another])
+def test_what_is_another_tenants_answers_as_what_does_not_exist(service: Service, operation: str) -> None:
+    """B hears the same of A's thing as of nothing, and reads nothing of A's in it."""
+    row = TABLE[operation]
+    assert row.about_another is not None
+    index = index_of_a(service)
+    theirs = row.ask(service["b"], A, index)
+    nothing = row.ask(service["b"], NOBODY, "987654321")
+    found = problem_of(theirs, *row.about_another)
+    if theirs.request.method == "GET":
+        expected = nothing.text.replace(NOBODY, A).replace("987654321", index)
+        assert (theirs.status_code, theirs.text) == (nothing.status_code, expected)
+        assert {k: v for k, v in theirs.headers.items() if k not in {"date", "x-request-id", "content-length"}} == {
+            k: v for k, v in nothing.headers.items() if k not in {"date", "x-request-id", "content-length"}
+        }
+    assert found["code"] and not [secret for secret in secrets_of_a(service) - {A} if secret in theirs.text]
+
+
+@pytest.mark.parametrize("operation", [name for name, row in TABLE.items() if "b" in row.roles])
+def test_b_reads_nothing_of_a_when_it_asks_about_itself(service: Service, operation: str) -> None:
+    """No answer to B about its own things holds anything of A's, not even its id."""
+    answer = TABLE[operation].ask(service["b"], B, "0")
+    assert not [secret for secret in secrets_of_a(service) if secret in answer.text]
+
+
+def test_a_sees_all_of_that(service: Service) -> None:
+    """The twin: the same questions from A show every one of these, so B's silence means something."""
+    texts = [
+        service["a"].get(path).text
+        for path in (
+            "/v1/accounts", f"/v1/accounts/Holding:Ent:{A}/balances", f"/v1/accounts/Commitment:Ent:{A}/balances",
+            "/v1/balances", f"/v1/transactions/{index_of_a(service)}",
+        )
+    ]  # fmt: skip
+    for secret in (A, LOT, str(GIVEN + 1000), str(PROMISED)):
+        assert any(secret in text for text in texts), secret
+
+
+@pytest.mark.parametrize(
+    ("theirs", "nothing"),
+    [
+        ({"lot": LOT}, {"lot": "LOT-X-0000"}),
+        ({"lot": f"GEC/{ORDER}/P1/2026-05"}, {"lot": "GEC/ORDER-OF-X-0000/P1/2026-05"}),
+    ],
+)
+def test_a_lot_held_elsewhere_is_as_one_that_does_not_exist(
+    service: Service, theirs: dict[str, str], nothing: dict[str, str]
+) -> None:
+    """B cannot find out by trying which lots, and so which trades, others have."""
+    answers = [
+        service["b"].write("/v1/transfers", transfer(1, source=B, target="GH-003", **lot)) for lot in (theirs, nothing)
+    ]
+    told = [
+        (answer.status_code, answer.json()["code"], {k: v for k, v in answer.json()["figures"].items() if k != "lot"})
+        for answer in answers
+    ]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("caller", ["b", "regulator"])
+def test_a_trade_in_the_book_is_as_one_that_is_not(service: Service, caller: str) -> None:
+    """Who may not record trades cannot find out by trying which ones there are."""
+    size, told = service.size, []
+    for order in (ORDER, "ORDER-OF-X-0000"):
+        body, moved = trade(1, order=order, buyer=B), {"trade": f"GEC/{order}/P1/2026-05"}
+        items = [{"type": "trade"} | body, {"type": "trade_transfer"} | moved]
+        answers = [
+            service[caller].write("/v1/trades", body), service[caller].write("/v1/trades/transfers", moved),
+            service[caller].write("/v1/batches", items, key="b1"),
+            service[caller].write("/v1/batches?mode=independent", items, key="b2"),
+        ]  # fmt: skip
+        told.append([(answer.status_code, answer.text.replace(order, "ORDER")) for answer in answers])
+    assert told[0] == told[1]
+    assert service.size == size
+
+
+def test_a_serial_held_elsewhere_is_as_one_that_does_not_exist(service: Service) -> None:
+    """Serials of a lot that B has a part in: those of A's and those of nobody's answer the same."""
+    lot = next(
+        one["lot"]
+        for one in service["a"].get(f"/v1/accounts/Holding:Ent:{A}/balances").json()["balances"][0]["lots"]
+        if one["serials"]
+    )
+    told = []
+    for first, last in ((1, 10), (900_001, 900_010)):
+        serials = [{"first": str(first), "last": str(last)}]
+        found = (
+            service["b"]
+            .write("/v1/transfers", transfer(10, source=B, target="GH-003", lot=lot, serials=serials))
+            .json()
+        )
+        told.append((found["code"], {k: v for k, v in found["figures"].items() if k != "serials"}))
+    assert told[0] == told[1]
+
+
+def test_a_revoked_key_is_refused_within_five_seconds(fresh: Service) -> None:
+    """A key that was used a moment ago is refused soon after its revocation; other keys go on."""
+    assert ledger.keys.CACHE_SECONDS < 5
+    assert fresh["b"].get("/v1/limits").status_code == 200
+    park = Park(fresh.database)
+    park.expect_posted(park.admin(RevokeCredential(credential=fresh.keys["b"].split("_")[1])))
+    park.close()
+    revoked = time.monotonic()
+    while fresh["b"].get("/v1/limits").status_code == 200:
+        assert time.monotonic() - revoked < 5
+        time.sleep(0.1)
+    problem_of(fresh["b"].get("/v1/limits"), 401, "unauthorized")
+    assert fresh["a"].get("/v1/limits").status_code == 200
+
+
+def test_a_revoked_key_would_live_as_long_as_the_cache_says(fresh: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The twin: with a longer memory the revoked key still works, so the test above measures the cache."""
+    monkeypatch.setattr(ledger.keys, "CACHE_SECONDS", 3600)
+    assert fresh["b"].get("/v1/limits").status_code == 200
+    park = Park(fresh.database)
+    park.expect_posted(park.admin(RevokeCredential(credential=fresh.keys["b"].split("_")[1])))
+    park.close()
+    time.sleep(0.2)
+    assert fresh["b"].get("/v1/limits").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer x", "Basic YTpi", "Bearer gl_000000000000_" + "A" * 43, "Token {key}", "{key}",
+     "Bearer {key}x", "Bearer {other}", "Bearer  {key}"],
+)  # fmt: skip
+def test_what_is_no_valid_key_is_refused(service: Service, header: str) -> None:
+    """A malformed, unknown or half-right key is unauthorised, and the answer does not repeat it."""
+    key, other = service.keys["a"], service.keys["a"][:16] + service.keys["b"][16:]
+    headers = {"Authorization": header.format(key=key, other=other)}
+    answer = service.nobody.get("/v1/limits", headers=headers)
+    found = problem_of(answer, 401, "unauthorized")
+    assert "gl_" not in json.dumps(found)

@@ -1,0 +1,1 @@
+"""The domain: real objects, no database, no clock."""

@@ -1,0 +1,1 @@
+"""Stateful runs: the real service against the oracle."""

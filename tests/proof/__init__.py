@@ -1,0 +1,1 @@
+"""Evidence: hashes and proofs, without a database."""

@@ -1,0 +1,1 @@
+"""Tests of the room that knows SQL, each against a real PostgreSQL."""

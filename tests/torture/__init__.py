@@ -1,0 +1,1 @@
+"""Kills under load: nothing acknowledged is lost, nothing is doubled."""

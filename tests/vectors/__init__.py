@@ -1,0 +1,1 @@
+"""Frozen bytes, and the script that wrote them."""

@@ -1,0 +1,123 @@
+"""Write the frozen vectors once: `python tests/vectors/make.py`. Run again only when a format of a NEW version comes.
+
+records.json: one record of each type: its JSON for readers, its bytes in hexadecimal, its leaf hash.
+roots.json: roots over leaves `leaf 0`, `leaf 1` ... for sizes 0 to 16 and 1000.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+from ledger.core.certificate import LotFacts
+from ledger.core.command import Batch, Evidence
+from ledger.core.policy import SEED, CodeLayout, Dating, Move, Validity
+from ledger.core.record import (
+    TYPE_OF_BODY,
+    AccountBody,
+    Body,
+    CredentialBody,
+    Envelope,
+    ImportBody,
+    LedgerBody,
+    LotBody,
+    PartyBody,
+    PolicyBody,
+    PostedLeg,
+    PostingBody,
+    RefusalBody,
+    TradeState,
+    encode,
+)
+from ledger.proof.merkle import leaf_hash, root_of
+
+HERE = Path(__file__).parent
+LEAF = "leaf {}"
+SIZES = (*range(17), 1000)
+SERIES = "1A2B2023630100077/2024-03/11"
+LOT = LotFacts(
+    code=SERIES, energy_class="1", numbered=True, production_month="2024-03", project="1A2B2023630100077",
+    province="青海", source="SOLAR", trade_class="1",
+)  # fmt: skip
+TRADE = TradeState(
+    amount_fen="6240000", buyer="GH-004", codes=("“甲”\t\u0001", "乙\\/𝄞"), mode="LISTING", platform="gec",
+    price="5.20", quantity="12000", seller="S-1", state="TRADED",
+    trade_id="gec/GEC20240705000123/1A2B2023630100077/2024-03",
+)  # fmt: skip
+
+
+def _leg(account: str, quantity: int, **more: object) -> PostedLeg:
+    return PostedLeg(account=account, commodity="GEC", lot=SERIES, quantity=str(quantity), **more)
+
+
+def bodies() -> dict[str, Body]:
+    """One body of each type, and more where a type has several forms."""
+    document = hashlib.sha256(b"statement").hexdigest()
+    evidence = Evidence(level="CONFIRMED", document=document, line="Sheet1!5")
+    posting = PostingBody(
+        adjusts_period="2024-06", command="trade", effective_on="2024-07-05", engine="1", evidence=evidence,
+        findings=("codes_unread",),
+        legs=(_leg("External:S-1", -12_000, serials=(("1", "12000"),)), _leg("Clearing:gec", 12_000)),
+        occurred_on="2024-07-05", policies=("12", "9"), reverses="3", selection="soonest_expiry_lowest_serial",
+        status="lump", trade=TRADE,
+    )  # fmt: skip
+    plain = PostingBody(
+        command="transfer", effective_on="2026-11-23", engine="1", evidence=Evidence(level="REPORTED"),
+        legs=(_leg("Holding:Ent:GH-001", -1), _leg("Holding:Ent:GH-002", 1)), occurred_on="2026-11-23", policies=("1",),
+    )  # fmt: skip
+    rules = {kind: next(row for row in SEED if isinstance(row.rule, kind)) for kind in (Move, Dating, CodeLayout)}
+    found: dict[str, Body] = {
+        "account": AccountBody(accounts=("Commitment:Contra", "Commitment:Unallocated"), owner="GH-001"),
+        "credential": CredentialBody(
+            credential="k1", role="enterprise", secret_sha256="a" * 64, state="active", subject="person:1",
+            tenant="GH-001",
+        ),
+        "credential revoked": CredentialBody(credential="k1", state="revoked"),
+        "import": ImportBody(document=document, figures={"posted": "3", "control_total_ok": "exact"}, layout="A"),
+        "ledger": LedgerBody(origin="greenledger.example/ganhe", zone="Asia/Shanghai"),
+        "lot": LotBody(lot=LOT),
+        "party": PartyBody(
+            accounts=("External:S-1",), kind="seller", names=("b" * 64,), party="S-1", private=("c" * 64,)
+        ),
+        "posting": posting,
+        "posting plain": plain,
+        "refusal": RefusalBody(
+            code="insufficient_balance", command="transfer", figures={"asked": "1000", "account": "Holding:Ent:GH-001"}
+        ),
+    }  # fmt: skip
+    found |= {f"policy {kind.__name__}": PolicyBody(row=row) for kind, row in rules.items()}
+    return found | {"policy Validity": PolicyBody(row=next(r for r in SEED if isinstance(r.rule, Validity)))}
+
+
+def envelope(index: int, body: Body) -> Envelope:
+    """The body under an envelope that uses every field for even indexes, and only those it must for odd ones."""
+    kind = TYPE_OF_BODY[type(body)]
+    full = {
+        "batch": Batch(i="1", id="b-1", n="2"), "caused_by": "9", "evidence_key": "gec/x/2", "fingerprint": "f" * 64,
+        "request_key": "key-1", "tenant": "GH-001",
+    }  # fmt: skip
+    return Envelope(
+        actor="local:ann", body=body, index=str(index), ledger="ganhe", recorded_at="2026-11-23T07:30:00.000000Z",
+        salt=f"{index:032x}", type=kind, type_v="1", v="1", **({} if index % 2 else full),
+    )  # fmt: skip
+
+
+def records() -> dict[str, dict[str, str]]:
+    """Every vector: readable, exact, hashed."""
+    found = {}
+    for index, (name, body) in enumerate(bodies().items()):
+        content = encode(envelope(index, body))
+        found[name] = {"json": content.decode(), "hex": content.hex(), "leaf": leaf_hash(content).hex()}
+    return found
+
+
+def roots() -> dict[str, object]:
+    """Roots over the fixed sequence."""
+    leaves = [leaf_hash(LEAF.format(index).encode()) for index in range(max(SIZES))]
+    return {"leaf": LEAF, "roots": {str(size): root_of(leaves[:size]).hex() for size in SIZES}}
+
+
+if __name__ == "__main__":
+    for name, content in (("records.json", records()), ("roots.json", roots())):
+        (HERE / name).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        sys.stdout.write(f"{name} written\n")
