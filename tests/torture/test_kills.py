@@ -134,12 +134,15 @@ def killable(own_server: Server) -> Iterator[Database]:
 
 
 def kill_postgres(server: Server) -> None:
-    """kill -9 of the postmaster and of every process below it."""
+    """kill -9 of the postmaster and of every process below it; returns when they are gone, as kill() does not."""
     assert server.postgres.pid is not None
     postmaster = psutil.Process(server.postgres.pid)
-    for process in [postmaster, *postmaster.children(recursive=True)]:
+    processes = [postmaster, *postmaster.children(recursive=True)]
+    for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
+    _, alive = psutil.wait_procs(processes, timeout=30)
+    assert not alive
 
 
 def test_killed_writer_keeps_its_word(stocked: Database) -> None:
