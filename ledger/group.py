@@ -8,7 +8,7 @@ import hashlib
 import secrets
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import msgspec
 
@@ -46,12 +46,14 @@ class Group(msgspec.Struct):
     """Tickets decided together, in order, and what they become."""
 
     tickets: list[Ticket]
-    items: list[list[Item]]
-    entries: list[Entry]
-    changes: Changes
     first_index: int
+    items: list[list[Item]] = msgspec.field(default_factory=list)
+    entries: list[Entry] = msgspec.field(default_factory=list)
+    changes: Changes = msgspec.field(default_factory=Changes)
 
 
+STEP = 100
+"""Commands of a batch decided in one go, some milliseconds; then the connections and other callers have their turn."""
 SUBJECTS_MAX = 10_000
 """Subjects whose refusals are counted; above it the count begins anew for all."""
 
@@ -63,26 +65,31 @@ class Deciding:
         self._refusals_per_minute = refusals_per_minute
         self._refusals: dict[str, deque[int]] = {}
 
-    def decide(self, book: Book, tickets: list[Ticket], today: str) -> Group:
-        """The tickets' group; the book is changed as if it were written."""
-        group = Group(tickets, [], [], Changes(), book.size)
-        for ticket in tickets:
+    def decide(self, book: Book, group: Group, today: str) -> Iterator[None]:
+        """Fill the group; the book is changed as if it were written. Yields where the caller may do other work."""
+        for ticket in group.tickets:
             decide_ticket = self._decide_atomic if ticket.atomic else self._decide_each
-            group.items.append(decide_ticket(book, ticket, group, today))
+            group.items.append((yield from decide_ticket(book, ticket, group, today)))
         for entry in group.entries:
             group.changes.note(book, entry)
         group.changes.settle(book)
-        return group
 
-    def _decide_each(self, book: Book, ticket: Ticket, group: Group, today: str) -> list[Item]:
-        return [self._decide_one(book, request, group.entries, today) for request in ticket.requests]
+    def _decide_each(self, book: Book, ticket: Ticket, group: Group, today: str) -> Generator[None, None, list[Item]]:
+        items = []
+        for at, request in enumerate(ticket.requests, start=1):
+            items.append(self._decide_one(book, request, group.entries, today))
+            if at % STEP == 0:
+                yield
+        return items
 
-    def _decide_atomic(self, book: Book, ticket: Ticket, group: Group, today: str) -> list[Item]:
+    def _decide_atomic(self, book: Book, ticket: Ticket, group: Group, today: str) -> Generator[None, None, list[Item]]:
         """All or none: at the first refusal the book goes back, and only the failing item is frozen."""
         book.begin()
         entries: list[Entry] = []
         items: list[Item] = []
         for at, request in enumerate(ticket.requests):
+            if at % STEP == STEP - 1:
+                yield
             item = self._decide_one(book, request, entries, today)
             items.append(item)
             code = item.refused_before if item.refusal is None else item.refusal.code

@@ -79,6 +79,7 @@ class Writer:
         self._connected = False
         self._flying_outcomes: dict[tuple[str, str], Known] = {}
         self._flying_evidence: dict[str, int] = {}
+        self._sent = asyncio.Event()
         self._alone = 0
         """How many of the next tickets are decided one by one."""
         self._at_fault = False
@@ -148,7 +149,9 @@ class Writer:
             if group is None:
                 self._give_up(tickets)
             else:
+                self._sent.clear()
                 writing, flushing = group, asyncio.create_task(self._flush(group))
+                await self._sent.wait()  # first give the server its work, then decide while it does it
 
     def _give_up(self, tickets: list[Ticket]) -> None:
         """Nothing of these tickets was sent. Where one of many was at fault, try each alone; else tell the callers."""
@@ -224,7 +227,9 @@ class Writer:
         today = datetime.datetime.now(self._zone).date().isoformat()
         requests = [request for ticket in tickets for request in ticket.requests]
         await balances.load(self._loading, self.ledger.ledger_id, book, requests, today=today)
-        group = self._deciding.decide(book, tickets, today)
+        group = Group(tickets, book.size)
+        for _ in self._deciding.decide(book, group, today):
+            await asyncio.sleep(0)
         self._remember_keys(book, group)
         return group
 
@@ -234,7 +239,7 @@ class Writer:
         self._flying_evidence = {e.request.evidence_key: e.index for e in own if e.rows and e.request.evidence_key}
 
     async def _flush(self, group: Group) -> "_Status":
-        """Write a decided group and answer its callers."""
+        """Write a decided group and answer its callers; `_sent` is set as soon as only the server has work to do."""
         try:
             recorded_at = await self._write(group)
             if recorded_at is None:
@@ -251,6 +256,8 @@ class Writer:
         except Exception:
             log.exception("group_failed")
             _answer_all(group.tickets, Refused(refuse("unavailable")))
+        finally:
+            self._sent.set()
         return _Status.FAILED
 
     async def _write(self, group: Group) -> datetime.datetime | None:
@@ -279,6 +286,7 @@ class Writer:
             segment=segment,
             recorded_at=recorded_at,
             tree=tree,
+            on_sending=self._sent.set,
             catch_up_from=None if self._queue and size - head.balance_size < LAG_MAX else head.balance_size,
         )
         return recorded_at

@@ -6,7 +6,7 @@ are written set-wise, by one statement that travels with the COMMIT.
 
 import datetime
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -130,12 +130,14 @@ async def write_group(
     segment: Segment,
     recorded_at: datetime.datetime,
     tree: Tree,
+    on_sending: Callable[[], None],
     catch_up_from: int | None,
 ) -> None:
     """Write the group's postings, keys, balances, segment, tiles and head, and COMMIT, in one round trip.
 
     One statement writes what every group has, so that the sum trigger sees every transaction whole. Raises
-    UnknownOutcome where the connection is cut, or warns, after COMMIT was sent. `catch_up_from` brings the table of
+    UnknownOutcome where the connection is cut, or warns, after COMMIT was sent. `on_sending` is called when
+    all is made and only the sending and the server's work are left. `catch_up_from` brings the table of
     balances, which holds the records below that size, up to this group.
     """
     values = {
@@ -156,6 +158,7 @@ async def write_group(
     sent = False
     try:
         async with connection.pipeline():
+            on_sending()
             await connection.execute(_WRITE_GROUP, values)
             if catch_up_from is not None:
                 await connection.execute(
