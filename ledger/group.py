@@ -150,7 +150,7 @@ def _record(book: Book, request: Request, bodies: Sequence[Body], entries: list[
         private: tuple[PrivateText, ...] = ()
         if isinstance(request.command, RegisterParty) and not isinstance(body, RefusalBody):
             private = _private_texts(request.command, request.salt_seed, index)
-        names = tuple(text.lookup for text in private if text.lookup is not None)
+        names = tuple(text.lookup for text in private if text.lookup is not None) if private else ()
         rows = learn(book, index, body, names)
         own = Entry(index, body, request, body is bodies[-1], rows, private)
         entries.append(own)

@@ -80,10 +80,11 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
     policies = _judge_moves(book, plan, placed, request.principal, dates)
     if isinstance(policies, Refusal):
         return policies
-    if new_lot is None and _NEW in [leg.lot_id for leg in placed]:
+    lot_ids = [leg.lot_id for leg in placed]
+    if new_lot is None and _NEW in lot_ids:
         return refuse("unknown_lot", lot=next(leg.lot.facts.code for leg in placed if leg.lot and leg.lot_id == _NEW))
     legs, selection = placed, None
-    if _TO_SELECT in [leg.lot_id for leg in placed]:
+    if _TO_SELECT in lot_ids:
         selected = _select(book, placed, dates.effective_on)
         if isinstance(selected, Refusal):
             return selected
@@ -129,22 +130,19 @@ def _dates(book: Book, plan: Plan, principal: Principal, today: str) -> _Dates |
     return _Dates(occurred_on, effective_on, index)
 
 
-def _lots_they_know(book: Book, plan: Plan, principal: Principal) -> dict[str, Lot]:
-    """The lots a caller may name. To an enterprise, a lot it never held is as one that does not exist: `_NEW`."""
+def _lot_named(book: Book, plan: Plan, code: str, principal: Principal) -> Lot | None:
+    """The lot a leg names. To an enterprise, a lot it never held is as one that does not exist: `_NEW`."""
+    lot = book.lots.get(code)
     if principal.tenant is None:
-        return book.lots
-    known = {}
-    for leg in plan.legs:
-        lot, account = book.lots.get(leg.lot or ""), book.accounts.get((leg.account, leg.commodity))
-        if lot is None or account is None or account.owner != principal.tenant:
-            continue
-        if book.lot_balances.get((account.account_id, lot.lot_id), _EMPTY) != _EMPTY:
-            known[lot.facts.code] = lot
-    for leg in plan.legs:
-        if leg.lot is not None and leg.lot not in known:
-            facts = LotFacts(code=leg.lot, numbered=True, production_month="", project="")
-            known[leg.lot] = Lot(_NEW, facts)
-    return known
+        return lot
+    if lot is not None:
+        for leg in plan.legs:
+            account = book.accounts.get((leg.account, leg.commodity)) if leg.lot == code else None
+            if account is None or account.owner != principal.tenant:
+                continue
+            if book.lot_balances.get((account.account_id, lot.lot_id), _EMPTY) != _EMPTY:
+                return lot
+    return Lot(_NEW, LotFacts(code=code, numbered=True, production_month="", project=""))
 
 
 def _place(book: Book, plan: Plan, new_lot: LotFacts | None, principal: Principal) -> list[_Placed] | Refusal:
@@ -153,7 +151,9 @@ def _place(book: Book, plan: Plan, new_lot: LotFacts | None, principal: Principa
         code = "too_few_postings" if len(plan.legs) < 2 else "too_many_pieces"
         return refuse(code, given=len(plan.legs), limit=PIECES_MAX)
     placed, sums = [], {}
-    lots = _lots_they_know(book, plan, principal)
+    lots: dict[str, Lot | None] = {}
+    if new_lot is not None:  # declared by this very command; it has no number yet
+        lots[new_lot.code] = Lot(_NEW, new_lot)
     for leg in plan.legs:
         commodity = COMMODITIES.get(leg.commodity)
         if commodity is None:
@@ -165,10 +165,9 @@ def _place(book: Book, plan: Plan, new_lot: LotFacts | None, principal: Principa
             return refuse("unknown_account", account=leg.account, commodity=leg.commodity)
         lot, lot_id = None, _TO_SELECT if commodity.lot_bearing else NO_LOT
         if leg.lot is not None:
-            # A lot declared by this very command has no number yet; no balance is looked up under -1.
-            lot = lots.get(leg.lot)
-            if new_lot is not None and new_lot.code == leg.lot:
-                lot = Lot(_NEW, new_lot)
+            if leg.lot not in lots:
+                lots[leg.lot] = _lot_named(book, plan, leg.lot, principal)
+            lot = lots[leg.lot]
             if lot is None:
                 return refuse("unknown_lot", lot=leg.lot)
             lot_id = lot.lot_id
@@ -269,10 +268,13 @@ def _enough(book: Book, plan: Plan, legs: list[_Placed], dates: _Dates) -> tuple
         gross += abs(leg.quantity)
     room = QUANTITY_MAX - gross
     for leg in legs:
-        account, key = leg.account, (leg.account.account_id, leg.lot_id)
-        now = book.lot_balances.get(key, _EMPTY)[0]
-        figures = (now, book.totals[account.account_id][0], book.day_balances.get((account.account_id, day), 0))
-        if not -room <= min(figures) <= max(figures) <= room and _overflows(legs, account, figures):
+        account = leg.account
+        account_id = account.account_id
+        now = book.lot_balances.get((account_id, leg.lot_id), _EMPTY)[0]
+        total, on_day = book.totals[account_id][0], book.day_balances.get((account_id, day), 0)
+        if -room <= now <= room and -room <= total <= room and -room <= on_day <= room:
+            continue
+        if _overflows(legs, account, (now, total, on_day)):
             return refuse("balance_overflow", account=account.name, commodity=account.commodity)
     findings = []
     for leg in legs:

@@ -122,7 +122,7 @@ async def load_whole(connection: Connection, ledger_id: int, book: Book) -> None
 
 
 async def _load_accounts(connection: Connection, ledger_id: int, book: Book, wanted: set[tuple[str, str]]) -> None:
-    if not (missing := wanted - book.accounts.keys()):
+    if not (missing := wanted.difference(book.accounts)):  # not `-`, which walks all accounts
         return
     rows = await rows_of(
         connection,
@@ -139,7 +139,7 @@ _LOT_COLUMNS = """lot_id, code, scheme, project, production_month, numbered, tra
 
 
 async def _load_lots(connection: Connection, ledger_id: int, book: Book, codes: set[str]) -> None:
-    if missing := codes - book.lots.keys():
+    if missing := codes.difference(book.lots):
         text = f"select {_LOT_COLUMNS} from lot where ledger_id = %s and code = any(%s)"
         _take_lots(book, await rows_of(connection, text, ledger_id, list(missing)))
 

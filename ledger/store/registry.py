@@ -12,6 +12,7 @@ from ledger.core.command import (
     RevokeCredential,
     Subscribe,
     Trade,
+    Transfer,
     TransferTrade,
 )
 from ledger.core.party import lookup_name
@@ -63,6 +64,8 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
     parties, names, trades, credentials = set(), set(), set(), set()
     for request in requests:
         match request.command:
+            case Transfer():
+                continue  # by far the most, and names none
             case RegisterParty() as command:
                 parties.add(command.party)
                 names.update(lookup_name(name) for name in (command.name, *command.aliases))
@@ -78,9 +81,9 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
                 parties.update(() if command.tenant is None else (command.tenant,))
             case RevokeCredential() as command:
                 credentials.add(command.credential)
-    await _load_parties(connection, ledger_id, book, parties - book.parties.keys(), names - book.names.keys())
-    await _load_trades(connection, ledger_id, book, trades - book.trades.keys())
-    if credentials := credentials - book.credentials.keys():
+    await _load_parties(connection, ledger_id, book, parties.difference(book.parties), names.difference(book.names))
+    await _load_trades(connection, ledger_id, book, trades.difference(book.trades))
+    if credentials := credentials.difference(book.credentials):
         rows = await rows_of(
             connection,
             "select credential_id, state from credential where ledger_id = %s and credential_id = any(%s)",
