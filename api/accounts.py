@@ -4,7 +4,6 @@ import datetime
 from typing import Annotated, Any
 
 from litestar import Controller, Request, get
-from litestar.datastructures import State
 from litestar.params import PathParameter, QueryParameter
 
 from api import cursors, problems
@@ -105,22 +104,20 @@ class AccountController(Controller):
     tags = ("accounts",)
 
     @get("", operation_id="listAccounts", summary="Accounts", **_READ)
-    async def accounts(
-        self, request: Request[Any, Any, Any], state: State, limit: Limit = 100, cursor: Cursor = None
-    ) -> AccountsOut:
+    async def accounts(self, request: Request[Any, Any, Any], limit: Limit = 100, cursor: Cursor = None) -> AccountsOut:
         """Accounts in the order they were opened."""
         credential = credential_of(request)
         (after,) = cursors.decode(cursor, 1) if cursor is not None else (0,)
         scope = scope_of(credential.ledger_id, credential.principal)
-        rows = await state.reading.accounts(scope, after=min(after, 2**31 - 1), limit=limit + 1)
+        rows = await request.app.state.reading.accounts(scope, after=min(after, 2**31 - 1), limit=limit + 1)
         more = cursors.encode(rows[limit - 1].account_id) if len(rows) > limit else None
         return AccountsOut(items=[account_out(row) for row in rows[:limit]], next_cursor=more)
 
     @get("/{account:str}", operation_id="getAccount", summary="One account", **_READ)
-    async def account(self, request: Request[Any, Any, Any], state: State, account: AccountPath) -> list[AccountOut]:
+    async def account(self, request: Request[Any, Any, Any], account: AccountPath) -> list[AccountOut]:
         """The account, once for each commodity it holds."""
         credential = credential_of(request)
-        found = await state.reading.account(scope_of(credential.ledger_id, credential.principal), account)
+        found = await request.app.state.reading.account(scope_of(credential.ledger_id, credential.principal), account)
         if isinstance(found, Refusal):
             raise Problem(found)
         return [account_out(row) for row in found]
@@ -129,7 +126,6 @@ class AccountController(Controller):
     async def balances(
         self,
         request: Request[Any, Any, Any],
-        state: State,
         account: AccountPath,
         effective_as_of: EffectiveAsOf = None,
         known_as_of: KnownAsOf = None,
@@ -137,14 +133,14 @@ class AccountController(Controller):
         """Now, by commodity and lot; or on either time axis, by commodity."""
         credential = credential_of(request)
         scope = scope_of(credential.ledger_id, credential.principal)
-        moment = await moment_in(state.reading, request, effective_as_of, known_as_of)
+        moment = await moment_in(request.app.state.reading, request, effective_as_of, known_as_of)
         if moment is None:
-            found = await state.reading.balances(scope, account)
+            found = await request.app.state.reading.balances(scope, account)
             if isinstance(found, Refusal):
                 raise Problem(found)
             size, balances = found
         else:
-            as_of = await state.reading.balances_as_of(scope, account, moment)
+            as_of = await request.app.state.reading.balances_as_of(scope, account, moment)
             if isinstance(as_of, Refusal):
                 raise Problem(as_of)
             size, balances = moment.known_as_of, as_of
@@ -159,7 +155,6 @@ class AccountController(Controller):
     async def postings(
         self,
         request: Request[Any, Any, Any],
-        state: State,
         account: AccountPath,
         limit: Limit = 50,
         cursor: Cursor = None,
@@ -169,7 +164,7 @@ class AccountController(Controller):
         index, leg = cursors.decode(cursor, 2) if cursor is not None else (2**63 - 1, 0)
         before = (index, min(leg, 2**15 - 1))
         scope = scope_of(credential.ledger_id, credential.principal)
-        rows = await state.reading.postings(scope, account, before=before, limit=limit + 1)
+        rows = await request.app.state.reading.postings(scope, account, before=before, limit=limit + 1)
         if isinstance(rows, Refusal):
             raise Problem(rows)
         more = cursors.encode(rows[limit - 1].transaction, rows[limit - 1].leg) if len(rows) > limit else None
@@ -199,15 +194,14 @@ class TrialBalanceController(Controller):
     async def trial_balance(
         self,
         request: Request[Any, Any, Any],
-        state: State,
         effective_as_of: EffectiveAsOf = None,
         known_as_of: KnownAsOf = None,
     ) -> TrialBalanceOut:
         """Sums by kind of account; over the whole park each commodity's total is zero."""
         credential = credential_of(request)
         scope = scope_of(credential.ledger_id, credential.principal)
-        moment = await moment_in(state.reading, request, effective_as_of, known_as_of)
-        size, lines = await state.reading.trial_balance(scope, moment)
+        moment = await moment_in(request.app.state.reading, request, effective_as_of, known_as_of)
+        size, lines = await request.app.state.reading.trial_balance(scope, moment)
         totals: dict[str, int] = {}
         for line in lines:
             totals[line.commodity] = totals.get(line.commodity, 0) + line.quantity

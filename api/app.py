@@ -15,7 +15,7 @@ from api.audit import AuditController, LimitsController
 from api.batches import BatchController
 from api.imports import ImportController
 from api.problems import HANDLERS
-from api.security import OPEN_PATHS, KeyMiddleware
+from api.security import KeyMiddleware
 from api.strictness import before_request
 from api.transactions import TransactionController
 from ledger.keys import Credential, Keys
@@ -86,7 +86,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         ],
         state=state,
         lifespan=[_lifespan],
-        middleware=[metrics.TimingMiddleware(), _authentication()],
+        middleware=[metrics.TimingMiddleware(), KeyMiddleware()],
         before_request=before_request,
         before_send=[metrics.before_send],
         exception_handlers=HANDLERS,
@@ -106,12 +106,6 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     finally:
         await app.state.writers.stop()
         await app.state.reading.reader.close()
-
-
-def _authentication():  # type: ignore[no-untyped-def]  # Litestar's own type is private
-    from litestar.middleware import DefineMiddleware
-
-    return DefineMiddleware(KeyMiddleware, exclude=[f"^{path}$" for path in OPEN_PATHS] + ["^/docs/"])
 
 
 def _openapi() -> OpenAPIConfig:

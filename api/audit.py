@@ -5,13 +5,12 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Request, get
-from litestar.datastructures import State
 from litestar.params import QueryParameter
 
 from api import cursors, problems
 from api.accounts import Cursor
 from api.schemas import LimitsOut, RecordOut, RecordsOut
-from api.security import credential_of, may_read_park
+from api.security import MAY_READ_PARK, credential_of
 from ledger.core.posting_engine import PIECES_MAX
 from ledger.core.quantity import QUANTITY_MAX
 from ledger.core.record import RECORD_BYTES_MAX
@@ -33,13 +32,12 @@ class AuditController(Controller):
         "/records",
         operation_id="listRecords",
         summary="Journal records",
-        guards=[may_read_park],
+        opt=MAY_READ_PARK.opt(),
         responses=problems.declared(*problems.READ),
     )
     async def records(
         self,
         request: Request[Any, Any, Any],
-        state: State,
         first: FromIndex = 0,
         limit: RecordLimit = 100,
         cursor: Cursor = None,
@@ -49,8 +47,8 @@ class AuditController(Controller):
         scope = scope_of(credential.ledger_id, credential.principal)
         if cursor is not None:
             (first,) = cursors.decode(cursor, 1)
-        size, _, root = await state.reading.head(scope)
-        found = await state.reading.records(scope, first=max(0, first), limit=limit)
+        size, _, root = await request.app.state.reading.head(scope)
+        found = await request.app.state.reading.records(scope, first=max(0, first), limit=limit)
         # Records may have come since the size was read; a page never shows more than its root covers.
         items = [
             RecordOut(
@@ -77,12 +75,12 @@ class LimitsController(Controller):
     tags = ("service",)
 
     @get("", operation_id="getLimits", summary="Limits", responses=problems.declared(*problems.READ))
-    async def limits(self, state: State) -> LimitsOut:
+    async def limits(self, request: Request[Any, Any, Any]) -> LimitsOut:
         """Limits on transactions, batches, bodies and pages."""
         return LimitsOut(
             pieces_max=PIECES_MAX,
             batch_items_max=BATCH_MAX,
-            body_bytes_max=state.settings.body_bytes_max,
+            body_bytes_max=request.app.state.settings.body_bytes_max,
             queue_max=QUEUE_MAX,
             page_max=cursors.LIMIT_MAX,
             record_bytes_max=RECORD_BYTES_MAX,

@@ -5,13 +5,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Controller, Request, post
-from litestar.datastructures import State
 from litestar.params import QueryParameter
 
 from api import problems
 from api.problems import MisfitError, Problem, malformed
 from api.schemas import BatchItem, BatchOut, ItemOut
-from api.security import credential_of, may_post
+from api.security import MAY_POST, credential_of
 from api.strictness import JSON, parse, refuse_media_type
 from api.transactions import IdempotencyKey, command_in, ledger_request, receipt_out
 from ledger.core.command import Batch
@@ -37,12 +36,12 @@ class BatchController(Controller):
         "",
         operation_id="postBatch",
         summary="Post many facts",
-        guards=[may_post],
+        opt=MAY_POST.opt(),
         status_code=200,
         responses=problems.declared(*problems.WRITE),
     )
     async def batch(
-        self, request: Request[Any, Any, Any], state: State, key: IdempotencyKey, mode: Mode = "all_or_nothing"
+        self, request: Request[Any, Any, Any], key: IdempotencyKey, mode: Mode = "all_or_nothing"
     ) -> BatchOut:
         """A JSON array, or one JSON object a line as application/x-ndjson; a result for each item, in order.
 
@@ -62,7 +61,7 @@ class BatchController(Controller):
             else:
                 requests.append(ledger_request(command, credential, keys[-1], place))
         atomic = mode == "all_or_nothing"
-        outcomes = await _submit_items(await state.writers.of(credential), requests, atomic=atomic)
+        outcomes = await _submit_items(await request.app.state.writers.of(credential), requests, atomic=atomic)
         return batch_out(request, keys, outcomes, atomic=atomic)
 
 

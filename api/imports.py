@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Request, Response, post
-from litestar.datastructures import State, UploadFile
+from litestar.datastructures import UploadFile
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import MultipartBody, QueryParameter
 
 from api import problems
 from api.problems import Problem
-from api.security import credential_of, may_import
+from api.security import MAY_IMPORT, credential_of
 from ledger.core.refusal import refuse
 from ledger.imports.posting import import_statement
 from ledger.imports.report import ImportReport
@@ -38,11 +38,11 @@ class ImportController(Controller):
         "",
         operation_id="postImport",
         summary="Import a statement",
-        guards=[may_import],
+        opt=MAY_IMPORT.opt(),
         responses={200: _REPLAY} | problems.declared(*problems.WRITE),
     )
     async def statement(
-        self, request: Request[Any, Any, Any], state: State, data: MultipartBody[StatementForm], dry_run: DryRun = False
+        self, request: Request[Any, Any, Any], data: MultipartBody[StatementForm], dry_run: DryRun = False
     ) -> Response[ImportReport]:
         """A file posts whole or not at all; every bad row is told with file, sheet, line, column and rule."""
         credential = credential_of(request)
@@ -50,8 +50,8 @@ class ImportController(Controller):
         report = await import_statement(
             data.file.filename,
             content,
-            writer=await state.writers.of(credential),
-            reader=state.reading.reader,
+            writer=await request.app.state.writers.of(credential),
+            reader=request.app.state.reading.reader,
             scope=scope_of(credential.ledger_id, credential.principal),
             principal=credential.principal,
             dry_run=dry_run,

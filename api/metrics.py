@@ -1,5 +1,6 @@
 """Request ids, structured access logs and Prometheus metrics. No key, body or name is ever logged."""
 
+import functools
 import re
 import secrets
 import time
@@ -7,7 +8,7 @@ from typing import Any
 
 import structlog
 from litestar import Request, Response, get
-from litestar.datastructures import MutableScopeHeaders, State
+from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +23,7 @@ SECONDS = Histogram(
 )
 WAITING = Gauge("greenledger_queue_waiting", "Commands that wait to be written")
 
+_PLAIN = re.compile(rb"(?!gl_)[A-Za-z0-9._:/+=-]{1,64}")
 _STARTED, _REQUEST_ID = "greenledger_started", "greenledger_request_id"
 
 log = structlog.get_logger("api")
@@ -52,23 +54,29 @@ def request_id_of(scope: Scope) -> str:
     """The request's id: the caller's where it is a plain one (and no key by mistake), else one of ours."""
     state = scope.setdefault("state", {})
     if _REQUEST_ID not in state:
-        given = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
-        plain = re.fullmatch(rb"(?!gl_)[A-Za-z0-9._:/+=-]{1,64}", given) is not None
+        given = next((v for k, v in scope["headers"] if k == b"x-request-id"), None)
+        plain = given is not None and _PLAIN.fullmatch(given) is not None
         state[_REQUEST_ID] = given.decode("ascii") if plain else secrets.token_hex(8)
     return state[_REQUEST_ID]
 
 
 def _note(scope: Scope, request_id: str, status: int, seconds: float) -> None:
     method, route = str(scope.get("method")), str(scope.get("path_template") or "unmatched")
-    REQUESTS.labels(method, route, status).inc()
-    SECONDS.labels(method, route).observe(seconds)
+    requests, took = _meters(method, route, status)
+    requests.inc()
+    took.observe(seconds)
     if status >= 400:
         ms = round(seconds * 1000, 1)
         log.info("answered", request_id=request_id, method=method, route=route, status=status, ms=ms)
 
 
-@get("/metrics", include_in_schema=False, security=[])
-async def show(request: Request[Any, Any, Any], state: State) -> Response[bytes]:
+@functools.lru_cache(maxsize=1024)  # methods, routes and statuses are few; finding a meter by its labels is slow
+def _meters(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, route, status), SECONDS.labels(method, route)
+
+
+@get("/metrics", include_in_schema=False, security=[], opt={"public": True})
+async def show(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Metrics in Prometheus' text form."""
-    WAITING.set(state.writers.waiting)
+    WAITING.set(request.app.state.writers.waiting)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,51 +1,62 @@
-"""key -> Principal, and one guard for each permission. The tenant comes from the credential and nowhere else."""
+"""key -> Principal, and one permission for each kind of work. The tenant comes from the credential and nowhere else.
+
+An operation is closed unless its `opt` says PUBLIC, and open to every valid key unless it says which roles it NEEDS.
+"""
 
 from typing import Any
 
+import msgspec
 from litestar import Request
-from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
 from litestar.exceptions import NotAuthorizedException
-from litestar.handlers.base import BaseRouteHandler
-from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.problems import Problem
 from ledger.core.refusal import refuse
-from ledger.keys import Credential, Keys
+from ledger.keys import Credential
 
-OPEN_PATHS = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs")
-POSTERS = frozenset({"enterprise", "operator"})
-IMPORTERS = frozenset({"operator"})
-PARK_READERS = frozenset({"operator", "regulator", "auditor", "admin"})
+PUBLIC: dict[str, Any] = {"public": True}
 
 
-class KeyMiddleware(AbstractAuthenticationMiddleware):
-    """Authenticates every request by its Authorization header."""
+class Permission(msgspec.Struct, frozen=True):
+    """What the holders of some roles may do."""
 
-    async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
-        """The credential of the request; 401 where there is none that is valid."""
-        keys: Keys = connection.app.state.credentials
-        scheme, _, text = connection.headers.get("authorization", "").partition(" ")
-        credential = await keys.find(text) if scheme.lower() == "bearer" else None
+    roles: frozenset[str]
+    action: str
+
+    def opt(self) -> dict[str, Any]:
+        """The `opt` of an operation that needs it."""
+        return {"needs": self}
+
+
+MAY_POST = Permission(frozenset({"enterprise", "operator"}), "post transactions")
+MAY_IMPORT = Permission(frozenset({"operator"}), "import statements")
+MAY_READ_PARK = Permission(frozenset({"operator", "regulator", "auditor", "admin"}), "read the whole park's records")
+
+
+class KeyMiddleware(ASGIMiddleware):
+    """Authenticates every request by its Authorization header, and checks the role where one is needed."""
+
+    scopes = (ScopeType.HTTP,)
+    exclude_opt_key = "public"
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Pass on a request with a valid key: 401 without one, 403 where its role does not do."""
+        # Plain lists of bytes: this runs for every request, before anything has parsed its headers.
+        headers = dict(scope["headers"])
+        kind, _, text = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        credential = await scope["litestar_app"].state.credentials.find(text) if kind.lower() == "bearer" else None
         if credential is None:
             raise NotAuthorizedException(detail="The Authorization header must be 'Bearer KEY' with a valid key")
-        named = connection.headers.get("ledger")
-        if named is not None and named != credential.ledger:
-            raise Problem(refuse("forbidden", role=credential.principal.role, action=f"act on ledger {named}"))
-        return AuthenticationResult(user=credential.principal, auth=credential)
-
-
-def _guard(roles: frozenset[str], action: str) -> Any:
-    # Async, because the framework sends a plain function to a thread, at every request.
-    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        if connection.user.role not in roles:
-            raise Problem(refuse("forbidden", role=connection.user.role, action=action))
-
-    return guard
-
-
-may_post = _guard(POSTERS, "post transactions")
-may_import = _guard(IMPORTERS, "import statements")
-may_read_park = _guard(PARK_READERS, "read the whole park's records")
+        role, named = credential.principal.role, headers.get(b"ledger")
+        if named is not None and named.decode("latin-1") != credential.ledger:
+            raise Problem(refuse("forbidden", role=role, action=f"act on ledger {named.decode('latin-1')}"))
+        needed: Permission | None = scope["route_handler"].opt.get("needs")
+        if needed is not None and role not in needed.roles:
+            raise Problem(refuse("forbidden", role=role, action=needed.action))
+        scope["user"], scope["auth"] = credential.principal, credential
+        await next_app(scope, receive, send)
 
 
 def credential_of(request: Request[Any, Any, Any]) -> Credential:

@@ -4,16 +4,16 @@ from typing import Any
 
 import swagger_ui_bundle
 from litestar import Request, Response, get
-from litestar.datastructures import State
 from litestar.response import File
 
 from api import problems
 from api.document import openapi_document
 from api.problems import Problem
 from api.schemas import HealthOut
+from api.security import PUBLIC
 from ledger.core.refusal import refuse
 
-_OPEN: dict[str, Any] = {"security": [], "tags": ["service"]}
+_OPEN: dict[str, Any] = {"security": [], "tags": ["service"], "opt": PUBLIC}
 
 
 @get("/healthz", operation_id="getHealth", summary="Liveness", responses=problems.declared(400, 405), **_OPEN)
@@ -23,14 +23,14 @@ async def health() -> HealthOut:
 
 
 @get("/readyz", operation_id="getReadiness", summary="Readiness", responses=problems.declared(400, 405, 503), **_OPEN)
-async def readiness(state: State) -> HealthOut:
+async def readiness(request: Request[Any, Any, Any]) -> HealthOut:
     """The database answers."""
-    if not await state.reading.is_reachable():
+    if not await request.app.state.reading.is_reachable():
         raise Problem(refuse("unavailable"))
     return HealthOut(status="ready")
 
 
-@get("/openapi.json", include_in_schema=False, security=[])
+@get("/openapi.json", include_in_schema=False, security=[], opt=PUBLIC)
 async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The OpenAPI 3.1 document."""
     return Response(openapi_document(request.app), media_type="application/json")
@@ -49,7 +49,7 @@ _POLICY = (
 )
 
 
-@get("/docs", include_in_schema=False, security=[])
+@get("/docs", include_in_schema=False, security=[], opt=PUBLIC)
 async def docs() -> Response[str]:
     """Swagger UI, from this server only."""
     return Response(_PAGE, media_type="text/html", headers={"Content-Security-Policy": _POLICY})
@@ -58,7 +58,7 @@ async def docs() -> Response[str]:
 _ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 
 
-@get("/docs/assets/{name:str}", include_in_schema=False, security=[])
+@get("/docs/assets/{name:str}", include_in_schema=False, security=[], opt=PUBLIC)
 async def asset(name: str) -> File:
     """One of the two files the page needs."""
     if name not in _ASSETS:

@@ -24,7 +24,7 @@ async def before_request(request: Request[Any, Any, Any]) -> None:
         return
     names, kinds = declared
     seen: set[str] = set()
-    for name, value in request.query_params.multi_items():
+    for name, value in request.query_params.multi_items() if request.scope["query_string"] else ():
         if name not in names:
             raise malformed(f"There is no query parameter {name[:64]!r} here", f"此处没有查询参数 {name[:64]!r}")
         if name in seen:

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get, post
-from litestar.datastructures import State
 from litestar.params import HeaderParameter, JSONBody, PathParameter
 
 from api import problems
@@ -19,7 +18,7 @@ from api.schemas import (
     TransactionOut,
     TransferIn,
 )
-from api.security import credential_of, may_post
+from api.security import MAY_POST, credential_of
 from ledger.core.certificate import LotFacts
 from ledger.core.command import (
     Batch,
@@ -171,7 +170,7 @@ def answer(outcome: Outcome) -> Response[ReceiptOut]:
             raise Problem(refuse("outcome_unknown"))
 
 
-_WRITES: dict[str, Any] = {"guards": [may_post], "responses": problems.declared(*problems.WRITE), "status_code": 201}
+_WRITES: dict[str, Any] = {"opt": MAY_POST.opt(), "responses": problems.declared(*problems.WRITE), "status_code": 201}
 
 
 class TransactionController(Controller):
@@ -182,31 +181,31 @@ class TransactionController(Controller):
 
     @post("/transfers", operation_id="postTransfer", summary="Post one balanced transaction", **_WRITES)
     async def transfer(
-        self, request: Request[Any, Any, Any], state: State, data: JSONBody[TransferIn], key: IdempotencyKey
+        self, request: Request[Any, Any, Any], data: JSONBody[TransferIn], key: IdempotencyKey
     ) -> Response[ReceiptOut]:
         """Move certificates between holdings: postings that sum to zero for each commodity and each lot."""
-        return await _post(request, state, data, key)
+        return await _post(request, data, key)
 
     @post("/subscriptions", operation_id="postSubscription", summary="Subscribe (认购)", **_WRITES)
     async def subscription(
-        self, request: Request[Any, Any, Any], state: State, data: JSONBody[SubscriptionIn], key: IdempotencyKey
+        self, request: Request[Any, Any, Any], data: JSONBody[SubscriptionIn], key: IdempotencyKey
     ) -> Response[ReceiptOut]:
         """Promise certificates. A promise is GECSUB: it can never be retired or summed as a certificate."""
-        return await _post(request, state, data, key)
+        return await _post(request, data, key)
 
     @post("/trades", operation_id="postTrade", summary="Record a trade (成交)", **_WRITES)
     async def trade(
-        self, request: Request[Any, Any, Any], state: State, data: JSONBody[TradeIn], key: IdempotencyKey
+        self, request: Request[Any, Any, Any], data: JSONBody[TradeIn], key: IdempotencyKey
     ) -> Response[ReceiptOut]:
         """A trade moves units into clearing; its transfer is a fact of its own."""
-        return await _post(request, state, data, key)
+        return await _post(request, data, key)
 
     @post("/trades/transfers", operation_id="postTradeTransfer", summary="Record a trade's transfer (划转)", **_WRITES)
     async def trade_transfer(
-        self, request: Request[Any, Any, Any], state: State, data: JSONBody[TradeTransferIn], key: IdempotencyKey
+        self, request: Request[Any, Any, Any], data: JSONBody[TradeTransferIn], key: IdempotencyKey
     ) -> Response[ReceiptOut]:
         """The registry moved a trade's units from clearing to the buyer."""
-        return await _post(request, state, data, key)
+        return await _post(request, data, key)
 
     @get(
         "/transactions/{transaction:str}",
@@ -217,13 +216,12 @@ class TransactionController(Controller):
     async def transaction(
         self,
         request: Request[Any, Any, Any],
-        state: State,
         transaction: Annotated[str, PathParameter(pattern=r"^(0|[1-9][0-9]{0,18})$", description="Its log index.")],
     ) -> TransactionOut:
         """A transaction by its log index; 404 unless it touches the caller's accounts or the caller is park-wide."""
         credential = credential_of(request)
         scope = scope_of(credential.ledger_id, credential.principal)
-        found = await state.reading.transaction(scope, int(transaction))
+        found = await request.app.state.reading.transaction(scope, int(transaction))
         if isinstance(found, Refusal):
             raise Problem(found)
         envelope, visible = found
@@ -260,11 +258,10 @@ class TransactionController(Controller):
 
 async def _post(
     request: Request[Any, Any, Any],
-    state: State,
     data: TransferIn | SubscriptionIn | TradeIn | TradeTransferIn,
     key: str,
 ) -> Response[ReceiptOut]:
     credential = credential_of(request)
     command = command_in(data, credential.principal.tenant)
-    writer = await state.writers.of(credential)
+    writer = await request.app.state.writers.of(credential)
     return answer(await writer.submit(ledger_request(command, credential, key)))
