@@ -1,6 +1,7 @@
 """Request ids, structured access logs and Prometheus metrics. No key, body or name is ever logged."""
 
 import functools
+import itertools
 import re
 import secrets
 import time
@@ -23,6 +24,7 @@ SECONDS = Histogram(
 )
 WAITING = Gauge("greenledger_queue_waiting", "Commands that wait to be written")
 
+_PROCESS, _NUMBERS = secrets.token_hex(6), itertools.count(1)
 _PLAIN = re.compile(rb"(?!gl_)[A-Za-z0-9._:/+=-]{1,64}")
 _STARTED, _REQUEST_ID = "greenledger_started", "greenledger_request_id"
 
@@ -56,7 +58,7 @@ def request_id_of(scope: Scope) -> str:
     if _REQUEST_ID not in state:
         given = next((v for k, v in scope["headers"] if k == b"x-request-id"), None)
         plain = given is not None and _PLAIN.fullmatch(given) is not None
-        state[_REQUEST_ID] = given.decode("ascii") if plain else secrets.token_hex(8)
+        state[_REQUEST_ID] = given.decode("ascii") if plain else f"{_PROCESS}-{next(_NUMBERS):x}"
     return state[_REQUEST_ID]
 
 

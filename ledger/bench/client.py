@@ -1,6 +1,6 @@
 """A lean HTTP/1.1 client for load: fixed requests over kept connections, on a loopback address only.
 
-It runs as a process of its own (`python -m ledger.bench.client`), so that the server under test is alone in its
+It runs as a process of its own (`main`), so that the server under test is alone in its
 own. Input: one JSON document on standard input; output: one on standard output.
 """
 
@@ -80,6 +80,3 @@ def main() -> None:
     load = msgspec.json.decode(sys.stdin.buffer.read(), type=Load)
     sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(run(load))))
 
-
-if __name__ == "__main__":
-    main()

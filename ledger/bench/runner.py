@@ -218,9 +218,9 @@ class _Bench:
 
     async def _load(self, port: int, path: str, connections: int, bodies: list[tuple[int, str, str]]) -> Measured:
         load = Load(port, path, connections, [self.keys[n] for n in sorted(self.keys)], bodies)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "ledger.bench.client", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-        )
+        client = [sys.executable, "-c", "from ledger.bench.client import main; main()"]
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*client, stdin=pipe, stdout=pipe)
         output, _ = await process.communicate(msgspec.json.encode(load))
         return msgspec.json.decode(output, type=Measured)
 
