@@ -16,7 +16,7 @@ from api.batches import BatchController
 from api.imports import ImportController
 from api.problems import HANDLERS
 from api.security import KeyMiddleware
-from api.strictness import before_request
+from api.strictness import before_request, declared_of
 from api.transactions import TransactionController
 from ledger.keys import Credential, Keys
 from ledger.reports.reading import Reading
@@ -101,6 +101,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
 @contextlib.asynccontextmanager
 async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     await app.state.reading.reader.open()
+    declared_of(app)  # so that the first caller need not wait for it
     try:
         yield
     finally:

@@ -19,7 +19,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 async def before_request(request: Request[Any, Any, Any]) -> None:
     """Refuse a request that says more than, or otherwise than, what its operation declares."""
-    declared = _declared(request.app).get((request.scope["path_template"], request.method))
+    declared = declared_of(request.app).get((request.scope["path_template"], request.method))
     if declared is None:
         return
     names, kinds = declared
@@ -105,8 +105,11 @@ def _refuse_control(text: str) -> None:
 
 
 @functools.lru_cache(maxsize=8)
-def _declared(app: Litestar) -> dict[tuple[str, str], tuple[frozenset[str], tuple[str, ...]]]:
-    """By path and method: the query parameters an operation declares, and the media types it takes."""
+def declared_of(app: Litestar) -> dict[tuple[str, str], tuple[frozenset[str], tuple[str, ...]]]:
+    """By path and method: the query parameters an operation declares, and the media types it takes.
+
+    Slow the first time: the whole OpenAPI document is made.
+    """
     found = {}
     for path, item in app.openapi_schema.to_schema()["paths"].items():
         for method, operation in item.items():

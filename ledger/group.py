@@ -22,7 +22,7 @@ from ledger.store.outcomes import BalanceAfter, Outcome, Posted, Refused, Unknow
 from ledger.store.unit_of_work import Changes, Entry, PrivateText
 
 
-class Ticket(msgspec.Struct):
+class Ticket(msgspec.Struct, gc=False):
     """Commands of one caller, and where the outcomes are awaited; `atomic`: all or none."""
 
     requests: Sequence[Request]
@@ -30,7 +30,7 @@ class Ticket(msgspec.Struct):
     done: asyncio.Future[list[Outcome]]
 
 
-class Item(msgspec.Struct):
+class Item(msgspec.Struct, gc=False):
     """What came of one request, before the commit: its own entry, a refusal, or a replay."""
 
     request: Request
@@ -229,6 +229,7 @@ def _balances_after(book: Book, entry: Entry) -> tuple[BalanceAfter, ...]:
     tenant = entry.request.principal.tenant
     after = {}
     for row, leg in zip(entry.rows, entry.body.legs, strict=True):
-        if tenant is None or book.accounts[leg.account, leg.commodity].owner == tenant:
-            after[leg.account, leg.commodity] = BalanceAfter(leg.account, leg.commodity, row.balance)
-    return tuple(sorted(after.values()))
+        key = leg.account, leg.commodity
+        if tenant is None or book.accounts[key].owner == tenant:
+            after[key] = row.balance
+    return tuple([BalanceAfter(*key, after[key]) for key in sorted(after)])

@@ -235,7 +235,7 @@ class Writer:
 
     def _remember_keys(self, book: Book, group: Group) -> None:
         own = [entry for entry in group.entries if entry.is_own]
-        self._flying_outcomes = {key_of(e.request): book.outcomes[key_of(e.request)] for e in own}
+        self._flying_outcomes = {key: book.outcomes[key] for key in [key_of(entry.request) for entry in own]}
         self._flying_evidence = {e.request.evidence_key: e.index for e in own if e.rows and e.request.evidence_key}
 
     async def _flush(self, group: Group) -> "_Status":

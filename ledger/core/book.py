@@ -118,6 +118,8 @@ class Book:
         """credential id -> active or revoked."""
         self._undo: list[tuple[dict[Any, Any], Any, Any]] | None = None
         self._undo_size = (0, 0, 0)
+        self._kept: set[tuple[int, int, int]] = set()
+        """(account id, lot id, day) whose figures before the atomic batch are in `_undo`."""
 
     def account(self, name: str, commodity: str) -> Account | None:
         """The account of this name in this commodity, or None."""
@@ -133,6 +135,7 @@ class Book:
         """From here on, `rollback` can restore the book (atomic batches)."""
         assert self._undo is None
         self._undo = []
+        self._kept.clear()
         self._undo_size = (self.size, self.next_account_id, len(self.policies.rows))
 
     def rollback(self) -> None:
@@ -196,7 +199,8 @@ class Book:
             days = {}
             self.put(self.lot_days, key, days)
             self.put(self.lot_floors, key, (last_on, index))
-        if self._undo is not None:
+        if self._undo is not None and (touched := (account_id, lot_id, day)) not in self._kept:
+            self._kept.add(touched)
             self._keep(account_id, key, day_key, days, day)
         self.totals[account_id] = (balance, version)
         self.lot_balances[key] = (held + quantity, max(last_on, day))
@@ -211,7 +215,7 @@ class Book:
     def _keep(
         self, account_id: int, key: tuple[int, int], day_key: tuple[int, int], days: dict[int, int], day: int
     ) -> None:
-        """Note what `_post` is about to change, for a rollback."""
+        """Note what `_post` is about to change for the first time, for a rollback."""
         assert self._undo is not None
         self._undo += (
             (self.totals, account_id, self.totals[account_id]),

@@ -1,11 +1,13 @@
 """Array literals for set-wise statements, written out here: the driver looks at every element with a pattern."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 
-def numbers(values: Iterable[int]) -> str:
+def numbers(values: Sequence[int]) -> str:
     """An array of whole numbers."""
-    return "{" + ",".join(map(str, values)) + "}"
+    return "{" + msgspec.json.encode(values)[1:-1].decode() + "}"
 
 
 def texts(values: Iterable[str]) -> str:

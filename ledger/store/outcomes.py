@@ -11,7 +11,7 @@ from ledger.core.record import Envelope, RefusalBody, decode
 from ledger.core.refusal import REASONS, Refusal
 
 
-class BalanceAfter(msgspec.Struct, frozen=True, order=True):
+class BalanceAfter(msgspec.Struct, frozen=True, order=True, gc=False):
     """What an account held of a commodity, all lots together, after a transaction."""
 
     account: str
@@ -19,7 +19,7 @@ class BalanceAfter(msgspec.Struct, frozen=True, order=True):
     balance: int
 
 
-class Posted(msgspec.Struct, frozen=True):
+class Posted(msgspec.Struct, frozen=True, gc=False):
     """The command is record `index`; balances are those of the caller's own accounts after it."""
 
     index: int
