@@ -93,16 +93,24 @@ async def read_items(request: Request[Any, Any, Any]) -> Sequence[BatchItem]:
         if not isinstance(given, list):
             raise malformed("A batch is a JSON array of items", "批量请求应为 JSON 数组")
         _refuse_count(len(given))
-    items, errors = [], []
+    try:
+        return msgspec.convert(given, list[BatchItem])  # at once: the type is looked at anew in each call
+    except msgspec.ValidationError:
+        raise MisfitError(_misfits(request, given)) from None
+
+
+def _misfits(request: Request[Any, Any, Any], given: list[Any]) -> list[dict[str, str]]:
+    """What is wrong with each item that is none, up to ERRORS_MAX."""
+    errors: list[dict[str, str]] = []
     for at, item in enumerate(given):
         try:
-            items.append(msgspec.convert(item, BatchItem))
+            msgspec.convert(item, BatchItem)
         except msgspec.ValidationError as fault:
             problem, _, path = str(fault).partition(" - at `$")
             errors.append(problems.schema_error(request, f"[{at}]{path.rstrip('`')}", given, problem))
-    if errors:
-        raise MisfitError(errors[:ERRORS_MAX])
-    return items
+        if len(errors) == ERRORS_MAX:
+            break
+    return errors
 
 
 def _refuse_count(count: int) -> None:
