@@ -38,7 +38,9 @@ BATCH_MAX = 10_000
 LAG_MAX = 20_000
 """Records by which the table of balances may lag behind while the writer is busy."""
 CACHED_MAX = 200_000
-"""Balances the book keeps between groups; above it the book begins anew."""
+"""Balances the book keeps between groups; above it those of days are dropped, or the book begins anew."""
+DAYS_MAX = 1_000_000
+"""Quantities by day that the book keeps for facts dated back; above it the book begins anew."""
 REFUSALS_PER_MINUTE = 600
 """Refusals recorded for one subject within a minute; beyond it a refused command hears `quota_exceeded`."""
 
@@ -131,8 +133,7 @@ class Writer:
                 await self._settle(writing, await flushing)
                 flushing = None
                 continue
-            if self._book_is_large():
-                self._book = None
+            self._trim_book()
             if not self._queue:
                 if self._closing:
                     return
@@ -197,9 +198,16 @@ class Writer:
 
     def _book_is_large(self) -> bool:
         book = self._book
-        if book is None:
-            return False
-        return len(book.lot_balances) + len(book.day_balances) + len(book.lots) + len(book.trades) > CACHED_MAX
+        return book is not None and (len(book.day_balances) > CACHED_MAX or _holds_too_much(book))
+
+    def _trim_book(self) -> None:
+        """Let go of what can be loaded again, once all that the book says is in the database."""
+        if self._book is None or not self._book_is_large():
+            return
+        if _holds_too_much(self._book):
+            self._book = None
+        else:
+            self._book.day_balances.clear()
 
     def _take(self, *, idle: bool) -> list[Ticket]:
         """All that wait, up to the limit; half of it when nothing is being written, so that work overlaps."""
@@ -346,6 +354,10 @@ class _Status(enum.Enum):
     STALE = enum.auto()
     """Somebody else wrote since the group was decided; nothing of it was written."""
     FAILED = enum.auto()
+
+
+def _holds_too_much(book: Book) -> bool:
+    return len(book.lot_balances) + len(book.lots) + len(book.trades) > CACHED_MAX or book.days_loaded > DAYS_MAX
 
 
 def _answer_all(tickets: Sequence[Ticket], outcome: Outcome) -> None:

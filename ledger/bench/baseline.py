@@ -32,12 +32,12 @@ SCHEMA = """
 HOT_TABLES = ("posting", "request", "journal_segment", "hash_tile")
 
 
-async def naive_singles(url: str, *, callers: int, seconds: int, hot: bool) -> float:
+async def naive_singles(url: str, *, callers: int, seconds: int, hot: bool, seed: int) -> float:
     """Transfers per second of one transaction each, by this many callers over 32 connections."""
     async with AsyncConnectionPool(url, min_size=32, max_size=32, open=False) as pool:
         await pool.wait()
         numbers, done = itertools.count(), 0
-        chosen = pairs(7, hot=hot)
+        chosen = pairs(seed, hot=hot)
         stop = time.perf_counter() + seconds
 
         async def caller() -> None:
@@ -45,7 +45,7 @@ async def naive_singles(url: str, *, callers: int, seconds: int, hot: bool) -> f
             while time.perf_counter() < stop:
                 source, target = next(chosen)
                 async with pool.connection() as connection:
-                    await _naive_transfer(connection, source, target, f"n-{hot}-{next(numbers)}")
+                    await _naive_transfer(connection, source, target, f"n-{hot}-{seed}-{next(numbers)}")
                 done += 1
 
         started = time.perf_counter()

@@ -131,8 +131,8 @@ class _Bench:
             product, naive = [], []
             # Alternated, so that whatever else the machine does meets both.
             for round_number in range(self.sizes.rounds):
-                seconds = self.sizes.naive_seconds
-                naive.append(await baseline.naive_singles(self.admin_url, callers=CALLERS, seconds=seconds, hot=hot))
+                load = {"callers": CALLERS, "seconds": self.sizes.naive_seconds, "hot": hot, "seed": round_number}
+                naive.append(await baseline.naive_singles(self.admin_url, **load))
                 product.append(await self._grouped(writer, hot=hot, seed=round_number))
                 self._tell(f"singles{name}: grouped {product[-1]:,.0f}/s, naive {naive[-1]:,.0f}/s")
             self.figures[f"grouped_single{name}_per_s"] = statistics.median(product)

@@ -99,6 +99,8 @@ class Book:
         """(account id, effective day) -> what is effective on that day."""
         self.lot_days: dict[tuple[int, int], dict[int, int]] = {}
         """(account id, lot id) -> quantity by effective day; complete for the days after its floor."""
+        self.days_loaded = 0
+        """How many days were loaded into `lot_days`."""
         self.lot_floors: dict[tuple[int, int], tuple[int, int]] = {}
         """(account id, lot id) -> (floor day, log index below which postings on earlier days are not in `lot_days`)."""
         self.account_lots: dict[int, dict[int, None]] = {}

@@ -99,6 +99,8 @@ begin
     ), 0);
 end $$;
 
+-- "The newest" is written as a range ordered by the whole of one index, here and below: with equalities two indexes
+-- give the order, and a plan made from old statistics walks an account's whole history.
 -- Balance of an account known at `known_size` and effective on or before `on_day`: its running balance, less what
 -- was known by then but is effective later. One index probe for each later day; null for another tenant's account.
 create function balance_as_of(of_account integer, on_day date, known_size bigint) returns bigint
@@ -113,8 +115,8 @@ begin
         return null;
     end if;
     select balance into running from posting
-    where ledger_id = of_ledger and account_id = of_account and log_index < known_size
-    order by log_index desc, leg desc limit 1;
+    where ledger_id = of_ledger and (account_id, log_index) < (of_account, known_size) and account_id >= of_account
+    order by account_id desc, log_index desc, leg desc limit 1;
     if running is null then
         return 0;
     end if;
@@ -131,9 +133,9 @@ begin
     select coalesce(sum(known.day_balance), 0) into later
     from day cross join lateral (
         select p.day_balance from posting p
-        where p.ledger_id = of_ledger and p.account_id = of_account
-            and p.effective_on = day.effective_on and p.log_index < known_size
-        order by p.log_index desc, p.leg desc limit 1
+        where p.ledger_id = of_ledger and p.account_id = of_account and p.effective_on >= day.effective_on
+            and (p.effective_on, p.log_index) < (day.effective_on, known_size)
+        order by p.effective_on desc, p.log_index desc, p.leg desc limit 1
     ) as known;
     return running - later;
 end $$;
@@ -174,9 +176,9 @@ begin
     end if;
     return query
         select * from posting p
-        where p.ledger_id = of_ledger and p.account_id = of_account
-            and (p.log_index, p.leg) < (before_index, before_leg)
-        order by p.log_index desc, p.leg desc limit row_limit;
+        where p.ledger_id = of_ledger and p.account_id >= of_account
+            and (p.account_id, p.log_index, p.leg) < (of_account, before_index, before_leg)
+        order by p.account_id desc, p.log_index desc, p.leg desc limit row_limit;
 end $$;
 
 -- The bytes of one record, for those it concerns: park-wide readers, the tenant that asked for it, and the
