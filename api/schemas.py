@@ -20,6 +20,9 @@ PartyId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Month = Annotated[str, Meta(pattern=r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 
+TradeId = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9./_-]+$")]
+CodeText = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]+$")]
+
 
 class _In(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
@@ -85,14 +88,28 @@ class TradeIn(_Dated, kw_only=True):
     mode: Literal["LISTING", "BILATERAL", "CENTRALIZED_BID"] | None = None
     energy_source: Annotated[str, Meta(pattern=r"^[a-z_]{1,32}$")] | None = None
     tradable: bool = True
-    code_first: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]+$")] | None = None
-    code_last: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]+$")] | None = None
+    code_first: CodeText | None = None
+    code_last: CodeText | None = None
 
 
 class TradeTransferIn(_Dated, kw_only=True):
     """The registry moved a trade's units from clearing to the buyer."""
 
-    trade: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9./_-]+$")]
+    trade: TradeId
+
+
+class TradeIdentificationIn(_Dated, kw_only=True):
+    """The codes of a trade's counted units have arrived; the units become numbered where they lie."""
+
+    trade: TradeId
+    code_first: CodeText
+    code_last: CodeText
+
+
+class TradeVoidIn(_Dated, kw_only=True):
+    """The platform withdrew a whole trade; units and debt go back to where they came from."""
+
+    trade: TradeId
 
 
 class TransferItem(TransferIn, tag="transfer", tag_field="type", kw_only=True):
@@ -119,7 +136,21 @@ class TradeTransferItem(TradeTransferIn, tag="trade_transfer", tag_field="type",
     key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None
 
 
-BatchItem = TransferItem | SubscriptionItem | TradeItem | TradeTransferItem
+class TradeIdentificationItem(TradeIdentificationIn, tag="trade_identification", tag_field="type", kw_only=True):
+    """An identification in a batch."""
+
+    key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None
+
+
+class TradeVoidItem(TradeVoidIn, tag="trade_void", tag_field="type", kw_only=True):
+    """A voided trade in a batch."""
+
+    key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None
+
+
+TradeEventIn = TradeIn | TradeTransferIn | TradeIdentificationIn | TradeVoidIn
+FactIn = TransferIn | SubscriptionIn | TradeEventIn
+BatchItem = TransferItem | SubscriptionItem | TradeItem | TradeTransferItem | TradeIdentificationItem | TradeVoidItem
 
 
 class _Out(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,11 +10,15 @@ from api.problems import Problem
 from api.schemas import (
     BalanceAfterOut,
     EvidenceIn,
+    FactIn,
     LegOut,
     ReceiptOut,
     SubscriptionIn,
+    TradeEventIn,
+    TradeIdentificationIn,
     TradeIn,
     TradeTransferIn,
+    TradeVoidIn,
     TransactionOut,
     TransferIn,
 )
@@ -23,12 +27,14 @@ from ledger.core.certificate import LotFacts
 from ledger.core.command import (
     Batch,
     Evidence,
+    IdentifyTrade,
     Leg,
     Posting,
     Subscribe,
     Trade,
     Transfer,
     TransferTrade,
+    VoidTrade,
     canonical,
 )
 from ledger.core.command import Request as LedgerRequest
@@ -73,14 +79,14 @@ def quantity_in(text: str) -> int:
     return quantity
 
 
-def command_in(data: TransferIn | SubscriptionIn | TradeIn | TradeTransferIn, tenant: str | None) -> Posting:
+def command_in(data: FactIn, tenant: str | None) -> Posting:
     """The command a body wishes for; an enterprise subscribes for itself, and trades come from their platform."""
     dated = {
         "occurred_on": None if data.occurred_on is None else data.occurred_on.isoformat(),
         "effective_on": None if data.effective_on is None else data.effective_on.isoformat(),
         "evidence": _evidence(data.evidence),
     }
-    if tenant is not None and isinstance(data, TradeIn | TradeTransferIn):
+    if tenant is not None and isinstance(data, TradeEventIn):
         # Before the book is looked at: whether a trade is in it is nobody's to find out by trying.
         raise Problem(refuse("forbidden", role="enterprise", action="record trades"))
     match data:
@@ -118,6 +124,11 @@ def command_in(data: TransferIn | SubscriptionIn | TradeIn | TradeTransferIn, te
             )
         case TradeTransferIn():
             return TransferTrade(trade_id=data.trade, **dated)
+        case TradeIdentificationIn():
+            codes = {"code_first": data.code_first, "code_last": data.code_last}
+            return IdentifyTrade(trade_id=data.trade, **codes, **dated)
+        case TradeVoidIn():
+            return VoidTrade(trade_id=data.trade, **dated)
 
 
 def _evidence(evidence: EvidenceIn) -> Evidence:
@@ -125,12 +136,16 @@ def _evidence(evidence: EvidenceIn) -> Evidence:
 
 
 def evidence_key(command: Posting) -> str | None:
-    """The ledger-wide key of the fact a document line states: a trade, and its transfer, happen once."""
+    """The ledger-wide key of the fact a document line states: a trade, and each event of it, happens once."""
     match command:
         case Trade():
             return f"trade:{command.trade_id}"
         case TransferTrade():
             return f"transfer:{command.trade_id}"
+        case IdentifyTrade():
+            return f"identify:{command.trade_id}"
+        case VoidTrade():
+            return f"void:{command.trade_id}"
     return None
 
 
@@ -207,6 +222,25 @@ class TransactionController(Controller):
         """The registry moved a trade's units from clearing to the buyer."""
         return await _post(request, data, key)
 
+    @post(
+        "/trades/identifications",
+        operation_id="postTradeIdentification",
+        summary="Record the codes of a trade's certificates (编号落实)",
+        **_WRITES,
+    )
+    async def trade_identification(
+        self, request: Request[Any, Any, Any], data: JSONBody[TradeIdentificationIn], key: IdempotencyKey
+    ) -> Response[ReceiptOut]:
+        """Counted units become numbered where they lie; totals stay. A serial in the book already is a conflict."""
+        return await _post(request, data, key)
+
+    @post("/trades/voids", operation_id="postTradeVoid", summary="Record a withdrawn trade (撤单)", **_WRITES)
+    async def trade_void(
+        self, request: Request[Any, Any, Any], data: JSONBody[TradeVoidIn], key: IdempotencyKey
+    ) -> Response[ReceiptOut]:
+        """The platform withdrew the whole trade: units and debt go back, if the buyer still has the units."""
+        return await _post(request, data, key)
+
     @get(
         "/transactions/{transaction:str}",
         operation_id="getTransaction",
@@ -258,7 +292,7 @@ class TransactionController(Controller):
 
 async def _post(
     request: Request[Any, Any, Any],
-    data: TransferIn | SubscriptionIn | TradeIn | TradeTransferIn,
+    data: FactIn,
     key: str,
 ) -> Response[ReceiptOut]:
     credential = credential_of(request)

@@ -14,6 +14,9 @@ FROZEN = {
     "trade_exists",
     "trade_unknown",
     "trade_not_in_transit",
+    "trade_void",
+    "already_identified",
+    "codes_unreadable",
     "evidence_used",
     "party_exists",
     "alias_taken",
@@ -23,10 +26,13 @@ FROZEN = {
 }
 """Refusals that depend on the state of the book: recorded, and the same for ever under their key."""
 LOT_BEARING = {"GEC"}
+OUTSIDE = ("External:", "Identification:")
+"""Where numbered certificates come into the book from, by name."""
 MAY_GO_BELOW_ZERO = {"issuance", "external", "opening", "suspense", "identification", "commitment_contra", "payable"}
 KIND_OF_PREFIX = {
     "Holding:Ent": "holding_ent",
     "Clearing": "clearing",
+    "Identification": "identification",
     "External": "external",
     "Commitment:Ent": "commitment_ent",
     "Commitment:Contra": "commitment_contra",
@@ -37,6 +43,7 @@ KIND_OF_PREFIX = {
 COMMODITY_OF_KIND = {
     "holding_ent": "GEC",
     "clearing": "GEC",
+    "identification": "GEC",
     "external": "GEC",
     "commitment_ent": "GECSUB",
     "commitment_contra": "GECSUB",
@@ -47,7 +54,7 @@ COMMODITY_OF_KIND = {
 ACCOUNTS_OF_PARTY = {
     "enterprise": ("Holding:Ent", "Commitment:Ent", "Inventory:GEC", "Payable"),
     "seller": ("External",),
-    "platform": ("Clearing",),
+    "platform": ("Clearing", "Identification"),
 }
 
 
@@ -156,7 +163,7 @@ class Oracle:
         found = {}
         for fact in self.facts:
             for serial in fact.serials:
-                if not fact.account.startswith("External:"):
+                if not fact.account.startswith(OUTSIDE):
                     places = found.setdefault((fact.lot, serial), {})
                     places[fact.account] = places.get(fact.account, 0) + (1 if fact.quantity > 0 else -1)
         held = {key: [name for name, times in places.items() if times] for key, places in found.items()}
@@ -257,7 +264,9 @@ class Oracle:
             "trade_id": command["trade_id"],
             "state": "TRADED",
             "buyer": command["buyer"],
+            "seller": command["seller"],
             "quantity": quantity,
+            "amount_fen": fen,
             "platform": command["platform"],
             "lot": lot["code"],
             "serials": serials,
@@ -276,8 +285,52 @@ class Oracle:
         ]
         return legs, None, trade | {"state": "TRANSFERRED"}
 
+    def _plan_identify_trade(self, command):
+        trade = self._standing(command)
+        lot = self.lots[trade["lot"]]
+        if lot.get("numbered"):
+            raise No("already_identified")
+        facts = {name: value for name, value in lot.items() if name != "number"}
+        new, serials = self._units(command | {"lot": facts, "quantity": trade["quantity"]})
+        if not serials:
+            raise No("codes_unreadable")
+        at, through, quantity = self._place(trade), f"Identification:{trade['platform']}", trade["quantity"]
+        legs = [
+            leg_of(at, "GEC", -quantity, trade["lot"]),
+            leg_of(through, "GEC", quantity, trade["lot"]),
+            leg_of(through, "GEC", -quantity, new["code"], serials),
+            leg_of(at, "GEC", quantity, new["code"], serials),
+        ]
+        if trade["amount_fen"]:
+            legs.append(leg_of(f"Inventory:GEC:{trade['buyer']}", "CNY", -trade["amount_fen"], trade["lot"]))
+            legs.append(leg_of(f"Inventory:GEC:{trade['buyer']}", "CNY", trade["amount_fen"], new["code"]))
+        return legs, new, trade | {"lot": new["code"], "serials": serials}
+
+    def _plan_void_trade(self, command):
+        trade = self._standing(command)
+        legs = [
+            leg_of(self._place(trade), "GEC", -trade["quantity"], trade["lot"], trade["serials"]),
+            leg_of(f"External:{trade['seller']}", "GEC", trade["quantity"], trade["lot"], trade["serials"]),
+        ]
+        if trade["amount_fen"]:
+            legs.append(leg_of(f"Inventory:GEC:{trade['buyer']}", "CNY", -trade["amount_fen"], trade["lot"]))
+            legs.append(leg_of(f"Payable:{trade['buyer']}", "CNY", trade["amount_fen"], trade["lot"]))
+        return legs, None, trade | {"state": "VOID"}
+
+    def _standing(self, command):
+        trade = self.trades.get(command["trade_id"])
+        if trade is None:
+            raise No("trade_unknown")
+        if trade["state"] == "VOID":
+            raise No("trade_void")
+        return trade
+
+    def _place(self, trade):
+        """The account a trade brought its units to."""
+        return f"Clearing:{trade['platform']}" if trade["state"] == "TRADED" else f"Holding:Ent:{trade['buyer']}"
+
     def _units(self, command):
-        """The lot and serials of a trade: the series its codes name, if they can be read and fit, else its own lot."""
+        """The lot and serials that codes name: their series, if they can be read and fit, else the lot as it was."""
         lot = command["lot"]
         widths = [row["rule"] for row in self.rows if row["rule"]["kind"] == "code_layout"]
         first, last = (_cut(command.get(name) or "", widths[-1]) for name in ("code_first", "code_last"))
@@ -353,6 +406,8 @@ class Oracle:
                 raise No("not_your_account")
             for target in legs:
                 if target["quantity"] < 0 or target["commodity"] != source["commodity"]:
+                    continue
+                if source["commodity"] in LOT_BEARING and target.get("lot") != source.get("lot"):
                     continue
                 promised = target["account"].startswith("Commitment:Ent:")
                 if tenant is not None and promised and target["account"] != f"Commitment:Ent:{tenant}":
@@ -441,7 +496,7 @@ class Oracle:
         return named
 
     def _give(self, leg, effective_on, already):
-        if leg["account"].startswith("External:"):
+        if leg["account"].startswith(OUTSIDE):
             if not leg["serials"]:
                 raise No("serials_mismatch")
             inside = self.positions()

@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ledger.core.command import Principal
-from ledger.database import open_ledger
+from ledger.core.command import Leg, Principal, Transfer
+from ledger.database import expect_posted, open_ledger, request
 from ledger.imports.posting import ImportReport, import_statement
 from ledger.registering import register
 from ledger.reports.reading import Reading
 from ledger.reports.scope import scope_of
 from ledger.sample_park import sample_files, sample_trades
 from tests.conftest import Database, Server
-from tests.imports.statement_files import row, statement
+from tests.imports.statement_files import PROJECT, row, statement
 
 STATEMENTS = Path(__file__).resolve().parents[2] / "shared" / "statements"
 TODAY = datetime.date(2026, 11, 23)
@@ -264,3 +264,107 @@ def test_a_trade_that_changed_is_a_conflict(office: Office, cells: dict[str, str
     assert problem.rule == "trade_conflict" and problem.line == 5
     assert "100" in problem.expected or "5.2" in problem.expected
     assert (office.size, office.sums("holding_ent")) == (size, held)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["once", "both files again"])
+@pytest.mark.parametrize("month", [name for name in MONTHS if name == "shared"])
+def test_august_takes_julys_trades_further(office: Office, month: str, again: bool) -> None:
+    """Every figure expected of August after July: progress, identification, a voided trade, and nothing in transit."""
+    files = MONTHS[month]()
+    expected = json.loads((STATEMENTS / "expected.json").read_text())["trades_august"]
+    august = (expected["file"], (STATEMENTS / expected["file"]).read_bytes())
+    office.register(files.register)
+    _, report = office.imports(files.trades, august)
+    if again:
+        size, first = office.size, report
+        july, report = office.imports(files.trades, august)
+        assert (july.problems, july.posted, report.posted, office.size) == ([], 0, 0, size)
+        first.posted, first.replayed = 0, True
+        assert report == first
+    assert report.problems == [] and report.control_total_ok == "exact"
+    shown = {
+        "rows": report.rows, "progressed": report.progressed, "progressed_quantity": report.progressed_quantity,
+        "identified_quantity": report.identified_quantity, "voided": report.voided,
+        "voided_quantity": report.voided_quantity, "new_trades": report.new_trades, "new_quantity": report.new_quantity,
+        "traded_after": office.database.value("select sum(quantity)::bigint from trade where state <> 'VOID'"),
+        "in_transit_after": sum(office.sums("clearing").values()),
+        "transferred_after": sum(office.sums("holding_ent").values()),
+    }  # fmt: skip
+    assert shown == {k: v for k, v in expected.items() if k != "file"}
+    assert office.sums("identification") == {}
+
+
+def numbered(number: int, first: int, quantity: int = 100, **cells: str) -> dict[str, str]:
+    """A row whose codes can be read: the serials from `first` on."""
+    codes = [f"{PROJECT}202403{serial:07}AB" for serial in (first, first + quantity - 1)]
+    return row(number, code_first=codes[0], code_last=codes[1], **cells)
+
+
+def test_counted_units_become_numbered_when_their_codes_arrive(office: Office) -> None:
+    """A later file brings codes: the same units, in transit or held, become numbered; totals and cost stay."""
+    office.register(BUYER)
+    waiting = row(2, transferred_on="", status="已成交待划转")
+    office.imports(trades(row(1), waiting))
+    before = [office.sums(kind) for kind in ("holding_ent", "clearing", "inventory_gec", "external")]
+    transit = numbered(2, 501, transferred_on="", status="已成交待划转")
+    (report,) = office.imports(trades(numbered(1, 1), transit, name="codes.csv"))
+    assert (report.problems, report.identified, report.identified_quantity) == ([], 2, 200)
+    assert [office.sums(kind) for kind in ("holding_ent", "clearing", "inventory_gec", "external")] == before
+    assert office.sums("identification") == {}
+    places = office.database.rows(
+        "select a.kind, s.serials::text from serial_position s join account a using (ledger_id, account_id) order by 1"
+    )
+    assert places == [("clearing", "[501,601)"), ("holding_ent", "[1,101)")]
+
+
+def test_a_serial_that_is_in_the_book_already_is_a_conflict(office: Office) -> None:
+    """The same codes brought for another trade's units do not make certificates twice; the file posts nothing."""
+    office.register(BUYER)
+    office.imports(trades(row(1), numbered(2, 1)))
+    size = office.size
+    (report,) = office.imports(trades(numbered(1, 51), name="twice.csv"))
+    assert [problem.rule for problem in report.problems] == ["serial_conflict"] and report.posted == 0
+    assert office.sums("holding_ent") == {"GH-001": 200} and office.size == size + 1  # the refusal is a fact
+
+
+@pytest.mark.parametrize("codes", [False, True], ids=["counted", "numbered"])
+@pytest.mark.parametrize("moved", [False, True], ids=["in transit", "transferred"])
+def test_a_trade_the_platform_withdrew_is_void(office: Office, moved: bool, codes: bool) -> None:
+    """Units and debt go back to where they came from, once; an older file cannot bring the trade back."""
+    office.register(BUYER)
+    cells = {} if moved else {"transferred_on": "", "status": "已成交待划转"}
+    standing = numbered(1, 1, **cells) if codes else row(1, **cells)
+    office.imports(trades(standing, row(2)))
+    withdrawn = row(1, transferred_on="", status="已撤单")
+    (report,) = office.imports(trades(withdrawn, name="void.csv"))
+    assert (report.problems, report.voided, report.voided_quantity) == ([], 1, 100)
+    assert office.sums("holding_ent") == {"GH-001": 100} and office.sums("clearing") == {}
+    assert sum(office.sums("payable").values()) == -52_000
+    size = office.size
+    for file in (trades(withdrawn, row(3), name="again.csv"), trades(standing, row(2), row(3), name="old.csv")):
+        (report,) = office.imports(file)
+        assert (report.problems, report.voided) == ([], 0)
+    # Row 3 brought its lot, trade and transfer; each file its own record.
+    assert office.sums("holding_ent") == {"GH-001": 200} and office.size == size + 3 + 2
+
+
+def test_a_void_trade_whose_units_moved_on_is_refused(office: Office) -> None:
+    """What the buyer passed on cannot be taken back from it; the file says so and posts nothing."""
+    office.register(BUYER + b"GH-002,B,,x,,\n")
+    office.imports(trades(row(1)))
+    moved = office.database.value("select lot_id from trade")
+    assert moved
+
+    async def pass_on() -> None:
+        writer = await open_ledger(office.database.urls, "ganhe")
+        lot = office.database.value("select code from lot where lot_id = %s", moved)
+        legs = (Leg("Holding:Ent:GH-001", "GEC", -1, lot), Leg("Holding:Ent:GH-002", "GEC", 1, lot))
+        try:
+            await expect_posted(writer.submit(request(Transfer(legs=legs), CLERK)))
+        finally:
+            await writer.stop()
+
+    asyncio.run(pass_on())
+    (report,) = office.imports(trades(row(1, transferred_on="", status="已撤单"), name="void.csv"))
+    assert [problem.rule for problem in report.problems] == ["insufficient_balance"]
+    assert office.sums("holding_ent") == {"GH-001": 99, "GH-002": 1}

@@ -79,4 +79,3 @@ def main() -> None:
     """Read a Load, send it, write what was measured."""
     load = msgspec.json.decode(sys.stdin.buffer.read(), type=Load)
     sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(run(load))))
-

@@ -17,6 +17,8 @@ class AccountKind(msgspec.Struct, frozen=True):
     may_go_below_zero: bool = False
     terminal: bool = False
     """Never decreases, save by a linked reversal."""
+    outside: bool = False
+    """Numbered certificates come into the book from here, by name, and are not kept track of here."""
 
 
 _EITHER = {"normal_side": "either", "may_go_below_zero": True}
@@ -26,7 +28,7 @@ _DEBIT = {"normal_side": "debit"}
 KINDS: dict[str, AccountKind] = {
     kind.code: kind
     for kind in (
-        AccountKind("issuance", "Issuance", 1, ("GEC",), **_CREDIT),
+        AccountKind("issuance", "Issuance", 1, ("GEC",), **_CREDIT, outside=True),
         AccountKind("holding_project", "Holding:Project", 1, ("GEC",), **_DEBIT),
         AccountKind("listed", "Listed", 2, ("GEC",), **_DEBIT),
         AccountKind("clearing", "Clearing", 1, ("GEC",), **_DEBIT),
@@ -36,10 +38,10 @@ KINDS: dict[str, AccountKind] = {
         AccountKind("retired", "Retired", 3, ("GEC",), **_DEBIT, terminal=True),
         AccountKind("expired", "Expired", 1, ("GEC",), **_DEBIT, terminal=True),
         AccountKind("cancelled", "Cancelled:CCER", 1, ("GEC",), **_DEBIT, terminal=True),
-        AccountKind("external", "External", 1, ("GEC",), **_EITHER),
-        AccountKind("opening", "Opening", 1, ("GEC",), **_CREDIT),
+        AccountKind("external", "External", 1, ("GEC",), **_EITHER, outside=True),
+        AccountKind("opening", "Opening", 1, ("GEC",), **_CREDIT, outside=True),
         AccountKind("suspense", "Suspense:Import", 1, ("GEC",), **_EITHER),
-        AccountKind("identification", "Identification", 1, ("GEC",), **_EITHER),
+        AccountKind("identification", "Identification", 1, ("GEC",), **_EITHER, outside=True),
         AccountKind("offered", "Offered", 1, ("GEC",), **_DEBIT),
         AccountKind("commitment_ent", "Commitment:Ent", 1, ("GECSUB",), **_DEBIT),
         AccountKind("commitment_contra", "Commitment:Contra", 0, ("GECSUB",), **_CREDIT),

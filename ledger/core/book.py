@@ -178,7 +178,7 @@ class Book:
             account = self.accounts[posted.account, posted.commodity]
             lot_id = self.lots[posted.lot].lot_id if posted.lot is not None else NO_LOT
             rows.append(self._post(index, leg, account, lot_id, int(posted.quantity), day))
-            if posted.serials and account.kind.code != "external":
+            if posted.serials and not account.kind.outside:
                 self._move_serials(
                     account, lot_id, serial_ranges(posted.serials), day if int(posted.quantity) > 0 else None
                 )

@@ -91,6 +91,26 @@ class TransferTrade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     evidence: Evidence = msgspec.field(default_factory=_reported)
 
 
+class IdentifyTrade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="identify_trade"):
+    """The serials of a trade's counted units have arrived: counted units become numbered ones where they lie."""
+
+    trade_id: str
+    code_first: str
+    code_last: str
+    occurred_on: str | None = None
+    effective_on: str | None = None
+    evidence: Evidence = msgspec.field(default_factory=_reported)
+
+
+class VoidTrade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="void_trade"):
+    """The platform withdrew a whole trade: its units, and what was owed for them, go back to where they came from."""
+
+    trade_id: str
+    occurred_on: str | None = None
+    effective_on: str | None = None
+    evidence: Evidence = msgspec.field(default_factory=_reported)
+
+
 class RegisterParty(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="register_party"):
     """A company the book knows. Names never enter the journal: only their salted hash does."""
 
@@ -141,8 +161,9 @@ class RecordImport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     figures: dict[str, str]
 
 
-Posting = Transfer | Subscribe | Trade | TransferTrade
-POSTINGS = (Transfer, Subscribe, Trade, TransferTrade)
+TradeEvent = Trade | TransferTrade | IdentifyTrade | VoidTrade
+Posting = Transfer | Subscribe | TradeEvent
+POSTINGS = (Transfer, Subscribe, Trade, TransferTrade, IdentifyTrade, VoidTrade)
 Command = Posting | OpenLedger | RegisterParty | SetPolicy | CreateCredential | RevokeCredential | RecordImport
 
 

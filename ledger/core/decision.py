@@ -185,10 +185,9 @@ def _learn_trade(book: Book, index: int, body: PostingBody) -> None:
     trade = body.trade
     assert trade is not None
     known = book.trades.get(trade.trade_id)
-    if trade.state == "TRANSFERRED":
+    if trade.state != "TRADED":
         assert known is not None
-        moved = msgspec.structs.replace(known, state="TRANSFERRED", transferred_index=index)
-        book.put(book.trades, trade.trade_id, moved)
+        book.put(book.trades, trade.trade_id, _moved_on(book, index, body, known))
         return
     received = next(leg for leg in body.legs if leg.account.startswith("Clearing:"))
     assert trade.buyer and trade.seller and trade.platform and trade.quantity and received.lot
@@ -207,3 +206,19 @@ def _learn_trade(book: Book, index: int, body: PostingBody) -> None:
         state=trade.state,
     )
     book.put(book.trades, trade.trade_id, facts)
+
+
+def _moved_on(book: Book, index: int, body: PostingBody, known: TradeFacts) -> TradeFacts:
+    """A trade after a later event of its own."""
+    assert body.trade is not None
+    match body.trade.state:
+        case "TRANSFERRED":
+            return msgspec.structs.replace(known, state="TRANSFERRED", transferred_index=index)
+        case "VOID":
+            return msgspec.structs.replace(known, state="VOID")
+        case "IDENTIFIED":
+            numbered = next(leg for leg in body.legs if leg.serials)
+            assert numbered.lot is not None
+            lot, ranges = book.lots[numbered.lot], serial_ranges(numbered.serials)
+            return msgspec.structs.replace(known, lot=lot.facts.code, lot_id=lot.lot_id, ranges=ranges)
+    raise AssertionError(f"a trade cannot become {body.trade.state}")

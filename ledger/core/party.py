@@ -20,7 +20,7 @@ def accounts_of(kind: str, party: str) -> tuple[str, ...]:
         case "seller":
             return (account_name("external", party),)
         case "platform":
-            return (account_name("clearing", party),)
+            return account_name("clearing", party), account_name("identification", party)
     raise ValueError(f"no such kind of party: {kind}")
 
 

@@ -4,12 +4,26 @@ A plan names the lots and serials it is sure of. The posting engine judges a pla
 but what the chart of accounts says of the event (domain reference, section 3.3).
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
 from ledger.core.account import account_name
-from ledger.core.book import Book
+from ledger.core.book import Book, TradeFacts
 from ledger.core.certificate import LotFacts, read_code_range
-from ledger.core.command import Evidence, Leg, Posting, Subscribe, Trade, Transfer, TransferTrade
+from ledger.core.command import (
+    Evidence,
+    IdentifyTrade,
+    Leg,
+    Posting,
+    Subscribe,
+    Trade,
+    TradeEvent,
+    Transfer,
+    TransferTrade,
+    VoidTrade,
+)
+from ledger.core.policy import PolicyBook
 from ledger.core.record import TradeState
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_range import Ranges
@@ -30,6 +44,17 @@ class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     findings: tuple[str, ...] = ()
     trade: TradeState | None = None
     status: str | None = None
+    reverses: int | None = None
+    """The transaction this one takes back."""
+
+
+class Units(msgspec.Struct, frozen=True):
+    """What a trade's units are: numbered ones of a series, or counted ones of its own source line."""
+
+    lot: LotFacts
+    serials: Ranges = ()
+    policy: int | None = None
+    """The code layout that read the codes."""
 
 
 def plan_of(command: Posting, book: Book) -> Plan | Refusal:
@@ -43,52 +68,81 @@ def plan_of(command: Posting, book: Book) -> Plan | Refusal:
             return _trade(command, book)
         case TransferTrade():
             return _transfer_of_trade(command, book)
+        case IdentifyTrade():
+            return _identification(command, book)
+        case VoidTrade():
+            return _void(command, book)
 
 
-def legs_of(command: Posting, coming: dict[str, list[Trade]], book: Book) -> tuple[Leg, ...]:
-    """The legs the command would have if all it names exists; `coming` are trades that stand in the same group.
+def legs_of(command: Posting, coming: dict[str, list[TradeEvent]], book: Book) -> tuple[Leg, ...]:
+    """All that the command may touch if all it names exists; `coming` are the trade events of the same group.
 
-    For loading only: nothing is checked, so that a command may follow those it depends on in one group.
+    For loading only: nothing is checked, so that a command may follow those it depends on in one group. For an
+    event of a trade these are all the places its units may be in, under every lot they may have by then.
     """
     match command:
         case Transfer():
             return command.legs
         case Subscribe():
             return _subscription_legs(command)
-        case Trade():
-            return _trade_legs(command, units_of(command, book))
-        case TransferTrade():
-            legs: tuple[Leg, ...] = ()
-            if (known := book.trades.get(command.trade_id)) is not None:
-                legs = _transfer_legs(known.platform, known.buyer, known.quantity, known.lot, known.ranges)
-            for trade in coming.get(command.trade_id, ()):
-                units = units_of(trade, book)
-                legs += _transfer_legs(trade.platform, trade.buyer, trade.quantity, units.lot.code, units.serials)
-            return legs
+    known = book.trades.get(command.trade_id)
+    trades = _trades(command.trade_id, coming, book)
+    lots = {units.lot.code for units in units_named(command.trade_id, coming, book)}
+    if known is not None:
+        lots.add(known.lot)
+    return tuple(leg for trade in trades for lot in sorted(lots) for leg in _everywhere(trade, lot))
 
 
-class Units(msgspec.Struct, frozen=True):
-    """What a trade's units are: numbered ones of a series, or counted ones of its own source line."""
+def units_named(trade_id: str, coming: dict[str, list[TradeEvent]], book: Book) -> list[Units]:
+    """The units that events of one trade name, by the codes they bring."""
+    found = []
+    for event in coming[trade_id]:
+        if isinstance(event, Trade):
+            found.append(units_of(event, book.policies))
+        elif isinstance(event, IdentifyTrade):
+            found += [_identified(event, trade, book) for trade in _trades(trade_id, coming, book)]
+    return found
 
-    lot: LotFacts
-    serials: Ranges = ()
-    policy: int | None = None
-    """The code layout that read the codes."""
+
+def _trades(trade_id: str, coming: dict[str, list[TradeEvent]], book: Book) -> list[Trade | TradeFacts]:
+    """The trade as it is in the book, and as it may come to be."""
+    found: list[Trade | TradeFacts] = [event for event in coming[trade_id] if isinstance(event, Trade)]
+    known = book.trades.get(trade_id)
+    return found if known is None else [*found, known]
 
 
-def units_of(trade: Trade, book: Book) -> Units:
+def _everywhere(trade: Trade | TradeFacts, lot: str) -> Iterator[Leg]:
+    for kind, owner in (
+        ("external", trade.seller),
+        ("clearing", trade.platform),
+        ("identification", trade.platform),
+        ("holding_ent", trade.buyer),
+    ):
+        yield Leg(account_name(kind, owner), "GEC", 1, lot)
+    for kind in ("payable", "inventory_gec"):
+        yield Leg(account_name(kind, trade.buyer), "CNY", 1, lot)
+
+
+def units_of(trade: Trade, policies: PolicyBook) -> Units:
     """Read the trade's codes by the layout in force on its day; units whose codes cannot be read stay counted."""
     if trade.code_first is None or trade.code_last is None:
         return Units(trade.lot)
-    found = book.policies.code_layout(trade.occurred_on or _LATEST)
+    return _numbered(trade.lot, trade.quantity, (trade.code_first, trade.code_last), trade.occurred_on, policies)
+
+
+def _numbered(
+    lot: LotFacts, quantity: int, codes: tuple[str, str], occurred_on: str | None, policies: PolicyBook
+) -> Units:
+    """The units of a counted lot as these codes number them; still counted where codes and lot do not agree."""
+    found = policies.code_layout(occurred_on or _LATEST)
     if found is None:
-        return Units(trade.lot)
+        return Units(lot)
     index, layout = found
-    read = read_code_range(trade.code_first, trade.code_last, trade.quantity, layout)
-    if read is None or read.project != trade.lot.project or read.production_month != trade.lot.production_month:
-        return Units(trade.lot)
+    read = read_code_range(*codes, quantity, layout)
+    if read is None or read.project != lot.project or read.production_month != lot.production_month:
+        return Units(lot)
     facts = msgspec.structs.replace(
-        trade.lot, code=read.series, numbered=True, energy_class=read.energy_class, trade_class=read.trade_class
+        lot, code=read.series, numbered=True, energy_class=read.energy_class, trade_class=read.trade_class
     )
     return Units(facts, (read.serials,), index)
 
@@ -124,7 +178,7 @@ def _trade(command: Trade, book: Book) -> Plan | Refusal:
             return refuse("unknown_party", party=party)
     if (known := book.trades.get(command.trade_id)) is not None:
         return refuse("trade_exists", trade=command.trade_id, transaction=known.log_index)
-    units = units_of(command, book)
+    units = units_of(command, book.policies)
     unread = command.code_first is not None and not units.serials
     trade = TradeState(
         amount_fen=None if command.amount_fen is None else str(command.amount_fen),
@@ -173,6 +227,70 @@ def _transfer_of_trade(command: TransferTrade, book: Book) -> Plan | Refusal:
     legs = _transfer_legs(trade.platform, trade.buyer, trade.quantity, trade.lot, trade.ranges)
     state = TradeState(state="TRANSFERRED", trade_id=command.trade_id)
     return _plan("transfer_trade", command, legs, trade=state)
+
+
+def _identified(command: IdentifyTrade, trade: Trade | TradeFacts, book: Book) -> Units:
+    lot = trade.lot if isinstance(trade, Trade) else book.lots[trade.lot].facts
+    codes = (command.code_first, command.code_last)
+    return _numbered(lot, trade.quantity, codes, command.occurred_on, book.policies)
+
+
+def _identification(command: IdentifyTrade, book: Book) -> Plan | Refusal:
+    """Where they lie, the counted units go out through Identification and come back numbered; totals stay."""
+    trade = book.trades.get(command.trade_id)
+    if trade is None:
+        return refuse("trade_unknown", trade=command.trade_id)
+    if trade.state == "VOID":
+        return refuse("trade_void", trade=command.trade_id)
+    if book.lots[trade.lot].facts.numbered:
+        return refuse("already_identified", trade=command.trade_id, lot=trade.lot)
+    units = _identified(command, trade, book)
+    if not units.serials:
+        codes = {"first": command.code_first, "last": command.code_last, "quantity": trade.quantity}
+        return refuse("codes_unreadable", trade=command.trade_id, **codes)
+    at, through, new = _place_of(trade), account_name("identification", trade.platform), units.lot.code
+    legs = [
+        Leg(at, "GEC", -trade.quantity, trade.lot),
+        Leg(through, "GEC", trade.quantity, trade.lot),
+        Leg(through, "GEC", -trade.quantity, new, units.serials),
+        Leg(at, "GEC", trade.quantity, new, units.serials),
+    ]
+    if trade.amount_fen:
+        inventory = account_name("inventory_gec", trade.buyer)
+        legs += [
+            Leg(inventory, "CNY", -trade.amount_fen, trade.lot),
+            Leg(inventory, "CNY", trade.amount_fen, new),
+        ]
+    state = TradeState(state="IDENTIFIED", trade_id=command.trade_id)
+    policies = () if units.policy is None else (units.policy,)
+    return _plan("identify_trade", command, tuple(legs), lot=units.lot, trade=state, policies=policies)
+
+
+def _void(command: VoidTrade, book: Book) -> Plan | Refusal:
+    """The mirror of the trade and, where there was one, of its transfer; the pass through clearing cancels out."""
+    trade = book.trades.get(command.trade_id)
+    if trade is None:
+        return refuse("trade_unknown", trade=command.trade_id)
+    if trade.state == "VOID":
+        return refuse("trade_void", trade=command.trade_id)
+    legs = (
+        Leg(_place_of(trade), "GEC", -trade.quantity, trade.lot, trade.ranges),
+        Leg(account_name("external", trade.seller), "GEC", trade.quantity, trade.lot, trade.ranges),
+    )
+    if trade.amount_fen:
+        legs += (
+            Leg(account_name("inventory_gec", trade.buyer), "CNY", -trade.amount_fen, trade.lot),
+            Leg(account_name("payable", trade.buyer), "CNY", trade.amount_fen, trade.lot),
+        )
+    state = TradeState(state="VOID", trade_id=command.trade_id)
+    return _plan("void_trade", command, legs, trade=state, reverses=trade.log_index)
+
+
+def _place_of(trade: TradeFacts) -> str:
+    """The account a standing trade brought its units to."""
+    if trade.state == "TRADED":
+        return account_name("clearing", trade.platform)
+    return account_name("holding_ent", trade.buyer)
 
 
 def _transfer_legs(platform: str, buyer: str, quantity: int, lot: str, serials: Ranges) -> tuple[Leg, ...]:

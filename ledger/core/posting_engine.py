@@ -4,8 +4,6 @@ One road for every posting: plan, dates, accounts, sums, allowed moves, lots, ba
 looks at nothing but the book and its arguments, so a run can be replayed exactly.
 """
 
-from itertools import groupby
-
 import msgspec
 
 from ledger.core import serial_range
@@ -17,7 +15,7 @@ from ledger.core.plan import Plan, plan_of
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
 from ledger.core.record import ENGINE_VERSION, Body, LotBody, PostedLeg, PostingBody
 from ledger.core.refusal import Refusal, refuse
-from ledger.core.serial_range import Ranges
+from ledger.core.serial_choice import FOREVER, Placed, choose_serials
 
 PIECES_MAX = 200
 """Postings and serial ranges in one transaction, so that its record stays under 32 KiB."""
@@ -36,7 +34,6 @@ LOT_BYTES_MAX = 1024
 """Of a lot's facts, so that postings which name lots stay small."""
 _TO_SELECT = -2
 _EMPTY = (0, 0)
-_FOREVER = 2**31
 _NEW = -1
 
 
@@ -50,16 +47,6 @@ class _Dates(msgspec.Struct, frozen=True, gc=False):
     occurred_on: str
     effective_on: str
     policy: int | None
-
-
-class _Placed(msgspec.Struct, frozen=True, gc=False):
-    """A leg with what it touches resolved; without a lot where the engine is to select."""
-
-    account: Account
-    lot: Lot | None
-    lot_id: int
-    quantity: int
-    serials: Ranges = ()
 
 
 def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refusal:
@@ -95,7 +82,7 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
     if True in [leg.lot is not None and leg.lot.facts.numbered for leg in legs]:
         # A CONFIRMED statement fact may come before the serials did; `_enough` has noted the finding.
         confirmed = plan.evidence.level == "CONFIRMED" and plan.command != "transfer"
-        chosen = _choose_serials(book, legs, _FOREVER if confirmed else ordinal(dates.effective_on))
+        chosen = choose_serials(book, legs, FOREVER if confirmed else ordinal(dates.effective_on))
         if isinstance(chosen, Refusal):
             return chosen
         legs = chosen
@@ -145,7 +132,7 @@ def _lot_named(book: Book, plan: Plan, code: str, principal: Principal) -> Lot |
     return Lot(_NEW, LotFacts(code=code, numbered=True, production_month="", project=""))
 
 
-def _place(book: Book, plan: Plan, new_lot: LotFacts | None, principal: Principal) -> list[_Placed] | Refusal:
+def _place(book: Book, plan: Plan, new_lot: LotFacts | None, principal: Principal) -> list[Placed] | Refusal:
     """Resolve every leg and check what needs no balance: quantities, accounts, lots, serials, sums of zero."""
     if not 2 <= len(plan.legs) <= PIECES_MAX:
         code = "too_few_postings" if len(plan.legs) < 2 else "too_many_pieces"
@@ -175,7 +162,7 @@ def _place(book: Book, plan: Plan, new_lot: LotFacts | None, principal: Principa
             return wrong
         key = (leg.commodity, leg.lot if commodity.lot_bearing else None)
         sums[key] = sums.get(key, 0) + leg.quantity
-        placed.append(_Placed(account, lot, lot_id, leg.quantity, leg.serials))
+        placed.append(Placed(account, lot, lot_id, leg.quantity, leg.serials))
     for (commodity_code, lot_code), total in sums.items():
         if total:
             return refuse("unbalanced", commodity=commodity_code, lot=f" lot {lot_code}" if lot_code else "", sum=total)
@@ -191,7 +178,7 @@ def _serials_fit(leg: Leg, lot: Lot | None) -> Refusal | None:
     return None
 
 
-def _select(book: Book, placed: list[_Placed], effective_on: str) -> list[_Placed] | Refusal:
+def _select(book: Book, placed: list[Placed], effective_on: str) -> list[Placed] | Refusal:
     """Spread legs that name no lot over the source's lots: soonest expiry first, then the oldest lot."""
     open_legs = [leg for leg in placed if leg.lot_id == _TO_SELECT]
     rest = [leg for leg in placed if leg.lot_id != _TO_SELECT]
@@ -204,15 +191,15 @@ def _select(book: Book, placed: list[_Placed], effective_on: str) -> list[_Place
     for lot in _lots_by_expiry(book, source.account):
         took = min(wanted, max(0, available(book, source.account.account_id, lot.lot_id, day)))
         if took:
-            selected.append(_Placed(source.account, lot, lot.lot_id, -took))
-            selected.append(_Placed(target.account, lot, lot.lot_id, took))
+            selected.append(Placed(source.account, lot, lot.lot_id, -took))
+            selected.append(Placed(target.account, lot, lot.lot_id, took))
             wanted -= took
         if not wanted:
             return selected + rest
     return _insufficient(source.account, target.quantity - wanted, target.quantity, effective_on)
 
 
-def _quantity(leg: _Placed) -> int:
+def _quantity(leg: Placed) -> int:
     return leg.quantity
 
 
@@ -223,7 +210,7 @@ def _lots_by_expiry(book: Book, account: Account) -> list[Lot]:
 
 
 def _judge_moves(
-    book: Book, plan: Plan, legs: list[_Placed], principal: Principal, dates: _Dates
+    book: Book, plan: Plan, legs: list[Placed], principal: Principal, dates: _Dates
 ) -> tuple[str, ...] | Refusal:
     """The ids of the policy rows that allow every pair of giving and receiving accounts, or the first refusal."""
     ids = set(plan.policies) if dates.policy is None else {dates.policy, *plan.policies}
@@ -240,6 +227,8 @@ def _judge_moves(
         for target in legs:
             if target.quantity < 0 or target.account.commodity != commodity:
                 continue
+            if COMMODITIES[commodity].lot_bearing and target.lot is not source.lot:
+                continue  # certificates change hands within their lot
             goal = target.account.kind.code
             policy = book.policies.move(plan.command, origin, goal, commodity, role, on=on)
             if policy is None:
@@ -257,7 +246,7 @@ def _may_touch(principal: Principal, account: Account) -> bool:
     return account.owner == principal.tenant or account.kind.code == "commitment_contra"
 
 
-def _enough(book: Book, plan: Plan, legs: list[_Placed], dates: _Dates) -> tuple[str, ...] | Refusal:
+def _enough(book: Book, plan: Plan, legs: list[Placed], dates: _Dates) -> tuple[str, ...] | Refusal:
     """Refuse an overdraft on any day; a CONFIRMED statement fact may dip between days, with a finding."""
     day, gross = ordinal(dates.effective_on), 0
     gives: dict[tuple[int, int], int] = {}
@@ -291,7 +280,7 @@ def _enough(book: Book, plan: Plan, legs: list[_Placed], dates: _Dates) -> tuple
     return tuple(dict.fromkeys(findings)) if findings else ()
 
 
-def _overflows(legs: list[_Placed], account: Account, figures: tuple[int, ...]) -> bool:
+def _overflows(legs: list[Placed], account: Account, figures: tuple[int, ...]) -> bool:
     """Whether any figure could leave the range of a bigint between two postings of the transaction."""
     own = [leg.quantity for leg in legs if leg.account is account]
     taken, got = sum(q for q in own if q < 0), sum(q for q in own if q > 0)
@@ -312,81 +301,9 @@ def available(book: Book, account_id: int, lot_id: int, day: int) -> int:
     return least
 
 
-def _choose_serials(book: Book, legs: list[_Placed], day: int) -> list[_Placed] | Refusal:
-    """Name the serials of every leg in a numbered lot: as asked, else the lowest the source holds."""
-    chosen: list[_Placed] = []
-    numbered = [leg for leg in legs if _moves_serials(leg)]
-    for _, group in groupby(sorted(numbered, key=_lot_code), key=_lot_code):
-        moved = _serials_of_lot(book, list(group), day)
-        if isinstance(moved, Refusal):
-            return moved
-        chosen += moved
-    return chosen + [leg for leg in legs if not _moves_serials(leg)]
-
-
-def _moves_serials(leg: _Placed) -> bool:
-    lot_bearing = COMMODITIES[leg.account.commodity].lot_bearing
-    return lot_bearing and leg.lot is not None and leg.lot.facts.numbered
-
-
-def _lot_code(leg: _Placed) -> str:
-    assert leg.lot is not None
-    return leg.lot.facts.code
-
-
-def _serials_of_lot(book: Book, legs: list[_Placed], day: int) -> list[_Placed] | Refusal:
-    sources = [leg for leg in legs if leg.quantity < 0]
-    targets = [leg for leg in legs if leg.quantity > 0]
-    placed, pool = [], ()
-    for source in sorted(sources, key=lambda leg: not leg.serials):
-        taken = _taken(book, source, pool, day)
-        if isinstance(taken, Refusal):
-            return taken
-        pool = serial_range.merge(pool, taken)
-        placed.append(msgspec.structs.replace(source, serials=taken))
-    # Named serials first, then the lowest left: a target gets exactly what the sources gave.
-    for target in sorted(targets, key=lambda leg: not leg.serials):
-        got = target.serials or serial_range.take_lowest(pool, target.quantity)
-        if not serial_range.contains(pool, got):
-            return _not_held(target, got)
-        pool = serial_range.subtract(pool, got)
-        placed.append(msgspec.structs.replace(target, serials=got))
-    return placed
-
-
-def _taken(book: Book, source: _Placed, before: Ranges, day: int) -> Ranges | Refusal:
-    """The serials a source gives, none of which an earlier posting of the transaction gave (`before`)."""
-    assert source.lot is not None
-    if any(serial_range.overlaps(before, piece) for piece in source.serials):
-        return _not_held(source, source.serials)
-    lot_id, account_id = source.lot.lot_id, source.account.account_id
-    if source.account.kind.code == "external":
-        return _entering(book, source)
-    held = serial_range.held_on(book.ranges.get((account_id, lot_id), ()), day)
-    if source.serials:
-        return source.serials if serial_range.contains(held, source.serials) else _not_held(source, source.serials)
-    # Enough by count may still be serials that come in, or have left, on a later day.
-    held = serial_range.subtract(held, serial_range.intersect(held, before))
-    if (given := serial_range.count(held)) < -source.quantity:
-        return refuse("serials_mismatch", lot=_lot_code(source), given=given, quantity=-source.quantity)
-    return serial_range.take_lowest(held, -source.quantity)
-
-
-def _entering(book: Book, source: _Placed) -> Ranges | Refusal:
-    """Serials that come in from outside must be named, and nowhere in the book yet."""
-    assert source.lot is not None
-    if not source.serials:
-        return refuse("serials_mismatch", lot=_lot_code(source), given=0, quantity=-source.quantity)
-    for account_id in book.holders.get(source.lot.lot_id, ()):
-        inside = serial_range.held_on(book.ranges.get((account_id, source.lot.lot_id), ()), _FOREVER)
-        if any(serial_range.overlaps(inside, wanted) for wanted in source.serials):
-            return refuse("serial_conflict", serials=_written(source.serials), lot=_lot_code(source))
-    return source.serials
-
-
 def _body(
     plan: Plan,
-    legs: list[_Placed],
+    legs: list[Placed],
     dates: _Dates,
     policies: tuple[str, ...],
     findings: tuple[str, ...],
@@ -411,6 +328,7 @@ def _body(
         legs=tuple(posted),
         occurred_on=dates.occurred_on,
         policies=policies,
+        reverses=None if plan.reverses is None else str(plan.reverses),
         selection=selection,
         status=plan.status,
         trade=plan.trade,
@@ -442,11 +360,3 @@ def _insufficient(account: Account, have: int, asked: int, effective_on: str) ->
         asked=asked,
         effective_on=effective_on,
     )
-
-
-def _not_held(leg: _Placed, serials: Ranges) -> Refusal:
-    return refuse("serial_not_held", account=leg.account.name, lot=_lot_code(leg), serials=_written(serials))
-
-
-def _written(serials: Ranges) -> str:
-    return ", ".join(f"{first}-{last}" for first, last in serial_pairs(serials))

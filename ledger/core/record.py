@@ -50,7 +50,7 @@ class TradeState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defau
     quantity: str | None = None
     seller: str | None = None
     state: str
-    """TRADED, TRANSFERRED or VOID."""
+    """What the trade became by this posting: TRADED, TRANSFERRED, IDENTIFIED (its units, not its course) or VOID."""
     trade_id: str
 
 

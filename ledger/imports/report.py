@@ -37,8 +37,17 @@ class ImportReport(msgspec.Struct, kw_only=True):
     withdrawn: int = 0
     refused: int = 0
     """Rows that cannot post; when there is one, nothing was posted."""
+    new_trades: int = 0
+    new_quantity: int = 0
     progressed: int = 0
-    """Trades already in the book that this file brought further."""
+    """Trades already in the book that this file showed to be transferred."""
+    progressed_quantity: int = 0
+    identified: int = 0
+    """Trades already in the book whose counted units this file numbered."""
+    identified_quantity: int = 0
+    voided: int = 0
+    """Trades already in the book that the platform has withdrawn since."""
+    voided_quantity: int = 0
     traded: int = 0
     transferred: int = 0
     in_transit: int = 0
@@ -51,6 +60,19 @@ class ImportReport(msgspec.Struct, kw_only=True):
     """exact, within_rounding, no; none where the file prints no total."""
     problems: list[Problem] = msgspec.field(default_factory=list)
     warnings: list[Problem] = msgspec.field(default_factory=list)
+
+
+EFFECTS = (
+    "new_trades",
+    "new_quantity",
+    "progressed",
+    "progressed_quantity",
+    "identified",
+    "identified_quantity",
+    "voided",
+    "voided_quantity",
+)
+"""Figures that depend on what was in the book before; a file imported again tells those of its first import."""
 
 
 def problem_of(problem: RowProblem) -> Problem:

@@ -94,4 +94,4 @@ _BALANCES = """
     from visible_account a join visible_balance b using (account_id) left join visible_lot l using (lot_id)
     where a.kind in ('commitment_ent', 'commitment_unallocated', 'holding_ent', 'retired') group by 1, 2, 3
 """
-_TRADES = "select buyer, state, sum(quantity)::bigint from visible_trade group by 1, 2"
+_TRADES = "select buyer, state, sum(quantity)::bigint from visible_trade where state <> 'VOID' group by 1, 2"

@@ -21,10 +21,10 @@ from ledger.core.command import (
     Leg,
     Posting,
     Request,
-    Trade,
+    TradeEvent,
     Transfer,
 )
-from ledger.core.plan import legs_of, units_of
+from ledger.core.plan import legs_of, units_named
 from ledger.core.policy import PolicyRow
 from ledger.core.quantity import COMMODITIES
 from ledger.core.serial_range import HeldRange
@@ -37,7 +37,11 @@ async def load(connection: Connection, ledger_id: int, book: Book, requests: lis
     """Bring into `book` all that deciding these requests looks at."""
     await load_keys(connection, ledger_id, book, requests)
     await load_names(connection, ledger_id, book, requests)
-    touched = _touched(book, requests)
+    events = _trade_events(requests)
+    # The lots of trades come first: what their events touch depends on them.
+    known = {book.trades[trade].lot for trade in events if trade in book.trades}
+    await _load_lots(connection, ledger_id, book, known)
+    touched = _touched(book, requests, events)
     accounts = {(leg.account, leg.commodity) for _, legs in touched for leg in legs}
     await _load_accounts(connection, ledger_id, book, accounts)
     lots = {leg.lot for _, legs in touched for leg in legs}
@@ -53,16 +57,23 @@ async def load(connection: Connection, ledger_id: int, book: Book, requests: lis
     await _load_totals(connection, ledger_id, book, {account_id for account_id, _ in needs.days})
     await _load_day_balances(connection, ledger_id, book, needs.days)
     await _load_lot_days(connection, ledger_id, book, needs.dated)
-    await _load_ranges(connection, ledger_id, book, needs.pairs, requests)
+    await _load_ranges(connection, ledger_id, book, needs.pairs, events)
 
 
-def _touched(book: Book, requests: list[Request]) -> list[tuple[Posting, tuple[Leg, ...]]]:
-    coming: dict[str, list[Trade]] = {}
+def _trade_events(requests: list[Request]) -> dict[str, list[TradeEvent]]:
+    """What the group wants to do with each trade, in order."""
+    events: dict[str, list[TradeEvent]] = {}
     for request in requests:
-        if isinstance(request.command, Trade):
-            coming.setdefault(request.command.trade_id, []).append(request.command)
+        if type(request.command) is not Transfer and isinstance(request.command, TradeEvent):
+            events.setdefault(request.command.trade_id, []).append(request.command)
+    return events
+
+
+def _touched(
+    book: Book, requests: list[Request], events: dict[str, list[TradeEvent]]
+) -> list[tuple[Posting, tuple[Leg, ...]]]:
     return [
-        (command, command.legs if type(command) is Transfer else legs_of(command, coming, book))
+        (command, command.legs if type(command) is Transfer else legs_of(command, events, book))
         for request in requests
         if isinstance(command := request.command, POSTINGS)
     ]
@@ -300,7 +311,11 @@ def _floor(book: Book, key: tuple[int, int]) -> int:
 
 
 async def _load_ranges(
-    connection: Connection, ledger_id: int, book: Book, pairs: set[tuple[int, int]], requests: list[Request]
+    connection: Connection,
+    ledger_id: int,
+    book: Book,
+    pairs: set[tuple[int, int]],
+    events: dict[str, list[TradeEvent]],
 ) -> None:
     """Serials held by the accounts touched, and any that a new range from outside would run into."""
     numbered = [
@@ -325,14 +340,16 @@ async def _load_ranges(
             ledger_id,
         )
         _take_ranges(book, numbered, rows)
-    await _load_conflicts(connection, ledger_id, book, requests)
+    await _load_conflicts(connection, ledger_id, book, events)
 
 
-async def _load_conflicts(connection: Connection, ledger_id: int, book: Book, requests: list[Request]) -> None:
-    trades = [(units_of(r.command, book)) for r in requests if isinstance(r.command, Trade)]
+async def _load_conflicts(
+    connection: Connection, ledger_id: int, book: Book, events: dict[str, list[TradeEvent]]
+) -> None:
     entering = [
         (book.lots[units.lot.code].lot_id, r.first, r.end)
-        for units in trades
+        for trade in events
+        for units in units_named(trade, events, book)
         if units.lot.code in book.lots
         for r in units.serials
     ]

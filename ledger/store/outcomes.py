@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import psycopg
 
+from ledger.core.reasons import REASONS
 from ledger.core.record import Envelope, RefusalBody, decode
-from ledger.core.refusal import REASONS, Refusal
+from ledger.core.refusal import Refusal
 
 
 class BalanceAfter(msgspec.Struct, frozen=True, order=True, gc=False):

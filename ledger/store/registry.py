@@ -7,6 +7,7 @@ import psycopg
 from ledger.core.book import Book, Known, Party, TradeFacts
 from ledger.core.command import (
     CreateCredential,
+    IdentifyTrade,
     RegisterParty,
     Request,
     RevokeCredential,
@@ -14,6 +15,7 @@ from ledger.core.command import (
     Trade,
     Transfer,
     TransferTrade,
+    VoidTrade,
 )
 from ledger.core.party import lookup_name
 from ledger.core.serial_range import SerialRange, merge
@@ -74,7 +76,7 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
             case Trade() as command:
                 parties.update((command.buyer, command.seller))
                 trades.add(command.trade_id)
-            case TransferTrade() as command:
+            case TransferTrade() | IdentifyTrade() | VoidTrade() as command:
                 trades.add(command.trade_id)
             case CreateCredential() as command:
                 credentials.add(command.credential)

@@ -30,7 +30,7 @@ from ledger.core.record import (
     PostingBody,
     RefusalBody,
 )
-from ledger.core.serial_range import Holdings
+from ledger.core.serial_range import Holdings, Ranges
 from ledger.store.journal import Segment, Tree
 from ledger.store.literals import contents, numbers, texts
 
@@ -301,14 +301,14 @@ async def _write_trades(connection: Connection, ledger_id: int, trades: Sequence
     if moved := [trade for trade in trades if trade.log_index < first_index]:
         async with connection.cursor() as cursor:
             await cursor.executemany(
-                "update trade set transferred_index = %s, state = %s where ledger_id = %s and trade_id = %s",
-                [(trade.transferred_index, trade.state, ledger_id, trade.trade_id) for trade in moved],
+                "update trade set transferred_index = %s, state = %s, lot_id = %s, serials = %s "
+                "where ledger_id = %s and trade_id = %s",
+                [(t.transferred_index, t.state, t.lot_id, _multirange(t.ranges), ledger_id, t.trade_id) for t in moved],
             )
 
 
 def trade_values(trade: TradeFacts) -> tuple[Any, ...]:
     """A trade's columns after the ledger, in the table's order."""
-    serials = Int8Multirange([Int8Range(r.first, r.end) for r in trade.ranges])
     return (
         trade.trade_id,
         trade.log_index,
@@ -316,13 +316,17 @@ def trade_values(trade: TradeFacts) -> tuple[Any, ...]:
         trade.seller,
         trade.platform,
         trade.lot_id,
-        serials,
+        _multirange(trade.ranges),
         trade.quantity,
         trade.price,
         trade.amount_fen,
         trade.state,
         trade.transferred_index,
     )
+
+
+def _multirange(ranges: Ranges) -> Int8Multirange:
+    return Int8Multirange([Int8Range(r.first, r.end) for r in ranges])
 
 
 async def _write_ranges(connection: Connection, ledger_id: int, ranges: dict[tuple[int, int], Holdings]) -> None:

@@ -217,6 +217,14 @@ begin
     return null;
 end $$;
 
+-- The record of a file's import, by the key it was asked for under; only for park-wide readers.
+create function import_record(of_key text) returns bytea
+    language sql stable security definer set search_path = greenledger, pg_temp
+    begin atomic
+        select record_bytes(r.log_index) from request r
+        where tenant_now() = '*' and r.ledger_id = ledger_now() and r.tenant = '' and r.request_key = of_key;
+    end;
+
 -- Records in log order, cut out of their segments one by one; only for park-wide readers.
 create function visible_records(from_index bigint, row_limit integer)
     returns table (log_index bigint, content bytea)
@@ -245,7 +253,8 @@ create function credential_of(of_credential text, of_secret_sha256 text)
 revoke execute on all functions in schema greenledger from public;
 grant execute on function ledger_now(), tenant_now(), size_at(timestamptz), balance_as_of(integer, date, bigint),
     balances_of(integer), postings_of(integer, bigint, integer, integer),
-    record_bytes(bigint), visible_records(bigint, integer), credential_of(text, text) to greenledger_reader;
+    record_bytes(bigint), import_record(text), visible_records(bigint, integer),
+    credential_of(text, text) to greenledger_reader;
 grant execute on function ledger_now(), tenant_now() to greenledger_writer;
 grant select on visible_ledger, visible_account, visible_lot, visible_posting, visible_balance,
     visible_serial_position, visible_trade, visible_party, visible_name, visible_policy to greenledger_reader;

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ledger.writer import BATCH_MAX
 from tests.api.conftest import GIVEN, A, B, Client, Service, problem_of, trade, transfer
+from tests.conftest import code
 
 NDJSON = "application/x-ndjson"
 GOOD = {"type": "transfer"} | transfer(1)
@@ -63,14 +64,22 @@ def test_all_kinds_of_facts_post_in_one_batch(fresh: Service, form: str) -> None
         {"type": "trade_transfer", "trade": "GEC/BATCH1/P1/2026-05"},
         subscription(9, enterprise=A),
         {"type": "transfer"} | transfer(50, lot="GEC/BATCH1/P1/2026-05"),
+        {"type": "trade"} | trade(7, order="BATCH2", project=f"{'P1':0>17}"),
+        {
+            "type": "trade_identification",
+            "trade": f"GEC/BATCH2/{'P1':0>17}/2026-05",
+            "code_first": code("P1", "2026-05", 1, "CD"),
+            "code_last": code("P1", "2026-05", 7, "CD"),
+        },
+        {"type": "trade_void", "trade": f"GEC/BATCH2/{'P1':0>17}/2026-05"},
     ]
     answer = batch(fresh["operator"], items, mode="all_or_nothing", form=form)
-    assert answer.status_code == 200 and answer.json()["posted"] == 4
+    assert answer.status_code == 200 and answer.json()["posted"] == len(items)
     ids = [int(item["receipt"]["transaction"]) for item in answer.json()["items"]]
     assert ids == sorted(ids)
     assert fresh["b"].balance(B) == GIVEN + 50
     records = {record["index"]: record for record in fresh.records()}
-    assert [records[str(i)]["batch"]["i"] for i in ids] == ["1", "2", "3", "4"]
+    assert [records[str(i)]["batch"]["i"] for i in ids] == [str(i) for i in range(1, len(items) + 1)]
 
 
 @pytest.mark.parametrize("failing", [POOR, WRONG])

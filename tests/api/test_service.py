@@ -17,7 +17,7 @@ import psycopg
 import pytest
 import structlog
 
-from ledger.core.refusal import REASONS
+from ledger.core.reasons import REASONS
 from ledger.store.schema import LOGINS
 from tests.api.conftest import A, Service, make_keys, problem_of, transfer
 from tests.conftest import Park, Server

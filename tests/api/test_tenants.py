@@ -75,6 +75,14 @@ TABLE: dict[str, Row] = {
     "postTradeTransfer": Row(
         OPERATOR, post("/v1/trades/transfers", lambda _, number: {"trade": f"GEC/{number}/P1/2026-05"})
     ),
+    "postTradeIdentification": Row(
+        OPERATOR,
+        post(
+            "/v1/trades/identifications",
+            lambda _, number: {"trade": f"GEC/{number}/P1/2026-05", "code_first": "A1", "code_last": "A2"},
+        ),
+    ),
+    "postTradeVoid": Row(OPERATOR, post("/v1/trades/voids", lambda _, number: {"trade": f"GEC/{number}/P1/2026-05"})),
     "postBatch": Row(POSTERS, post("/v1/batches", item), (403, "not_your_account")),
     "postImport": Row(
         OPERATOR,

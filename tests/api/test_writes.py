@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.api.conftest import GIVEN, LOT, A, B, Service, problem_of, trade, transfer
+from tests.conftest import code
 
 LOT_OF_A = {"lot": LOT}
 
@@ -19,6 +20,10 @@ def writes(service: Service) -> list[tuple[str, str, dict[str, Any], dict[str, A
     again = trade(8)
     assert service["operator"].write("/v1/trades", again).status_code == 201
     ids = ["/".join(("GEC", t["order"], "P1", "2026-05")) for t in (posted, again)]
+    counted = trade(7, project=f"{'P1':0>17}")
+    assert service["operator"].write("/v1/trades", counted).status_code == 201
+    codes = {"code_first": code("P1", "2026-05", 1, "CD"), "code_last": code("P1", "2026-05", 7, "CD")}
+    arrived = {"trade": f"GEC/{counted['order']}/{counted['project']}/2026-05"} | codes
     fresh = trade(9)
     return [
         ("a", "/v1/transfers", transfer(3), transfer(4), "legs[0].quantity, legs[1].quantity"),
@@ -27,6 +32,14 @@ def writes(service: Service) -> list[tuple[str, str, dict[str, Any], dict[str, A
         ("operator", "/v1/subscriptions", {"quantity": "5", "enterprise": A}, {"quantity": "5"}, "enterprise"),
         ("operator", "/v1/trades", fresh, fresh | {"price": "5.20"}, "price"),
         ("operator", "/v1/trades/transfers", {"trade": ids[0]}, {"trade": ids[1]}, "trade_id"),
+        (
+            "operator",
+            "/v1/trades/identifications",
+            arrived,
+            arrived | {"code_last": arrived["code_first"]},
+            "code_last",
+        ),
+        ("operator", "/v1/trades/voids", {"trade": ids[0]}, {"trade": ids[1]}, "trade_id"),
     ]
 
 
@@ -136,4 +149,4 @@ def test_only_enterprises_and_operators_post(service: Service, caller: str) -> N
         problem_of(service[caller].write(path, body), 403, "forbidden")
     problem_of(service[caller].write("/v1/batches", [{"type": "subscription", "quantity": "1"}]), 403, "forbidden")
     problem_of(service[caller].post("/v1/imports", files={"file": ("x.csv", b"a")}), 403, "forbidden")
-    assert service.size == size + 4  # the two trades that `writes` makes as the operator, each with its lot
+    assert service.size == size + 6  # the three trades that `writes` makes as the operator, each with its lot

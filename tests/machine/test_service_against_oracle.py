@@ -26,7 +26,18 @@ from hypothesis.stateful import (
 
 from ledger.core import posting_engine
 from ledger.core.certificate import LotFacts
-from ledger.core.command import Evidence, Leg, Principal, Request, Subscribe, Trade, Transfer, TransferTrade
+from ledger.core.command import (
+    Evidence,
+    IdentifyTrade,
+    Leg,
+    Principal,
+    Request,
+    Subscribe,
+    Trade,
+    Transfer,
+    TransferTrade,
+    VoidTrade,
+)
 from ledger.core.serial_range import SerialRange
 from ledger.store.outcomes import Outcome, Posted, Refused
 from ledger.store.session import Query, Reader
@@ -142,7 +153,22 @@ def moved_trades(draw: st.DrawFn) -> tuple[str, str | None, TransferTrade, str |
     return "operator", None, TransferTrade(trade_id=draw(trade_ids), **draw(dates())), draw(evidence_keys)
 
 
-wishes = trades() | transfers() | transfers() | moved_trades() | subscriptions()
+@st.composite
+def voided_trades(draw: st.DrawFn) -> tuple[str, str | None, VoidTrade, str | None]:
+    """The platform withdraws a trade, wherever its units are by now."""
+    return "operator", None, VoidTrade(trade_id=draw(trade_ids), **draw(dates())), draw(evidence_keys)
+
+
+@st.composite
+def identified_trades(draw: st.DrawFn) -> tuple[str, str | None, IdentifyTrade, str | None]:
+    """Codes arrive for a trade, which may fit its units or not, or be in the book already."""
+    month, first, quantity = draw(st.sampled_from(MONTHS)), draw(st.integers(1, 40)), draw(quantities)
+    codes = {"code_first": code("P1", month, first), "code_last": code("P1", month, first + quantity - 1)}
+    return "operator", None, IdentifyTrade(trade_id=draw(trade_ids), **codes, **draw(dates())), draw(evidence_keys)
+
+
+events = moved_trades() | voided_trades() | identified_trades()
+wishes = trades() | transfers() | transfers() | moved_trades() | subscriptions() | events
 
 
 class ServiceMachine(RuleBasedStateMachine):
@@ -198,6 +224,26 @@ class ServiceMachine(RuleBasedStateMachine):
         moved = ("operator", None, TransferTrade(trade_id=trade[2].trade_id, **dated), None)
         requests = [self.request(trade), self.request(moved)]
         self.submit_one_by_one(requests)
+        return requests[0]
+
+    @rule(target=asked, month=st.sampled_from(MONTHS), first=st.integers(1, 40), quantity=quantities, ask=st.data())
+    def count_then_number(self, month: str, first: int, quantity: int, ask: st.DataObject) -> Request:
+        """A trade of counted units, and in one breath or later what may befall it: transfer, codes that fit, a void."""
+        trade_id = f"n{self.made}"
+        facts = LotFacts(code=trade_id, numbered=False, production_month=month, project=f"{'P1':0>17}")
+        sold = {"buyer": ask.draw(parties), "seller": SELLER, "platform": PLATFORM, "quantity": quantity}
+        trade = Trade(trade_id=trade_id, lot=facts, amount_fen=ask.draw(st.sampled_from([None, 700])), **sold)
+        codes = {"code_first": code("P1", month, first), "code_last": code("P1", month, first + quantity - 1)}
+        later = [TransferTrade(trade_id=trade_id), IdentifyTrade(trade_id=trade_id, **codes)]
+        later += [VoidTrade(trade_id=trade_id)] if ask.draw(st.booleans()) else []
+        order = [trade, *ask.draw(st.permutations(later))]
+        requests = [self.request(("operator", None, command, None)) for command in order]
+        self.park.writer = self.writers[self.turn]
+        if ask.draw(st.booleans()):
+            for outcome, request in zip(self.park.together(requests), requests, strict=True):
+                expect_same(outcome, self.oracle.submit(plain(request), today()))
+        else:
+            self.submit_one_by_one(requests)
         return requests[0]
 
     @rule(target=asked, several=st.lists(wishes, min_size=2, max_size=6))

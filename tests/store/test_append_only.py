@@ -32,6 +32,7 @@ FUNCTIONS = {
     "balances_of": "1",
     "postings_of": "1, 99, 0, 10",
     "record_bytes": "0",
+    "import_record": "'key'",
     "visible_records": "0, 10",
 }
 """What the reader may call, each with arguments that find something."""

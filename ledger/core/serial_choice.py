@@ -1,0 +1,106 @@
+"""Which serials a transaction moves: those the caller named, else the lowest the source holds. Pure."""
+
+from itertools import groupby
+
+import msgspec
+
+from ledger.core import serial_range
+from ledger.core.account import Account
+from ledger.core.book import Book, serial_pairs
+from ledger.core.certificate import Lot
+from ledger.core.quantity import COMMODITIES
+from ledger.core.refusal import Refusal, refuse
+from ledger.core.serial_range import Ranges
+
+FOREVER = 2**31
+"""A day after all others."""
+
+
+class Placed(msgspec.Struct, frozen=True, gc=False):
+    """A leg with what it touches resolved; without a lot where the engine is to select."""
+
+    account: Account
+    lot: Lot | None
+    lot_id: int
+    quantity: int
+    serials: Ranges = ()
+
+
+def choose_serials(book: Book, legs: list[Placed], day: int) -> list[Placed] | Refusal:
+    """Name the serials of every leg in a numbered lot: as asked, else the lowest the source holds."""
+    chosen: list[Placed] = []
+    numbered = [leg for leg in legs if _moves_serials(leg)]
+    for _, group in groupby(sorted(numbered, key=_lot_code), key=_lot_code):
+        moved = _serials_of_lot(book, list(group), day)
+        if isinstance(moved, Refusal):
+            return moved
+        chosen += moved
+    return chosen + [leg for leg in legs if not _moves_serials(leg)]
+
+
+def _moves_serials(leg: Placed) -> bool:
+    lot_bearing = COMMODITIES[leg.account.commodity].lot_bearing
+    return lot_bearing and leg.lot is not None and leg.lot.facts.numbered
+
+
+def _lot_code(leg: Placed) -> str:
+    assert leg.lot is not None
+    return leg.lot.facts.code
+
+
+def _serials_of_lot(book: Book, legs: list[Placed], day: int) -> list[Placed] | Refusal:
+    sources = [leg for leg in legs if leg.quantity < 0]
+    targets = [leg for leg in legs if leg.quantity > 0]
+    placed, pool = [], ()
+    for source in sorted(sources, key=lambda leg: not leg.serials):
+        taken = _taken(book, source, pool, day)
+        if isinstance(taken, Refusal):
+            return taken
+        pool = serial_range.merge(pool, taken)
+        placed.append(msgspec.structs.replace(source, serials=taken))
+    # Named serials first, then the lowest left: a target gets exactly what the sources gave.
+    for target in sorted(targets, key=lambda leg: not leg.serials):
+        got = target.serials or serial_range.take_lowest(pool, target.quantity)
+        if not serial_range.contains(pool, got):
+            return _not_held(target, got)
+        pool = serial_range.subtract(pool, got)
+        placed.append(msgspec.structs.replace(target, serials=got))
+    return placed
+
+
+def _taken(book: Book, source: Placed, before: Ranges, day: int) -> Ranges | Refusal:
+    """The serials a source gives, none of which an earlier posting of the transaction gave (`before`)."""
+    assert source.lot is not None
+    if any(serial_range.overlaps(before, piece) for piece in source.serials):
+        return _not_held(source, source.serials)
+    lot_id, account_id = source.lot.lot_id, source.account.account_id
+    if source.account.kind.outside:
+        return _entering(book, source)
+    held = serial_range.held_on(book.ranges.get((account_id, lot_id), ()), day)
+    if source.serials:
+        return source.serials if serial_range.contains(held, source.serials) else _not_held(source, source.serials)
+    # Enough by count may still be serials that come in, or have left, on a later day.
+    held = serial_range.subtract(held, serial_range.intersect(held, before))
+    if (given := serial_range.count(held)) < -source.quantity:
+        return refuse("serials_mismatch", lot=_lot_code(source), given=given, quantity=-source.quantity)
+    return serial_range.take_lowest(held, -source.quantity)
+
+
+def _entering(book: Book, source: Placed) -> Ranges | Refusal:
+    """Serials that come in from outside must be named, and nowhere in the book yet."""
+    assert source.lot is not None
+    if not source.serials:
+        return refuse("serials_mismatch", lot=_lot_code(source), given=0, quantity=-source.quantity)
+    for account_id in book.holders.get(source.lot.lot_id, ()):
+        inside = serial_range.held_on(book.ranges.get((account_id, source.lot.lot_id), ()), FOREVER)
+        if any(serial_range.overlaps(inside, wanted) for wanted in source.serials):
+            return refuse("serial_conflict", serials=_written(source.serials), lot=_lot_code(source))
+    return source.serials
+
+
+def _not_held(leg: Placed, serials: Ranges) -> Refusal:
+    return refuse("serial_not_held", account=leg.account.name, lot=_lot_code(leg), serials=_written(serials))
+
+
+def _written(serials: Ranges) -> str:
+    return ", ".join(f"{first}-{last}" for first, last in serial_pairs(serials))
