@@ -1,0 +1,106 @@
+"""The newest posting is found by one index however wrong the statistics are: rows fetched are counted, not seconds.
+
+A writer plans its queries once. If it does so while an account has one day of history, a plan that walks the account
+is as good as any, and it would be kept while the history grows to millions.
+"""
+
+import asyncio
+import datetime
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from ledger.core.book import Book
+from ledger.core.command import Evidence, Leg, Transfer
+from ledger.store import balances
+from ledger.store.session import OPTIONS, connect
+from tests.conftest import DOCUMENT, Database, Park, day, holding
+
+POSTINGS, FETCHED_MAX = 6_000, 100
+FETCHED = """
+    select coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) from pg_stat_xact_user_tables
+    where relid = 'greenledger.posting'::regclass
+"""
+QUERIES = {
+    "balance_as_of": "select balance_as_of(%(account)s, current_date - 1, %(size)s)",
+    "balance_as_of long ago": "select balance_as_of(%(account)s, current_date - 9, %(size)s / 2)",
+    "postings_of": "select * from postings_of(%(account)s, %(size)s / 2, 0, 50)",
+    "balances_of": "select * from balances_of(%(account)s)",
+}
+
+
+def one(quantity: int = 1, **dated: object) -> Transfer:
+    """A transfer of counted units from GH-001 to GH-002."""
+    legs = (Leg(holding("GH-001"), "GEC", -quantity, "A"), Leg(holding("GH-002"), "GEC", quantity, "A"))
+    return Transfer(legs=legs, **dated)
+
+
+@pytest.fixture
+def history(park: Park) -> Iterator[Database]:
+    """Thousands of postings of one account, nearly all of today; the statistics are those of the first few."""
+    park.database.rows("alter table greenledger.posting set (autovacuum_enabled = off)")
+    park.give("GH-001", 10**6, lot="A")
+    paper = Evidence(level="CONFIRMED", document=DOCUMENT)
+    park.expect_posted(*(park.operator(one()) for _ in range(20)))
+    park.database.rows("analyze greenledger.posting")
+    park.expect_posted(park.operator(one(effective_on=day(2), evidence=paper)))
+    for at in range(0, POSTINGS, 1000):
+        park.batch([park.operator(one(), key=f"{at}-{number}") for number in range(1000)], atomic=False)
+    yield park.database
+
+
+def account_of(database: Database) -> int:
+    """The number of GH-001's holding."""
+    return database.value("select account_id from account where name = %s", holding("GH-001"))
+
+
+@pytest.mark.parametrize("offset", [0, 2, 1], ids=["a day of many", "a day of one", "a day of none"])
+def test_a_writer_finds_a_days_balance_by_index(history: Database, offset: int) -> None:
+    """An account's newest posting, and its newest of a day, cost a few rows, whenever the day was."""
+    account_id, on = account_of(history), datetime.date.fromisoformat(day(offset)).toordinal()
+
+    async def fetched() -> int:
+        connection = await connect(history.admin_url)
+        ledger_id = (await (await connection.execute("select ledger_id from ledger")).fetchone())[0]
+        await connection.execute("begin")
+        book = Book("ganhe")
+        await balances._load_totals(connection, ledger_id, book, {account_id})
+        await balances._load_day_balances(connection, ledger_id, book, {(account_id, on)})
+        rows = await (await connection.execute(FETCHED)).fetchone()
+        await connection.close()
+        assert book.totals[account_id][1] > POSTINGS
+        return rows[0]
+
+    assert asyncio.run(fetched()) <= FETCHED_MAX
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_reader_finds_the_past_by_index(history: Database, query: str) -> None:
+    """A balance on both axes and a page of postings cost some rows, not the account's history."""
+    account_id, size = account_of(history), history.value("select size from head")
+    assert fetched_by(history, QUERIES[query], account_id, size) <= FETCHED_MAX
+
+
+def test_walking_the_account_would_be_seen(history: Database) -> None:
+    """The twin: the same newest posting, asked for with equalities, is found by walking thousands of rows."""
+    account_id = account_of(history)
+    walk = f"""
+        select p.day_balance from unnest(array[%(account)s], array[date '{day(2)}']) as a (account_id, day)
+        cross join lateral (
+            select day_balance from posting where ledger_id = %(size)s and account_id = a.account_id
+                and effective_on = a.day order by log_index desc, leg desc limit 1
+        ) as p
+    """
+    ledger_id = history.value("select min(ledger_id) from ledger")
+    assert fetched_by(history, walk, account_id, ledger_id) > POSTINGS
+
+
+def fetched_by(database: Database, query: str, account: int, size: int) -> int:
+    """How many postings are read to answer this, by a reader of all tenants."""
+    with psycopg.connect(database.admin_url, options=OPTIONS) as connection:
+        row = connection.execute("select min(ledger_id)::text from ledger").fetchone()
+        connection.execute("select set_config('greenledger.ledger', %s, true)", row)
+        connection.execute("select set_config('greenledger.tenant', '*', true)")
+        connection.execute(query, {"account": account, "size": size}).fetchall()
+        return connection.execute(FETCHED).fetchone()[0]
