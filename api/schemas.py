@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from ledger.core.command import FreezeReason
 from ledger.imports.posting import ImportReport
 
 QuantityText = Annotated[
@@ -112,6 +113,20 @@ class TradeVoidIn(_Dated, kw_only=True):
     trade: TradeId
 
 
+class FreezeIn(_Dated, kw_only=True):
+    """Certificates of an enterprise, to be locked or released; `evidence.document` is the authority for it."""
+
+    enterprise: PartyId
+    quantity: PositiveText
+    reason: FreezeReason
+    lot: LotCode | None = None
+    serials: Annotated[tuple[SerialsIn, ...], Meta(max_length=100)] = ()
+
+
+class FreezeReleaseIn(FreezeIn, kw_only=True):
+    """Frozen certificates of an enterprise, to be released."""
+
+
 class TransferItem(TransferIn, tag="transfer", tag_field="type", kw_only=True):
     """A transfer in a batch; `key` is its own request key."""
 
@@ -148,9 +163,30 @@ class TradeVoidItem(TradeVoidIn, tag="trade_void", tag_field="type", kw_only=Tru
     key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None
 
 
+class FreezeItem(FreezeIn, tag="freeze", tag_field="type", kw_only=True):
+    """A freeze in a batch."""
+
+    key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None
+
+
+class FreezeReleaseItem(FreezeReleaseIn, tag="freeze_release", tag_field="type", kw_only=True):
+    """The end of a freeze in a batch."""
+
+    key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None
+
+
 TradeEventIn = TradeIn | TradeTransferIn | TradeIdentificationIn | TradeVoidIn
-FactIn = TransferIn | SubscriptionIn | TradeEventIn
-BatchItem = TransferItem | SubscriptionItem | TradeItem | TradeTransferItem | TradeIdentificationItem | TradeVoidItem
+FactIn = TransferIn | SubscriptionIn | TradeEventIn | FreezeIn | FreezeReleaseIn
+BatchItem = (
+    TransferItem
+    | SubscriptionItem
+    | TradeItem
+    | TradeTransferItem
+    | TradeIdentificationItem
+    | TradeVoidItem
+    | FreezeItem
+    | FreezeReleaseItem
+)
 
 
 class _Out(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,10 @@ from api.schemas import (
     BalanceAfterOut,
     EvidenceIn,
     FactIn,
+    FreezeIn,
+    FreezeReleaseIn,
     LegOut,
+    PostingIn,
     ReceiptOut,
     SubscriptionIn,
     TradeEventIn,
@@ -27,6 +30,7 @@ from ledger.core.certificate import LotFacts
 from ledger.core.command import (
     Batch,
     Evidence,
+    Freeze,
     IdentifyTrade,
     Leg,
     Posting,
@@ -34,13 +38,14 @@ from ledger.core.command import (
     Trade,
     Transfer,
     TransferTrade,
+    Unfreeze,
     VoidTrade,
     canonical,
 )
 from ledger.core.command import Request as LedgerRequest
 from ledger.core.quantity import QUANTITY_MAX, parse_quantity
 from ledger.core.refusal import Refusal, refuse
-from ledger.core.serial_range import SerialRange
+from ledger.core.serial_range import Ranges, SerialRange
 from ledger.keys import Credential
 from ledger.reports.scope import scope_of
 from ledger.writer import Outcome, Posted, Refused, Unknown
@@ -57,18 +62,22 @@ IdempotencyKey = Annotated[
 
 def legs_in(data: TransferIn) -> tuple[Leg, ...]:
     """The legs of a transfer as the engine takes them."""
-    legs = []
-    for posting in data.postings:
-        serials = []
-        for given in sorted(posting.serials, key=lambda s: int(s.first)):
-            first, last = int(given.first), int(given.last)
-            if last < first:
-                count = last - first + 1
-                raise Problem(refuse("serials_mismatch", lot=posting.lot, given=count, quantity=posting.quantity))
-            serials.append(SerialRange(first, last + 1))
-        quantity = quantity_in(posting.quantity)
-        legs.append(Leg(posting.account, posting.commodity, quantity, posting.lot, tuple(serials)))
-    return tuple(legs)
+    return tuple(
+        Leg(posting.account, posting.commodity, quantity_in(posting.quantity), posting.lot, _serials_in(posting))
+        for posting in data.postings
+    )
+
+
+def _serials_in(data: PostingIn | FreezeIn) -> Ranges:
+    """The ranges a body names, in order; 422 where one ends before it begins."""
+    serials = []
+    for given in sorted(data.serials, key=lambda s: int(s.first)):
+        first, last = int(given.first), int(given.last)
+        if last < first:
+            count = last - first + 1
+            raise Problem(refuse("serials_mismatch", lot=data.lot, given=count, quantity=data.quantity))
+        serials.append(SerialRange(first, last + 1))
+    return tuple(serials)
 
 
 def quantity_in(text: str) -> int:
@@ -89,6 +98,8 @@ def command_in(data: FactIn, tenant: str | None) -> Posting:
     if tenant is not None and isinstance(data, TradeEventIn):
         # Before the book is looked at: whether a trade is in it is nobody's to find out by trying.
         raise Problem(refuse("forbidden", role="enterprise", action="record trades"))
+    if tenant is not None and isinstance(data, FreezeIn):
+        raise Problem(refuse("forbidden", role="enterprise", action="freeze or release certificates"))
     match data:
         case TransferIn():
             return Transfer(legs=legs_in(data), **dated)
@@ -129,6 +140,15 @@ def command_in(data: FactIn, tenant: str | None) -> Posting:
             return IdentifyTrade(trade_id=data.trade, **codes, **dated)
         case TradeVoidIn():
             return VoidTrade(trade_id=data.trade, **dated)
+        case FreezeIn():
+            return (Unfreeze if isinstance(data, FreezeReleaseIn) else Freeze)(
+                enterprise=data.enterprise,
+                quantity=quantity_in(data.quantity),
+                reason=data.reason,
+                lot=data.lot,
+                serials=_serials_in(data),
+                **dated,
+            )
 
 
 def _evidence(evidence: EvidenceIn) -> Evidence:
@@ -239,6 +259,20 @@ class TransactionController(Controller):
         self, request: Request[Any, Any, Any], data: JSONBody[TradeVoidIn], key: IdempotencyKey
     ) -> Response[ReceiptOut]:
         """The platform withdrew the whole trade: units and debt go back, if the buyer still has the units."""
+        return await _post(request, data, key)
+
+    @post("/freezes", operation_id="postFreeze", summary="Freeze certificates (冻结)", **_WRITES)
+    async def freeze(
+        self, request: Request[Any, Any, Any], data: JSONBody[FreezeIn], key: IdempotencyKey
+    ) -> Response[ReceiptOut]:
+        """Lock certificates an enterprise holds, on the authority of a document: they can be neither moved nor used."""
+        return await _post(request, data, key)
+
+    @post("/freezes/releases", operation_id="postFreezeRelease", summary="End a freeze (解冻)", **_WRITES)
+    async def freeze_release(
+        self, request: Request[Any, Any, Any], data: JSONBody[FreezeReleaseIn], key: IdempotencyKey
+    ) -> Response[ReceiptOut]:
+        """Give frozen certificates back to their holder, on the authority of a document."""
         return await _post(request, data, key)
 
     @get(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from ledger.imports.report import ImportReport, Problem
+from ledger.imports.report import EFFECTS, ImportReport, Problem
 from ledger.reports.overview import Overview
 
 PROBLEMS_PRINTED = 30
@@ -25,6 +25,7 @@ def show_import(out: Console, err: Console, report: ImportReport) -> None:
         "traded",
         "transferred",
         "in_transit",
+        *EFFECTS,
         "amount_fen",
         "subscribed",
         "enterprises",
@@ -57,14 +58,14 @@ def show_problems(err: Console, problems: Sequence[Problem]) -> None:
 def show_park(out: Console, overview: Overview) -> None:
     """The park by enterprise; the four quantities are different things and stand in columns of their own."""
     table = Table(title="The park by enterprise (certificates)", title_justify="left")
-    columns = ("subscribed", "traded", "in_transit", "held", "held_expired", "retired")
+    columns = ("subscribed", "traded", "in_transit", "held", "held_expired", "frozen", "retired")
     for title in ("id", "name"):
         table.add_column(title, overflow="fold")
     for title in columns:
         table.add_column(title.replace("_", " "), justify="right")
     for line in overview.enterprises:
         table.add_row(line.enterprise, line.name, *(f"{getattr(line, column):,}" for column in columns))
-    table.add_row("-", "未分配 unallocated", f"{overview.unallocated:,}", *[""] * 5)
+    table.add_row("-", "未分配 unallocated", f"{overview.unallocated:,}", *[""] * (len(columns) - 1))
     table.add_section()
     totals = {column: sum(getattr(line, column) for line in overview.enterprises) for column in columns}
     totals["subscribed"] = overview.subscribed

@@ -33,6 +33,7 @@ KIND_OF_PREFIX = {
     "Holding:Ent": "holding_ent",
     "Clearing": "clearing",
     "Identification": "identification",
+    "Frozen": "frozen",
     "External": "external",
     "Commitment:Ent": "commitment_ent",
     "Commitment:Contra": "commitment_contra",
@@ -44,6 +45,7 @@ COMMODITY_OF_KIND = {
     "holding_ent": "GEC",
     "clearing": "GEC",
     "identification": "GEC",
+    "frozen": "GEC",
     "external": "GEC",
     "commitment_ent": "GECSUB",
     "commitment_contra": "GECSUB",
@@ -189,6 +191,8 @@ class Oracle:
         if request["evidence_key"] is not None and request["evidence_key"] in self.evidence:
             raise No("evidence_used")
         legs, lot, trade = getattr(self, "_plan_" + command["type"])(command)
+        missing = {leg["account"] for leg in legs if leg["account"].startswith("Frozen:")} - self.accounts
+        self.accounts |= missing  # taken back where the command is refused
         effective_on = self._dates(request, today)
         strange = self._strange_lots(legs, request["tenant"])
         self._check_shape(legs, lot, strange)
@@ -199,6 +203,8 @@ class Oracle:
         self._check_balances(command, legs, effective_on)
         dips = self.confirmed_serials_may_dip and _confirmed(command)
         legs = self._name_serials(legs, lot, "9999" if dips else effective_on)
+        for _ in missing:
+            self._record()
         if lot is not None and lot["code"] not in self.lots:
             self.lots[lot["code"]] = lot | {"number": self._record()}
         index = self._record()
@@ -245,6 +251,25 @@ class Oracle:
         target = f"Commitment:Ent:{enterprise}" if enterprise else "Commitment:Unallocated"
         quantity = command["quantity"]
         return [leg_of("Commitment:Contra", "GECSUB", -quantity), leg_of(target, "GECSUB", quantity)], None, None
+
+    def _plan_freeze(self, command):
+        return self._freeze(command, "Holding:Ent", "Frozen")
+
+    def _plan_unfreeze(self, command):
+        return self._freeze(command, "Frozen", "Holding:Ent")
+
+    def _freeze(self, command, source, target):
+        enterprise, quantity = command["enterprise"], command["quantity"]
+        if enterprise not in self.parties:
+            raise No("unknown_party")
+        if "document" not in command.get("evidence", {}):
+            raise No("authority_needed")
+        lot, serials = command.get("lot"), serials_of(command.get("serials", ()))
+        legs = [
+            leg_of(f"{source}:{enterprise}", "GEC", -quantity, lot, serials),
+            leg_of(f"{target}:{enterprise}", "GEC", quantity, lot, serials),
+        ]
+        return legs, None, None
 
     def _plan_trade(self, command):
         if not {command["buyer"], command["seller"]} <= self.parties.keys():

@@ -15,6 +15,8 @@ from ledger.core.serial_range import Ranges
 
 Role = Literal["enterprise", "operator", "regulator", "auditor", "admin"]
 Level = Literal["CONFIRMED", "REPORTED", "DECLARED"]
+FreezeReason = Literal["dispute", "authority", "ccer", "error"]
+"""Why certificates are frozen: an objection, an order, a CCER of the same energy, a suspected booking error."""
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -111,6 +113,27 @@ class VoidTrade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     evidence: Evidence = msgspec.field(default_factory=_reported)
 
 
+class _Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    enterprise: str
+    quantity: int
+    reason: FreezeReason
+    lot: str | None = None
+    """Without a lot the engine selects, and records what it chose."""
+    serials: Ranges = ()
+    occurred_on: str | None = None
+    effective_on: str | None = None
+    evidence: Evidence = msgspec.field(default_factory=_reported)
+    """Its document is the authority for it, and must be named."""
+
+
+class Freeze(_Hold, frozen=True, kw_only=True, omit_defaults=True, tag="freeze"):
+    """Certificates an enterprise holds are locked: they can be neither passed on nor claimed."""
+
+
+class Unfreeze(_Hold, frozen=True, kw_only=True, omit_defaults=True, tag="unfreeze"):
+    """Frozen certificates are the enterprise's to use again."""
+
+
 class RegisterParty(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="register_party"):
     """A company the book knows. Names never enter the journal: only their salted hash does."""
 
@@ -162,8 +185,8 @@ class RecordImport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 TradeEvent = Trade | TransferTrade | IdentifyTrade | VoidTrade
-Posting = Transfer | Subscribe | TradeEvent
-POSTINGS = (Transfer, Subscribe, Trade, TransferTrade, IdentifyTrade, VoidTrade)
+Posting = Transfer | Subscribe | TradeEvent | Freeze | Unfreeze
+POSTINGS = (Transfer, Subscribe, Trade, TransferTrade, IdentifyTrade, VoidTrade, Freeze, Unfreeze)
 Command = Posting | OpenLedger | RegisterParty | SetPolicy | CreateCredential | RevokeCredential | RecordImport
 
 

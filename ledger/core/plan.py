@@ -13,6 +13,7 @@ from ledger.core.book import Book, TradeFacts
 from ledger.core.certificate import LotFacts, read_code_range
 from ledger.core.command import (
     Evidence,
+    Freeze,
     IdentifyTrade,
     Leg,
     Posting,
@@ -21,6 +22,7 @@ from ledger.core.command import (
     TradeEvent,
     Transfer,
     TransferTrade,
+    Unfreeze,
     VoidTrade,
 )
 from ledger.core.policy import PolicyBook
@@ -44,6 +46,8 @@ class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     findings: tuple[str, ...] = ()
     trade: TradeState | None = None
     status: str | None = None
+    opens: tuple[tuple[str, str], ...] = ()
+    """Accounts to open first, with their owners, where the book does not have them."""
     reverses: int | None = None
     """The transaction this one takes back."""
 
@@ -72,6 +76,8 @@ def plan_of(command: Posting, book: Book) -> Plan | Refusal:
             return _identification(command, book)
         case VoidTrade():
             return _void(command, book)
+        case Freeze() | Unfreeze():
+            return _freeze(command, book)
 
 
 def legs_of(command: Posting, coming: dict[str, list[TradeEvent]], book: Book) -> tuple[Leg, ...]:
@@ -85,6 +91,8 @@ def legs_of(command: Posting, coming: dict[str, list[TradeEvent]], book: Book) -
             return command.legs
         case Subscribe():
             return _subscription_legs(command)
+        case Freeze() | Unfreeze():
+            return _freeze_legs(command)
     known = book.trades.get(command.trade_id)
     trades = _trades(command.trade_id, coming, book)
     lots = {units.lot.code for units in units_named(command.trade_id, coming, book)}
@@ -284,6 +292,25 @@ def _void(command: VoidTrade, book: Book) -> Plan | Refusal:
         )
     state = TradeState(state="VOID", trade_id=command.trade_id)
     return _plan("void_trade", command, legs, trade=state, reverses=trade.log_index)
+
+
+def _freeze(command: Freeze | Unfreeze, book: Book) -> Plan | Refusal:
+    if command.enterprise not in book.parties:
+        return refuse("unknown_party", party=command.enterprise)
+    if command.evidence.document is None:
+        return refuse("authority_needed", enterprise=command.enterprise)
+    name = "freeze" if isinstance(command, Freeze) else "unfreeze"
+    opens = ((account_name("frozen", command.enterprise), command.enterprise),)
+    return _plan(name, command, _freeze_legs(command), status=command.reason, opens=opens)
+
+
+def _freeze_legs(command: Freeze | Unfreeze) -> tuple[Leg, ...]:
+    names = [account_name(kind, command.enterprise) for kind in ("holding_ent", "frozen")]
+    source, target = names if isinstance(command, Freeze) else reversed(names)
+    return (
+        Leg(source, "GEC", -command.quantity, command.lot, command.serials),
+        Leg(target, "GEC", command.quantity, command.lot, command.serials),
+    )
 
 
 def _place_of(trade: TradeFacts) -> str:

@@ -191,6 +191,8 @@ SEED: tuple[PolicyRow, ...] = (
         source="domain 3.3 row 16",
     ),
     *_moves("void_trade", "operator", "CNY", ("inventory_gec", "payable"), source="domain 3.3 row 16"),
+    *_moves("freeze", "operator", "GEC", ("holding_ent", "frozen"), source="domain 3.3 row 12"),
+    *_moves("unfreeze", "operator", "GEC", ("frozen", "holding_ent"), source="domain 3.3 row 12"),
     _row(Dating(role="enterprise", past=False, future=False, document=True), "design D6"),
     _row(Dating(role="operator", past=True, future=True, document=True), "design D6"),
     _row(CodeLayout(project="17", month="6", serial="7", classes="2"), "domain 2.2, constructed: widths not published"),

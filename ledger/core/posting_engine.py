@@ -7,13 +7,13 @@ looks at nothing but the book and its arguments, so a run can be replayed exactl
 import msgspec
 
 from ledger.core import serial_range
-from ledger.core.account import Account
+from ledger.core.account import Account, kind_of
 from ledger.core.book import NO_LOT, Book, ordinal, serial_pairs
 from ledger.core.certificate import Lot, LotFacts
 from ledger.core.command import Leg, Posting, Principal, Request
 from ledger.core.plan import Plan, plan_of
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
-from ledger.core.record import ENGINE_VERSION, Body, LotBody, PostedLeg, PostingBody
+from ledger.core.record import ENGINE_VERSION, AccountBody, Body, LotBody, PostedLeg, PostingBody
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_choice import FOREVER, Placed, choose_serials
 
@@ -60,7 +60,8 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
     if isinstance(dates, Refusal):
         return dates
     new_lot = plan.lot if plan.lot is not None and plan.lot.code not in book.lots else None
-    placed = _place(book, plan, new_lot, request.principal)
+    opened = _opened(book, plan) if plan.opens else {}
+    placed = _place(book, plan, new_lot, opened, request.principal)
     if isinstance(placed, Refusal):
         return placed
     # Before any balance is looked at: a refusal must not tell what another enterprise holds.
@@ -89,7 +90,8 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
     body = _body(plan, legs, dates, policies, findings, selection)
     if (too_large := _too_large(body, new_lot)) is not None:
         return too_large
-    return Posted((body,) if new_lot is None else (LotBody(lot=new_lot), body))
+    first = [AccountBody(accounts=(account.name,), owner=account.owner) for account in opened.values()]
+    return Posted((*first, body) if new_lot is None else (*first, LotBody(lot=new_lot), body))
 
 
 def _posting(request: Request) -> Posting:
@@ -132,7 +134,25 @@ def _lot_named(book: Book, plan: Plan, code: str, principal: Principal) -> Lot |
     return Lot(_NEW, LotFacts(code=code, numbered=True, production_month="", project=""))
 
 
-def _place(book: Book, plan: Plan, new_lot: LotFacts | None, principal: Principal) -> list[Placed] | Refusal:
+def _opened(book: Book, plan: Plan) -> dict[tuple[str, str], Account]:
+    """The accounts this very command opens, under the numbers they will have; all of them hold one commodity."""
+    found: dict[tuple[str, str], Account] = {}
+    for name, owner in plan.opens:
+        kind = kind_of(name)
+        assert kind is not None and len(kind.commodities) == 1
+        key = (name, kind.commodities[0])
+        if key not in book.accounts:
+            found[key] = Account(book.next_account_id + len(found), name, kind, key[1], owner)
+    return found
+
+
+def _place(
+    book: Book,
+    plan: Plan,
+    new_lot: LotFacts | None,
+    opened: dict[tuple[str, str], Account],
+    principal: Principal,
+) -> list[Placed] | Refusal:
     """Resolve every leg and check what needs no balance: quantities, accounts, lots, serials, sums of zero."""
     if not 2 <= len(plan.legs) <= PIECES_MAX:
         code = "too_few_postings" if len(plan.legs) < 2 else "too_many_pieces"
@@ -147,7 +167,7 @@ def _place(book: Book, plan: Plan, new_lot: LotFacts | None, principal: Principa
             return refuse("unknown_commodity", commodity=leg.commodity, known=" ".join(COMMODITIES))
         if leg.quantity == 0 or not -QUANTITY_MAX <= leg.quantity <= QUANTITY_MAX:
             return refuse("invalid_quantity", given=leg.quantity)
-        account = book.accounts.get((leg.account, leg.commodity))
+        account = book.accounts.get((leg.account, leg.commodity)) or opened.get((leg.account, leg.commodity))
         if account is None:
             return refuse("unknown_account", account=leg.account, commodity=leg.commodity)
         lot, lot_id = None, _TO_SELECT if commodity.lot_bearing else NO_LOT
@@ -260,7 +280,7 @@ def _enough(book: Book, plan: Plan, legs: list[Placed], dates: _Dates) -> tuple[
         account = leg.account
         account_id = account.account_id
         now = book.lot_balances.get((account_id, leg.lot_id), _EMPTY)[0]
-        total, on_day = book.totals[account_id][0], book.day_balances.get((account_id, day), 0)
+        total, on_day = book.totals.get(account_id, _EMPTY)[0], book.day_balances.get((account_id, day), 0)
         if -room <= now <= room and -room <= total <= room and -room <= on_day <= room:
             continue
         if _overflows(legs, account, (now, total, on_day)):

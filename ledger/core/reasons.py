@@ -315,6 +315,14 @@ _reason(
     "日期 {given} 不是今天（{today}），需要凭证。",
 )
 _reason(
+    "authority_needed",
+    422,
+    "Authority needed",
+    "Certificates of {enterprise} are frozen or released on the authority of a document; none was named.",
+    "需要依据文件",
+    "冻结或解冻 {enterprise} 的绿证须注明依据文件，未给出。",
+)
+_reason(
     "effective_before_occurred",
     422,
     "Effective before it occurred",

@@ -71,7 +71,7 @@ class PostingBody(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defa
     selection: str | None = None
     """The rule that chose lots and serials where the caller named none."""
     status: str | None = None
-    """Of a subscription: lump or intention; absent for a plain commitment."""
+    """Of a subscription: lump or intention, absent for a plain commitment. Of a freeze or its end: the reason."""
     trade: TradeState | None = None
 
 

@@ -1,4 +1,4 @@
-"""The park in one table: subscribed, traded, held, in transit, retired, expired by enterprise, at a tree size."""
+"""The park in one table: subscribed, traded, held, in transit, frozen, retired by enterprise, at a tree size."""
 
 import datetime
 
@@ -21,6 +21,7 @@ class EnterpriseLine(msgspec.Struct, kw_only=True):
     held: int = 0
     held_expired: int = 0
     """The part of `held` whose validity has passed."""
+    frozen: int = 0
     retired: int = 0
 
 
@@ -80,6 +81,8 @@ def _add(
     match kind:
         case "commitment_ent":
             line.subscribed += quantity
+        case "frozen":
+            line.frozen += quantity
         case "retired":
             line.retired += quantity
         case "holding_ent":
@@ -92,6 +95,6 @@ _PARTIES = "select party_id, name from visible_party where kind = 'enterprise' o
 _BALANCES = """
     select a.kind, a.owner, l.production_month, sum(b.quantity)::bigint
     from visible_account a join visible_balance b using (account_id) left join visible_lot l using (lot_id)
-    where a.kind in ('commitment_ent', 'commitment_unallocated', 'holding_ent', 'retired') group by 1, 2, 3
+    where a.kind in ('commitment_ent', 'commitment_unallocated', 'holding_ent', 'frozen', 'retired') group by 1, 2, 3
 """
 _TRADES = "select buyer, state, sum(quantity)::bigint from visible_trade where state <> 'VOID' group by 1, 2"

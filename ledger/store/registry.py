@@ -7,6 +7,7 @@ import psycopg
 from ledger.core.book import Book, Known, Party, TradeFacts
 from ledger.core.command import (
     CreateCredential,
+    Freeze,
     IdentifyTrade,
     RegisterParty,
     Request,
@@ -15,6 +16,7 @@ from ledger.core.command import (
     Trade,
     Transfer,
     TransferTrade,
+    Unfreeze,
     VoidTrade,
 )
 from ledger.core.party import lookup_name
@@ -71,7 +73,11 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
             case RegisterParty() as command:
                 parties.add(command.party)
                 names.update(lookup_name(name) for name in (command.name, *command.aliases))
-            case Subscribe(enterprise=str() as enterprise):
+            case (
+                Subscribe(enterprise=str() as enterprise)
+                | Freeze(enterprise=enterprise)
+                | Unfreeze(enterprise=enterprise)
+            ):
                 parties.add(enterprise)
             case Trade() as command:
                 parties.update((command.buyer, command.seller))

@@ -17,7 +17,7 @@ from api.app import create_app
 from ledger.core.command import CreateCredential
 from ledger.keys import make_key
 from ledger.settings import Settings
-from tests.conftest import Database, Park, Server
+from tests.conftest import DOCUMENT, Database, Park, Server
 
 A, B = "GH-001", "GH-002"
 ROLES = {
@@ -147,6 +147,12 @@ def trade(quantity: int = 100, *, buyer: str = A, order: str | None = None, **mo
         "seller": "S-0001",
         "quantity": str(quantity),
     } | more
+
+
+def freeze(quantity: int, enterprise: str = A, **more: Any) -> dict[str, Any]:
+    """The body of a freeze, or of its end, on the authority of a document."""
+    evidence = {"document": DOCUMENT, "level": "CONFIRMED"}
+    return {"enterprise": enterprise, "quantity": str(quantity), "reason": "dispute", "evidence": evidence} | more
 
 
 def make_keys(park: Park) -> dict[str, str]:

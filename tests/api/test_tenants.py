@@ -15,7 +15,20 @@ import pytest
 
 import ledger.keys
 from ledger.core.command import RevokeCredential
-from tests.api.conftest import GIVEN, LOT, ROLES, A, B, Client, Service, open_service, problem_of, trade, transfer
+from tests.api.conftest import (
+    GIVEN,
+    LOT,
+    ROLES,
+    A,
+    B,
+    Client,
+    Service,
+    freeze,
+    open_service,
+    problem_of,
+    trade,
+    transfer,
+)
 from tests.conftest import Park, Server
 
 EVERYBODY = frozenset(ROLES)
@@ -83,6 +96,8 @@ TABLE: dict[str, Row] = {
         ),
     ),
     "postTradeVoid": Row(OPERATOR, post("/v1/trades/voids", lambda _, number: {"trade": f"GEC/{number}/P1/2026-05"})),
+    "postFreeze": Row(OPERATOR, post("/v1/freezes", lambda who, _: freeze(1, who))),
+    "postFreezeRelease": Row(OPERATOR, post("/v1/freezes/releases", lambda who, _: freeze(1, who))),
     "postBatch": Row(POSTERS, post("/v1/batches", item), (403, "not_your_account")),
     "postImport": Row(
         OPERATOR,

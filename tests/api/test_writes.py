@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.conftest import GIVEN, LOT, A, B, Service, problem_of, trade, transfer
+from tests.api.conftest import GIVEN, LOT, A, B, Service, freeze, problem_of, trade, transfer
 from tests.conftest import code
 
 LOT_OF_A = {"lot": LOT}
@@ -39,6 +39,8 @@ def writes(service: Service) -> list[tuple[str, str, dict[str, Any], dict[str, A
             arrived | {"code_last": arrived["code_first"]},
             "code_last",
         ),
+        ("operator", "/v1/freezes", freeze(2), freeze(3), "quantity"),
+        ("operator", "/v1/freezes/releases", freeze(1), freeze(1, reason="error"), "reason"),
         ("operator", "/v1/trades/voids", {"trade": ids[0]}, {"trade": ids[1]}, "trade_id"),
     ]
 

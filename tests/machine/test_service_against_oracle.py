@@ -28,6 +28,7 @@ from ledger.core import posting_engine
 from ledger.core.certificate import LotFacts
 from ledger.core.command import (
     Evidence,
+    Freeze,
     IdentifyTrade,
     Leg,
     Principal,
@@ -36,6 +37,7 @@ from ledger.core.command import (
     Trade,
     Transfer,
     TransferTrade,
+    Unfreeze,
     VoidTrade,
 )
 from ledger.core.serial_range import SerialRange
@@ -167,8 +169,19 @@ def identified_trades(draw: st.DrawFn) -> tuple[str, str | None, IdentifyTrade, 
     return "operator", None, IdentifyTrade(trade_id=draw(trade_ids), **codes, **draw(dates())), draw(evidence_keys)
 
 
+@st.composite
+def freezes(draw: st.DrawFn) -> tuple[str, str | None, Freeze | Unfreeze, str | None]:
+    """A freeze or its end: of a lot, of serials, or of whatever the engine selects."""
+    lot, quantity = draw(st.sampled_from([None, None, *sorted(LOTS), *series])), draw(quantities)
+    first = draw(st.integers(1, 40))
+    serials = (SerialRange(first, first + quantity),) if lot in series and draw(st.booleans()) else ()
+    dated = {"evidence": Evidence(level="REPORTED", document=DOCUMENT)} | draw(dates())
+    fields = {"enterprise": draw(parties), "quantity": quantity, "reason": "dispute", "lot": lot, "serials": serials}
+    return "operator", None, draw(st.sampled_from([Freeze, Freeze, Unfreeze]))(**fields, **dated), draw(evidence_keys)
+
+
 events = moved_trades() | voided_trades() | identified_trades()
-wishes = trades() | transfers() | transfers() | moved_trades() | subscriptions() | events
+wishes = trades() | transfers() | transfers() | moved_trades() | subscriptions() | freezes() | events
 
 
 class ServiceMachine(RuleBasedStateMachine):
@@ -187,6 +200,9 @@ class ServiceMachine(RuleBasedStateMachine):
         self.oracle.confirmed_serials_may_dip = CONFIRMED_SERIALS_MAY_DIP
         for request in opening_requests():
             assert self.oracle.submit(plain(request), today()).code is None
+        self.learn_accounts()
+
+    def learn_accounts(self) -> None:
         rows = self.read(Query("select name, commodity, account_id from visible_account"))
         self.accounts = {(name, commodity): account_id for name, commodity, account_id in rows}
 
@@ -306,6 +322,7 @@ class ServiceMachine(RuleBasedStateMachine):
     def past_is_equal(self) -> None:
         """Some balances as they counted on a day, known at a size; the same ones again after later facts."""
         dice = random.Random(self.oracle.size)
+        self.learn_accounts()
         for _ in range(READS_EACH):
             name, commodity = dice.choice(
                 sorted({(fact.account, fact.commodity) for fact in self.oracle.facts} or self.accounts.keys())
