@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from ledger.core.command import FreezeReason
+from ledger.core.command import FreezeReason, Purpose
 from ledger.imports.posting import ImportReport
 
 QuantityText = Annotated[
@@ -127,6 +127,22 @@ class FreezeReleaseIn(FreezeIn, kw_only=True):
     """Frozen certificates of an enterprise, to be released."""
 
 
+class RetirementIn(_Dated, kw_only=True):
+    """Certificates claimed for consumption in a year. Leave the lot out and the engine selects what may be claimed."""
+
+    enterprise: PartyId | None = None
+    quantity: PositiveText
+    purpose: Purpose
+    year: Annotated[str, Meta(pattern=r"^20[0-9]{2}$", description="The year of consumption.")]
+    from_month: Month | None = None
+    to_month: Month | None = None
+    site: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    beneficiary: PartyId | None = None
+    proof: Annotated[str, Meta(pattern=r"^[A-Za-z0-9./_-]{1,100}$")] | None = None
+    lot: LotCode | None = None
+    serials: Annotated[tuple[SerialsIn, ...], Meta(max_length=100)] = ()
+
+
 class TransferItem(TransferIn, tag="transfer", tag_field="type", kw_only=True):
     """A transfer in a batch; `key` is its own request key."""
 
@@ -175,8 +191,14 @@ class FreezeReleaseItem(FreezeReleaseIn, tag="freeze_release", tag_field="type",
     key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None
 
 
+class RetirementItem(RetirementIn, tag="retirement", tag_field="type", kw_only=True):
+    """A retirement in a batch."""
+
+    key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None
+
+
 TradeEventIn = TradeIn | TradeTransferIn | TradeIdentificationIn | TradeVoidIn
-FactIn = TransferIn | SubscriptionIn | TradeEventIn | FreezeIn | FreezeReleaseIn
+FactIn = TransferIn | SubscriptionIn | TradeEventIn | FreezeIn | FreezeReleaseIn | RetirementIn
 BatchItem = (
     TransferItem
     | SubscriptionItem
@@ -186,6 +208,7 @@ BatchItem = (
     | TradeVoidItem
     | FreezeItem
     | FreezeReleaseItem
+    | RetirementItem
 )
 
 

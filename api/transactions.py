@@ -6,7 +6,7 @@ from litestar import Controller, Request, Response, get, post
 from litestar.params import HeaderParameter, JSONBody, PathParameter
 
 from api import problems
-from api.problems import Problem
+from api.problems import Problem, malformed
 from api.schemas import (
     BalanceAfterOut,
     EvidenceIn,
@@ -16,6 +16,7 @@ from api.schemas import (
     LegOut,
     PostingIn,
     ReceiptOut,
+    RetirementIn,
     SubscriptionIn,
     TradeEventIn,
     TradeIdentificationIn,
@@ -34,6 +35,7 @@ from ledger.core.command import (
     IdentifyTrade,
     Leg,
     Posting,
+    Retire,
     Subscribe,
     Trade,
     Transfer,
@@ -68,7 +70,56 @@ def legs_in(data: TransferIn) -> tuple[Leg, ...]:
     )
 
 
-def _serials_in(data: PostingIn | FreezeIn) -> Ranges:
+def _trade(data: TradeIn, dated: dict[str, Any]) -> Trade:
+    trade_id = "/".join((data.platform, data.order, data.project, data.production_month))
+    lot = LotFacts(
+        code=trade_id,
+        numbered=False,
+        production_month=data.production_month,
+        project=data.project,
+        source=data.energy_source,
+        tradable=data.tradable,
+    )
+    return Trade(
+        trade_id=trade_id,
+        buyer=data.buyer,
+        seller=data.seller,
+        platform=data.platform,
+        quantity=quantity_in(data.quantity),
+        lot=lot,
+        code_first=data.code_first,
+        code_last=data.code_last,
+        mode=data.mode,
+        price=data.price,
+        amount_fen=None if data.amount_fen is None else quantity_in(data.amount_fen),
+        **dated,
+    )
+
+
+def _retirement(data: RetirementIn, tenant: str | None, dated: dict[str, Any]) -> Retire:
+    """An enterprise retires its own; anybody else says whose."""
+    if tenant is not None and data.enterprise not in {None, tenant}:
+        raise Problem(refuse("not_your_account", account=f"Holding:Ent:{data.enterprise}"))
+    enterprise = data.enterprise or tenant
+    if enterprise is None:
+        raise malformed("enterprise: whose certificates are retired", "enterprise：须注明核销哪家企业的绿证")
+    return Retire(
+        enterprise=enterprise,
+        quantity=quantity_in(data.quantity),
+        purpose=data.purpose,
+        year=data.year,
+        from_month=data.from_month,
+        to_month=data.to_month,
+        site=data.site,
+        beneficiary=data.beneficiary,
+        proof=data.proof,
+        lot=data.lot,
+        serials=_serials_in(data),
+        **dated,
+    )
+
+
+def _serials_in(data: PostingIn | FreezeIn | RetirementIn) -> Ranges:
     """The ranges a body names, in order; 422 where one ends before it begins."""
     serials = []
     for given in sorted(data.serials, key=lambda s: int(s.first)):
@@ -110,29 +161,7 @@ def command_in(data: FactIn, tenant: str | None) -> Posting:
                 enterprise=data.enterprise or tenant, quantity=quantity_in(data.quantity), status=data.status, **dated
             )
         case TradeIn():
-            trade_id = "/".join((data.platform, data.order, data.project, data.production_month))
-            lot = LotFacts(
-                code=trade_id,
-                numbered=False,
-                production_month=data.production_month,
-                project=data.project,
-                source=data.energy_source,
-                tradable=data.tradable,
-            )
-            return Trade(
-                trade_id=trade_id,
-                buyer=data.buyer,
-                seller=data.seller,
-                platform=data.platform,
-                quantity=quantity_in(data.quantity),
-                lot=lot,
-                code_first=data.code_first,
-                code_last=data.code_last,
-                mode=data.mode,
-                price=data.price,
-                amount_fen=None if data.amount_fen is None else quantity_in(data.amount_fen),
-                **dated,
-            )
+            return _trade(data, dated)
         case TradeTransferIn():
             return TransferTrade(trade_id=data.trade, **dated)
         case TradeIdentificationIn():
@@ -140,6 +169,8 @@ def command_in(data: FactIn, tenant: str | None) -> Posting:
             return IdentifyTrade(trade_id=data.trade, **codes, **dated)
         case TradeVoidIn():
             return VoidTrade(trade_id=data.trade, **dated)
+        case RetirementIn():
+            return _retirement(data, tenant, dated)
         case FreezeIn():
             return (Unfreeze if isinstance(data, FreezeReleaseIn) else Freeze)(
                 enterprise=data.enterprise,
@@ -166,6 +197,8 @@ def evidence_key(command: Posting) -> str | None:
             return f"identify:{command.trade_id}"
         case VoidTrade():
             return f"void:{command.trade_id}"
+        case Retire(proof=str()):
+            return f"proof:{command.proof}"
     return None
 
 
@@ -273,6 +306,13 @@ class TransactionController(Controller):
         self, request: Request[Any, Any, Any], data: JSONBody[FreezeReleaseIn], key: IdempotencyKey
     ) -> Response[ReceiptOut]:
         """Give frozen certificates back to their holder, on the authority of a document."""
+        return await _post(request, data, key)
+
+    @post("/retirements", operation_id="postRetirement", summary="Retire certificates (核销)", **_WRITES)
+    async def retirement(
+        self, request: Request[Any, Any, Any], data: JSONBody[RetirementIn], key: IdempotencyKey
+    ) -> Response[ReceiptOut]:
+        """Claim consumption with certificates held: valid on the day, of the right year, each once. It is final."""
         return await _post(request, data, key)
 
     @get(

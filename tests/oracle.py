@@ -17,6 +17,8 @@ FROZEN = {
     "trade_void",
     "already_identified",
     "codes_unreadable",
+    "expired",
+    "wrong_vintage",
     "evidence_used",
     "party_exists",
     "alias_taken",
@@ -26,6 +28,8 @@ FROZEN = {
 }
 """Refusals that depend on the state of the book: recorded, and the same for ever under their key."""
 LOT_BEARING = {"GEC"}
+OPENED = ("Frozen:", "Retired:")
+"""Accounts that open when they are first needed."""
 OUTSIDE = ("External:", "Identification:")
 """Where numbered certificates come into the book from, by name."""
 MAY_GO_BELOW_ZERO = {"issuance", "external", "opening", "suspense", "identification", "commitment_contra", "payable"}
@@ -34,6 +38,7 @@ KIND_OF_PREFIX = {
     "Clearing": "clearing",
     "Identification": "identification",
     "Frozen": "frozen",
+    "Retired": "retired",
     "External": "external",
     "Commitment:Ent": "commitment_ent",
     "Commitment:Contra": "commitment_contra",
@@ -46,6 +51,7 @@ COMMODITY_OF_KIND = {
     "clearing": "GEC",
     "identification": "GEC",
     "frozen": "GEC",
+    "retired": "GEC",
     "external": "GEC",
     "commitment_ent": "GECSUB",
     "commitment_contra": "GECSUB",
@@ -191,7 +197,7 @@ class Oracle:
         if request["evidence_key"] is not None and request["evidence_key"] in self.evidence:
             raise No("evidence_used")
         legs, lot, trade = getattr(self, "_plan_" + command["type"])(command)
-        missing = {leg["account"] for leg in legs if leg["account"].startswith("Frozen:")} - self.accounts
+        missing = {leg["account"] for leg in legs if leg["account"].startswith(OPENED)} - self.accounts
         self.accounts |= missing  # taken back where the command is refused
         effective_on = self._dates(request, today)
         strange = self._strange_lots(legs, request["tenant"])
@@ -199,7 +205,9 @@ class Oracle:
         self._check_moves(request, legs, today)
         if strange:
             raise No("unknown_lot")
-        legs = self._select(legs, effective_on)
+        on = command.get("occurred_on") or today
+        legs = self._select(legs, effective_on, command, on)
+        self._check_claim(command, legs, on)
         self._check_balances(command, legs, effective_on)
         dips = self.confirmed_serials_may_dip and _confirmed(command)
         legs = self._name_serials(legs, lot, "9999" if dips else effective_on)
@@ -207,6 +215,8 @@ class Oracle:
             self._record()
         if lot is not None and lot["code"] not in self.lots:
             self.lots[lot["code"]] = lot | {"number": self._record()}
+        if command["type"] == "retire":
+            self._record()
         index = self._record()
         self.facts += [Fact(index, leg, effective_on) for leg in legs]
         if request["evidence_key"] is not None:
@@ -257,6 +267,36 @@ class Oracle:
 
     def _plan_unfreeze(self, command):
         return self._freeze(command, "Frozen", "Holding:Ent")
+
+    def _plan_retire(self, command):
+        enterprise, quantity = command["enterprise"], command["quantity"]
+        if not {enterprise, command.get("beneficiary") or enterprise} <= self.parties.keys():
+            raise No("unknown_party")
+        lot, serials = command.get("lot"), serials_of(command.get("serials", ()))
+        target = f"Retired:{enterprise}:{command['purpose']}:{command['year']}"
+        legs = [
+            leg_of(f"Holding:Ent:{enterprise}", "GEC", -quantity, lot, serials),
+            leg_of(target, "GEC", quantity, lot, serials),
+        ]
+        return legs, None, None
+
+    def _check_claim(self, command, legs, on):
+        if command["type"] == "retire":
+            for leg in legs:
+                if (why := self._no_claim(command, self.lots[leg["lot"]], on)) is not None:
+                    raise No(why)
+
+    def _no_claim(self, command, lot, on):
+        """Why the lot's certificates may not be claimed on that day for the command's year; None where they may."""
+        if on > self.valid_until(lot):
+            return "expired"
+        year = command["year"]
+        for row in self.rows:
+            rule = row["rule"]
+            if rule["kind"] == "vintage_match" and rule["consumed_from"] <= year < rule["consumed_before"]:
+                same = lot["production_month"].startswith(year)
+                return None if same or rule["match"] == "WITHIN_VALIDITY" else "wrong_vintage"
+        raise AssertionError(f"no vintage rule for {year}")
 
     def _freeze(self, command, source, target):
         enterprise, quantity = command["enterprise"], command["quantity"]
@@ -393,7 +433,7 @@ class Oracle:
         """Lots that an enterprise names and never held in the accounts it names: to it, they do not exist."""
         if tenant is None:
             return set()
-        own = {leg["account"] for leg in legs if leg["account"].rsplit(":", 1)[-1] == tenant}
+        own = {leg["account"] for leg in legs if owner_of(leg["account"]) == tenant}
         held = {fact.lot for fact in self.facts if fact.account in own}
         return {leg["lot"] for leg in legs if leg.get("lot") is not None} - held
 
@@ -426,7 +466,7 @@ class Oracle:
         for source in legs:
             if source["quantity"] > 0:
                 continue
-            owner = source["account"].rsplit(":", 1)[-1]
+            owner = owner_of(source["account"])
             if tenant is not None and owner != tenant and source["account"] != "Commitment:Contra":
                 raise No("not_your_account")
             for target in legs:
@@ -449,7 +489,7 @@ class Oracle:
                 if not any(row["rule"] == wanted for row in in_force):
                     raise No("move_not_allowed")
 
-    def _select(self, legs, effective_on):
+    def _select(self, legs, effective_on, command, on):
         """Spread legs without a lot over what the source has: soonest expiry, then the oldest lot."""
         open_legs = [leg for leg in legs if leg["commodity"] in LOT_BEARING and leg.get("lot") is None]
         if not open_legs:
@@ -460,6 +500,8 @@ class Oracle:
             raise No("lot_needed")
         wanted, chosen = target["quantity"], []
         for lot in sorted(self.lots.values(), key=lambda lot: (self.valid_until(lot), lot["number"])):
+            if command["type"] == "retire" and self._no_claim(command, lot, on) is not None:
+                continue
             took = min(wanted, max(0, self._available(source["account"], "GEC", lot["code"], effective_on)))
             if took:
                 chosen.append(leg_of(source["account"], "GEC", -took, lot["code"]))
@@ -554,7 +596,7 @@ class Oracle:
     def _balances_after(self, request, legs):
         tenant = request["tenant"]
         touched = {(leg["account"], leg["commodity"]) for leg in legs}
-        mine = [key for key in touched if tenant is None or key[0].endswith(":" + tenant)]
+        mine = [key for key in touched if tenant is None or owner_of(key[0]) == tenant]
         return tuple(sorted((account, commodity, self.balance(account, commodity)) for account, commodity in mine))
 
     def _record(self):
@@ -573,6 +615,12 @@ def serials_of(ranges):
     for first, end in ranges:
         found += range(first, end) if first < end else [first, first]
     return tuple(found)
+
+
+def owner_of(account):
+    """Whose account it is, by its name: Retired:<id>:<purpose>:<year> names its owner first, the others last."""
+    parts = account.split(":")
+    return parts[1] if parts[0] == "Retired" else parts[-1]
 
 
 def kind_of(account):

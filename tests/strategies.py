@@ -9,7 +9,7 @@ from ledger.core import record
 from ledger.core.account import KINDS, account_name
 from ledger.core.certificate import LotFacts
 from ledger.core.command import Batch, Evidence
-from ledger.core.policy import ROLES, CodeLayout, Dating, Move, PolicyRow, Validity
+from ledger.core.policy import ROLES, CodeLayout, Dating, Move, PolicyRow, Validity, VintageMatch
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
 from ledger.core.serial_range import SerialRange
 
@@ -102,6 +102,7 @@ def policy_rows() -> st.SearchStrategy[PolicyRow]:
             Validity, months=st.integers(0, 99).map(str), produced_before=production_months(),
             produced_from=production_months(), valid_until=st.just("") | days(),
         ),
+        st.builds(VintageMatch, consumed_before=texts(), consumed_from=texts()),
     )  # fmt: skip
     return st.builds(PolicyRow, in_force_from=days(), in_force_to=st.none() | days(), rule=rules, source=texts())
 
@@ -137,6 +138,10 @@ def bodies(kind: str) -> st.SearchStrategy[record.Body]:
         "credential": lambda: st.builds(
             record.CredentialBody, credential=texts(), role=text, secret_sha256=text, state=texts(), subject=text,
             tenant=text,
+        ),
+        "retirement": lambda: st.builds(
+            record.RetirementBody, beneficiary=texts(), enterprise=texts(), from_month=text, proof=text,
+            purpose=texts(), site=text, to_month=text, year=texts(),
         ),
         "import": lambda: st.builds(record.ImportBody, document=hashes(), figures=figures, layout=texts()),
         "ledger": lambda: st.builds(record.LedgerBody, continues=text, origin=texts(), zone=texts()),

@@ -87,9 +87,14 @@ def valid_until(production_month: str, rules: tuple[Validity, ...]) -> datetime.
     """The last day a certificate of this month may be used, or None where no rule covers the month."""
     for rule in rules:
         if rule.produced_from <= production_month < rule.produced_before:
-            if rule.valid_until:
-                return datetime.date.fromisoformat(rule.valid_until)
-            year, month = map(int, production_month.split("-"))
-            after = year * 12 + month - 1 + int(rule.months)
-            return datetime.date(after // 12, after % 12 + 1, 1) - datetime.timedelta(days=1)
+            return last_valid_day(production_month, rule)
     return None
+
+
+def last_valid_day(production_month: str, rule: Validity) -> datetime.date:
+    """The last day a certificate of this month may be used, by the rule that covers the month (domain 1.7)."""
+    if rule.valid_until:
+        return datetime.date.fromisoformat(rule.valid_until)
+    year, month = map(int, production_month.split("-"))
+    after = year * 12 + month - 1 + int(rule.months)
+    return datetime.date(after // 12, after % 12 + 1, 1) - datetime.timedelta(days=1)

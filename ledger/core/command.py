@@ -15,6 +15,8 @@ from ledger.core.serial_range import Ranges
 
 Role = Literal["enterprise", "operator", "regulator", "auditor", "admin"]
 Level = Literal["CONFIRMED", "REPORTED", "DECLARED"]
+Purpose = Literal["COMPLIANCE_SHARE", "VOLUNTARY", "PRODUCT_CLAIM", "EVENT", "OTHER"]
+"""What a claim is for (domain reference, section 1.8): one certificate, one purpose."""
 FreezeReason = Literal["dispute", "authority", "ccer", "error"]
 """Why certificates are frozen: an objection, an order, a CCER of the same energy, a suspected booking error."""
 
@@ -134,6 +136,30 @@ class Unfreeze(_Hold, frozen=True, kw_only=True, omit_defaults=True, tag="unfree
     """Frozen certificates are the enterprise's to use again."""
 
 
+class Retire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="retire"):
+    """A holder claims consumption with its certificates (核销). Final: nothing leaves a retired account again."""
+
+    enterprise: str
+    quantity: int
+    purpose: Purpose
+    year: str
+    """The year of consumption, YYYY."""
+    from_month: str | None = None
+    to_month: str | None = None
+    site: str | None = None
+    """The metering point or works, by its own id."""
+    beneficiary: str | None = None
+    """Whose consumption it is, where not the holder's own."""
+    proof: str | None = None
+    """The number of the registry's certificate of retirement; each is used once."""
+    lot: str | None = None
+    """Without a lot the engine selects among those that may be claimed, and records what it chose."""
+    serials: Ranges = ()
+    occurred_on: str | None = None
+    effective_on: str | None = None
+    evidence: Evidence = msgspec.field(default_factory=_reported)
+
+
 class RegisterParty(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="register_party"):
     """A company the book knows. Names never enter the journal: only their salted hash does."""
 
@@ -185,8 +211,8 @@ class RecordImport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 TradeEvent = Trade | TransferTrade | IdentifyTrade | VoidTrade
-Posting = Transfer | Subscribe | TradeEvent | Freeze | Unfreeze
-POSTINGS = (Transfer, Subscribe, Trade, TransferTrade, IdentifyTrade, VoidTrade, Freeze, Unfreeze)
+Posting = Transfer | Subscribe | TradeEvent | Freeze | Unfreeze | Retire
+POSTINGS = (Transfer, Subscribe, Trade, TransferTrade, IdentifyTrade, VoidTrade, Freeze, Unfreeze, Retire)
 Command = Posting | OpenLedger | RegisterParty | SetPolicy | CreateCredential | RevokeCredential | RecordImport
 
 

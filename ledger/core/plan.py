@@ -17,6 +17,7 @@ from ledger.core.command import (
     IdentifyTrade,
     Leg,
     Posting,
+    Retire,
     Subscribe,
     Trade,
     TradeEvent,
@@ -26,7 +27,7 @@ from ledger.core.command import (
     VoidTrade,
 )
 from ledger.core.policy import PolicyBook
-from ledger.core.record import TradeState
+from ledger.core.record import RetirementBody, TradeState
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_range import Ranges
 
@@ -46,6 +47,8 @@ class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     findings: tuple[str, ...] = ()
     trade: TradeState | None = None
     status: str | None = None
+    claim: RetirementBody | None = None
+    """What the certificates are claimed for: only those that may be are selected or accepted."""
     opens: tuple[tuple[str, str], ...] = ()
     """Accounts to open first, with their owners, where the book does not have them."""
     reverses: int | None = None
@@ -78,6 +81,8 @@ def plan_of(command: Posting, book: Book) -> Plan | Refusal:
             return _void(command, book)
         case Freeze() | Unfreeze():
             return _freeze(command, book)
+        case Retire():
+            return _retirement(command, book)
 
 
 def legs_of(command: Posting, coming: dict[str, list[TradeEvent]], book: Book) -> tuple[Leg, ...]:
@@ -93,6 +98,8 @@ def legs_of(command: Posting, coming: dict[str, list[TradeEvent]], book: Book) -
             return _subscription_legs(command)
         case Freeze() | Unfreeze():
             return _freeze_legs(command)
+        case Retire():
+            return _retirement_legs(command)
     known = book.trades.get(command.trade_id)
     trades = _trades(command.trade_id, coming, book)
     lots = {units.lot.code for units in units_named(command.trade_id, coming, book)}
@@ -310,6 +317,34 @@ def _freeze_legs(command: Freeze | Unfreeze) -> tuple[Leg, ...]:
     return (
         Leg(source, "GEC", -command.quantity, command.lot, command.serials),
         Leg(target, "GEC", command.quantity, command.lot, command.serials),
+    )
+
+
+def _retirement(command: Retire, book: Book) -> Plan | Refusal:
+    beneficiary = command.beneficiary or command.enterprise
+    for party in (command.enterprise, beneficiary):
+        if party not in book.parties:
+            return refuse("unknown_party", party=party)
+    claim = RetirementBody(
+        beneficiary=beneficiary,
+        enterprise=command.enterprise,
+        from_month=command.from_month,
+        proof=command.proof,
+        purpose=command.purpose,
+        site=command.site,
+        to_month=command.to_month,
+        year=command.year,
+    )
+    legs = _retirement_legs(command)
+    opens = ((legs[1].account, command.enterprise),)
+    return _plan("retire", command, legs, claim=claim, opens=opens)
+
+
+def _retirement_legs(command: Retire) -> tuple[Leg, Leg]:
+    retired = account_name("retired", command.enterprise, command.purpose, command.year)
+    return (
+        Leg(account_name("holding_ent", command.enterprise), "GEC", -command.quantity, command.lot, command.serials),
+        Leg(retired, "GEC", command.quantity, command.lot, command.serials),
     )
 
 

@@ -4,6 +4,8 @@ A row is judged by the date a fact occurred on. A missing row is a refusal that 
 `SEED` is what a new ledger starts with; every row of it is written to the journal at the ledger's opening.
 """
 
+from typing import Literal
+
 import msgspec
 
 from ledger.core.account import KINDS
@@ -56,7 +58,15 @@ class Validity(msgspec.Struct, frozen=True, kw_only=True, tag="validity", tag_fi
     valid_until: str = ""
 
 
-Rule = Move | Dating | CodeLayout | Validity
+class VintageMatch(msgspec.Struct, frozen=True, kw_only=True, tag="vintage_match", tag_field="kind"):
+    """Which production months may be claimed for consumption in the years [from, before)."""
+
+    consumed_before: str
+    consumed_from: str
+    match: Literal["SAME_YEAR", "WITHIN_VALIDITY"]
+
+
+Rule = Move | Dating | CodeLayout | Validity | VintageMatch
 
 
 class PolicyRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -106,6 +116,18 @@ class PolicyBook(msgspec.Struct):
     def code_layout(self, on: str) -> tuple[int, CodeLayout] | None:
         """The newest row in force on how certificate codes are cut."""
         return self._newest(on, lambda rule: isinstance(rule, CodeLayout))
+
+    def validity(self, month: str, on: str) -> tuple[int, Validity] | None:
+        """The newest row in force on how long certificates of this production month last."""
+        return self._newest(
+            on, lambda rule: isinstance(rule, Validity) and rule.produced_from <= month < rule.produced_before
+        )
+
+    def vintage_match(self, year: str, on: str) -> tuple[int, VintageMatch] | None:
+        """The newest row in force on what may be claimed for consumption in this year."""
+        return self._newest(
+            on, lambda rule: isinstance(rule, VintageMatch) and rule.consumed_from <= year < rule.consumed_before
+        )
 
     def validities(self, on: str) -> tuple[Validity, ...]:
         """The rows in force on how long certificates last, newest first."""
@@ -192,6 +214,7 @@ SEED: tuple[PolicyRow, ...] = (
     ),
     *_moves("void_trade", "operator", "CNY", ("inventory_gec", "payable"), source="domain 3.3 row 16"),
     *_moves("freeze", "operator", "GEC", ("holding_ent", "frozen"), source="domain 3.3 row 12"),
+    *_moves("retire", "enterprise operator", "GEC", ("holding_ent", "retired"), source="domain 3.3 row 13"),
     *_moves("unfreeze", "operator", "GEC", ("frozen", "holding_ent"), source="domain 3.3 row 12"),
     _row(Dating(role="enterprise", past=False, future=False, document=True), "design D6"),
     _row(Dating(role="operator", past=True, future=True, document=True), "design D6"),
@@ -201,4 +224,9 @@ SEED: tuple[PolicyRow, ...] = (
         "domain 1.7 [V1], transition",
     ),
     _row(Validity(produced_from="2024-01", produced_before="9999-12", months="24"), "domain 1.7 [V1]"),
+    _row(
+        VintageMatch(consumed_from="2017", consumed_before="2026", match="WITHIN_VALIDITY"),
+        "domain 1.8 [V6]: consumption years up to 2025",
+    ),
+    _row(VintageMatch(consumed_from="2026", consumed_before="9999", match="SAME_YEAR"), "domain 1.8 [V6]"),
 )

@@ -10,6 +10,7 @@ from ledger.core import serial_range
 from ledger.core.account import Account, kind_of
 from ledger.core.book import NO_LOT, Book, ordinal, serial_pairs
 from ledger.core.certificate import Lot, LotFacts
+from ledger.core.claim import judge_claim
 from ledger.core.command import Leg, Posting, Principal, Request
 from ledger.core.plan import Plan, plan_of
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
@@ -73,10 +74,15 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
         return refuse("unknown_lot", lot=next(leg.lot.facts.code for leg in placed if leg.lot and leg.lot_id == _NEW))
     legs, selection = placed, None
     if _TO_SELECT in lot_ids:
-        selected = _select(book, placed, dates.effective_on)
+        selected = _select(book, plan, placed, dates)
         if isinstance(selected, Refusal):
             return selected
         legs, selection = selected, SELECTION
+    if plan.claim is not None:
+        claimed = _judge_claims(book, legs, plan.claim.year, dates)
+        if isinstance(claimed, Refusal):
+            return claimed
+        policies = tuple(map(str, sorted(claimed | set(map(int, policies)))))
     findings = _enough(book, plan, legs, dates)
     if isinstance(findings, Refusal):
         return findings
@@ -90,8 +96,10 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
     body = _body(plan, legs, dates, policies, findings, selection)
     if (too_large := _too_large(body, new_lot)) is not None:
         return too_large
-    first = [AccountBody(accounts=(account.name,), owner=account.owner) for account in opened.values()]
-    return Posted((*first, body) if new_lot is None else (*first, LotBody(lot=new_lot), body))
+    first: list[Body] = [AccountBody(accounts=(account.name,), owner=account.owner) for account in opened.values()]
+    first += [LotBody(lot=new_lot)] if new_lot is not None else []
+    first += [plan.claim] if plan.claim is not None else []
+    return Posted((*first, body))
 
 
 def _posting(request: Request) -> Posting:
@@ -198,8 +206,23 @@ def _serials_fit(leg: Leg, lot: Lot | None) -> Refusal | None:
     return None
 
 
-def _select(book: Book, placed: list[Placed], effective_on: str) -> list[Placed] | Refusal:
-    """Spread legs that name no lot over the source's lots: soonest expiry first, then the oldest lot."""
+def _judge_claims(book: Book, legs: list[Placed], year: str, dates: _Dates) -> set[int] | Refusal:
+    """The ids of the policy rows by which every lot may be claimed for the year, or the first refusal."""
+    ids: set[int] = set()
+    for leg in legs:
+        if leg.lot is not None and leg.quantity < 0:
+            judged = judge_claim(leg.lot.facts, year, book.policies, on=dates.occurred_on)
+            if isinstance(judged, Refusal):
+                return judged
+            ids.update(judged)
+    return ids
+
+
+def _select(book: Book, plan: Plan, placed: list[Placed], dates: _Dates) -> list[Placed] | Refusal:
+    """Spread legs that name no lot over the source's lots: soonest expiry first, then the oldest lot.
+
+    For a claim only lots that may be claimed count.
+    """
     open_legs = [leg for leg in placed if leg.lot_id == _TO_SELECT]
     rest = [leg for leg in placed if leg.lot_id != _TO_SELECT]
     source, target = min(open_legs, key=_quantity), max(open_legs, key=_quantity)
@@ -207,8 +230,12 @@ def _select(book: Book, placed: list[Placed], effective_on: str) -> list[Placed]
     alone = len(open_legs) == 2 and not any(leg.account.commodity == commodity for leg in rest)
     if not alone or source.account.kind.may_go_below_zero:
         return refuse("lot_needed", commodity=commodity)
-    day, wanted, selected = ordinal(effective_on), target.quantity, []
+    day, wanted, selected = ordinal(dates.effective_on), target.quantity, []
     for lot in _lots_by_expiry(book, source.account):
+        if plan.claim is not None and isinstance(
+            judge_claim(lot.facts, plan.claim.year, book.policies, on=dates.occurred_on), Refusal
+        ):
+            continue
         took = min(wanted, max(0, available(book, source.account.account_id, lot.lot_id, day)))
         if took:
             selected.append(Placed(source.account, lot, lot.lot_id, -took))
@@ -216,7 +243,7 @@ def _select(book: Book, placed: list[Placed], effective_on: str) -> list[Placed]
             wanted -= took
         if not wanted:
             return selected + rest
-    return _insufficient(source.account, target.quantity - wanted, target.quantity, effective_on)
+    return _insufficient(source.account, target.quantity - wanted, target.quantity, dates.effective_on)
 
 
 def _quantity(leg: Placed) -> int:

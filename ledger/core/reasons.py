@@ -113,6 +113,24 @@ _reason(
     frozen=True,
 )
 _reason(
+    "expired",
+    422,
+    "Certificates have expired",
+    "Certificates of lot {lot} could be used until {valid_until}; the day is {occurred_on}.",
+    "绿证已过期",
+    "批次 {lot} 的绿证有效期至 {valid_until}，办理日期为 {occurred_on}。",
+    frozen=True,
+)
+_reason(
+    "wrong_vintage",
+    422,
+    "Wrong vintage",
+    "Certificates of lot {lot}, produced in {production_month}, cannot be claimed for consumption in {year}.",
+    "生产年份不符",
+    "批次 {lot} 的绿证生产于 {production_month}，不得用于 {year} 年的消费。",
+    frozen=True,
+)
+_reason(
     "evidence_used",
     409,
     "Evidence already used",

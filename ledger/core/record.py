@@ -124,6 +124,19 @@ class CredentialBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     tenant: str | None = None
 
 
+class RetirementBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What certificates were retired for; which ones stands in the posting that follows and causes this record."""
+
+    beneficiary: str
+    enterprise: str
+    from_month: str | None = None
+    proof: str | None = None
+    purpose: str
+    site: str | None = None
+    to_month: str | None = None
+    year: str
+
+
 class ImportBody(msgspec.Struct, frozen=True, kw_only=True):
     """A statement file read and posted."""
 
@@ -142,6 +155,7 @@ Body = (
     | LotBody
     | CredentialBody
     | ImportBody
+    | RetirementBody
 )
 
 BODY_TYPES: dict[str, type] = {
@@ -154,6 +168,7 @@ BODY_TYPES: dict[str, type] = {
     "policy": PolicyBody,
     "posting": PostingBody,
     "refusal": RefusalBody,
+    "retirement": RetirementBody,
 }
 TYPE_OF_BODY: dict[type, str] = {body: name for name, body in BODY_TYPES.items()}
 

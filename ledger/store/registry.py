@@ -11,6 +11,7 @@ from ledger.core.command import (
     IdentifyTrade,
     RegisterParty,
     Request,
+    Retire,
     RevokeCredential,
     Subscribe,
     Trade,
@@ -87,6 +88,8 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
             case CreateCredential() as command:
                 credentials.add(command.credential)
                 parties.update(() if command.tenant is None else (command.tenant,))
+            case Retire() as command:
+                parties.update({command.enterprise, command.beneficiary or command.enterprise})
             case RevokeCredential() as command:
                 credentials.add(command.credential)
     await _load_parties(connection, ledger_id, book, parties.difference(book.parties), names.difference(book.names))

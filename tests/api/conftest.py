@@ -155,6 +155,11 @@ def freeze(quantity: int, enterprise: str = A, **more: Any) -> dict[str, Any]:
     return {"enterprise": enterprise, "quantity": str(quantity), "reason": "dispute", "evidence": evidence} | more
 
 
+def retirement(quantity: int, **more: Any) -> dict[str, Any]:
+    """The body of a claim for the year the lots of these tests were produced in."""
+    return {"quantity": str(quantity), "purpose": "COMPLIANCE_SHARE", "year": "2026"} | more
+
+
 def make_keys(park: Park) -> dict[str, str]:
     """A key for each of ROLES, by its name."""
     keys = {}

@@ -26,6 +26,7 @@ from tests.api.conftest import (
     freeze,
     open_service,
     problem_of,
+    retirement,
     trade,
     transfer,
 )
@@ -96,6 +97,11 @@ TABLE: dict[str, Row] = {
         ),
     ),
     "postTradeVoid": Row(OPERATOR, post("/v1/trades/voids", lambda _, number: {"trade": f"GEC/{number}/P1/2026-05"})),
+    "postRetirement": Row(
+        POSTERS,
+        post("/v1/retirements", lambda who, _: retirement(1, enterprise=who)),
+        (403, "not_your_account"),
+    ),
     "postFreeze": Row(OPERATOR, post("/v1/freezes", lambda who, _: freeze(1, who))),
     "postFreezeRelease": Row(OPERATOR, post("/v1/freezes/releases", lambda who, _: freeze(1, who))),
     "postBatch": Row(POSTERS, post("/v1/batches", item), (403, "not_your_account")),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.conftest import GIVEN, LOT, A, B, Service, freeze, problem_of, trade, transfer
+from tests.api.conftest import GIVEN, LOT, A, B, Service, freeze, problem_of, retirement, trade, transfer
 from tests.conftest import code
 
 LOT_OF_A = {"lot": LOT}
@@ -39,6 +39,8 @@ def writes(service: Service) -> list[tuple[str, str, dict[str, Any], dict[str, A
             arrived | {"code_last": arrived["code_first"]},
             "code_last",
         ),
+        ("a", "/v1/retirements", retirement(2), retirement(2, purpose="EVENT"), "purpose"),
+        ("operator", "/v1/retirements", retirement(2, enterprise=A), retirement(2, enterprise=B), "enterprise"),
         ("operator", "/v1/freezes", freeze(2), freeze(3), "quantity"),
         ("operator", "/v1/freezes/releases", freeze(1), freeze(1, reason="error"), "reason"),
         ("operator", "/v1/trades/voids", {"trade": ids[0]}, {"trade": ids[1]}, "trade_id"),
@@ -152,3 +154,20 @@ def test_only_enterprises_and_operators_post(service: Service, caller: str) -> N
     problem_of(service[caller].write("/v1/batches", [{"type": "subscription", "quantity": "1"}]), 403, "forbidden")
     problem_of(service[caller].post("/v1/imports", files={"file": ("x.csv", b"a")}), 403, "forbidden")
     assert service.size == size + 6  # the three trades that `writes` makes as the operator, each with its lot
+
+
+def test_a_proof_of_retirement_is_used_once(fresh: Service) -> None:
+    """The same proof number, brought by another enterprise or again, claims nothing; the problem names it."""
+    first = fresh["a"].write("/v1/retirements", retirement(5, proof="HX-2026/1"))
+    assert first.status_code == 201
+    names = {b["account"]: b["quantity"] for b in first.json()["balances"]}
+    assert names[f"Retired:{A}:COMPLIANCE_SHARE:2026"] == "5"
+    for caller in ("a", "b"):
+        found = problem_of(fresh[caller].write("/v1/retirements", retirement(1, proof="HX-2026/1")), 409)
+        assert found["code"] == "evidence_used"
+
+
+def test_an_operator_says_whose_certificates_are_retired(service: Service) -> None:
+    """Without an enterprise an operator's claim is malformed; an enterprise cannot claim for another."""
+    problem_of(service["operator"].write("/v1/retirements", retirement(1)), 400, "malformed_request")
+    problem_of(service["a"].write("/v1/retirements", retirement(1, enterprise=B)), 403, "not_your_account")

@@ -74,6 +74,7 @@ def test_seed_lets_an_enterprise_move_only_holdings_and_its_own_promise() -> Non
     assert {(m.command, m.source, m.target) for m in moves if m.role == "enterprise"} == {
         ("transfer", "holding_ent", "holding_ent"),
         ("subscribe", "commitment_contra", "commitment_ent"),
+        ("retire", "holding_ent", "retired"),
     }
     assert {m.role for m in moves} == {"enterprise", "operator"}, "regulators and auditors never post"
 

@@ -33,6 +33,7 @@ from ledger.core.command import (
     Leg,
     Principal,
     Request,
+    Retire,
     Subscribe,
     Trade,
     Transfer,
@@ -71,7 +72,8 @@ SETTINGS = settings(
     # Shrinking may take five minutes: ask for it with SHRINK=1 and the seed that the failing run printed.
     phases=[Phase.generate, Phase.shrink] if "SHRINK" in os.environ else [Phase.generate],
 )
-LOTS = {"L1": "2026-05", "L2": "2026-05", "L3": "2026-03", "L4": "2026-07"}
+LOTS = {"L1": "2026-05", "L2": "2026-05", "L3": "2025-03", "L4": "2026-07", "L5": "2024-03"}
+"""Lots by month of production: of this year, of the year before, and one that has expired."""
 MONTHS = ("2026-04", "2026-06")
 PARTIES = ENTERPRISES[:3]
 READS_EACH = 6
@@ -180,7 +182,20 @@ def freezes(draw: st.DrawFn) -> tuple[str, str | None, Freeze | Unfreeze, str | 
     return "operator", None, draw(st.sampled_from([Freeze, Freeze, Unfreeze]))(**fields, **dated), draw(evidence_keys)
 
 
-events = moved_trades() | voided_trades() | identified_trades()
+@st.composite
+def retirements(draw: st.DrawFn) -> tuple[str, str | None, Retire, str | None]:
+    """A claim for this year or the last, of a lot, of serials, or of whatever may be claimed."""
+    lot, quantity, party = draw(st.sampled_from([None, None, *sorted(LOTS), *series])), draw(quantities), draw(parties)
+    first = draw(st.integers(1, 40))
+    serials = (SerialRange(first, first + quantity),) if lot in series and draw(st.booleans()) else ()
+    role, tenant = draw(st.sampled_from([("operator", None), ("enterprise", party), ("enterprise", PARTIES[0])]))
+    fields = {"enterprise": party, "quantity": quantity, "lot": lot, "serials": serials, "purpose": "COMPLIANCE_SHARE"}
+    dated = draw(dates()) if role == "operator" else {}
+    retire = Retire(year=draw(st.sampled_from(["2026", "2026", "2025"])), **fields, **dated)
+    return role, tenant, retire, draw(evidence_keys)
+
+
+events = retirements() | moved_trades() | voided_trades() | identified_trades()
 wishes = trades() | transfers() | transfers() | moved_trades() | subscriptions() | freezes() | events
 
 
@@ -390,7 +405,12 @@ def _ignore_later_days(book: Any, account_id: int, lot_id: int, day: int) -> int
 @pytest.mark.newest_only
 @pytest.mark.parametrize(
     ("name", "fault"),
-    [("available", _ignore_later_days), ("_enough", lambda *_: ()), ("_may_touch", lambda *_: True)],
+    [
+        ("available", _ignore_later_days),
+        ("_enough", lambda *_: ()),
+        ("_may_touch", lambda *_: True),
+        ("judge_claim", lambda *_, **__: (1, 2)),
+    ],
 )
 def test_seeded_fault_is_found(
     server: Server, monkeypatch: pytest.MonkeyPatch, name: str, fault: Callable[..., Any]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ledger.core.certificate import LotFacts
 from ledger.core.command import Batch, Evidence
-from ledger.core.policy import SEED, CodeLayout, Dating, Move, Validity
+from ledger.core.policy import SEED, CodeLayout, Dating, Move, Validity, VintageMatch
 from ledger.core.record import (
     TYPE_OF_BODY,
     AccountBody,
@@ -26,6 +26,7 @@ from ledger.core.record import (
     PostedLeg,
     PostingBody,
     RefusalBody,
+    RetirementBody,
     TradeState,
     encode,
 )
@@ -86,7 +87,15 @@ def bodies() -> dict[str, Body]:
         ),
     }  # fmt: skip
     found |= {f"policy {kind.__name__}": PolicyBody(row=row) for kind, row in rules.items()}
-    return found | {"policy Validity": PolicyBody(row=next(r for r in SEED if isinstance(r.rule, Validity)))}
+    found |= {"policy Validity": PolicyBody(row=next(r for r in SEED if isinstance(r.rule, Validity)))}
+    # Types that came later stand at the end, so that the indexes of those before them stay.
+    return found | {
+        "retirement": RetirementBody(
+            beneficiary="GH-001", enterprise="GH-001", from_month="2026-01", proof="HX-2026/0001",
+            purpose="COMPLIANCE_SHARE", site="W-1", to_month="2026-06", year="2026",
+        ),
+        "policy VintageMatch": PolicyBody(row=next(r for r in SEED if isinstance(r.rule, VintageMatch))),
+    }  # fmt: skip
 
 
 def envelope(index: int, body: Body) -> Envelope:

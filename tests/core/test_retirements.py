@@ -1,0 +1,146 @@
+"""Retirement: what may be claimed, what is selected, and that nothing is claimed twice (domain cases T5 to T8)."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.core.account import account_name
+from ledger.core.command import Evidence, Freeze, Retire
+from ledger.core.policy import SEED, VintageMatch
+from ledger.core.record import AccountBody, PostingBody, RetirementBody
+from tests.core.park import CONFIRMED, ONE, TWO, Park, ranges, transfer
+
+HELD = account_name("holding_ent", "GH-001")
+
+
+def retire(quantity: int, *, year: str = "2026", lot: str | None = None, serials: str = "", **more: object) -> Retire:
+    """GH-001 claims its share of 2026, today."""
+    named = ranges(serials) if serials else ()
+    fields = {"enterprise": "GH-001", "purpose": "COMPLIANCE_SHARE", "lot": lot, "serials": named} | more
+    return Retire(quantity=quantity, year=year, **fields)
+
+
+def retired(year: str = "2026", party: str = "GH-001") -> str:
+    """The account the claims of a year lie in."""
+    return account_name("retired", party, "COMPLIANCE_SHARE", year)
+
+
+def on(day: str, **more: object) -> dict[str, object]:
+    """A day of the past, with the document an operator needs for it."""
+    return {"occurred_on": day, "evidence": Evidence(level="REPORTED", document="d" * 64)} | more
+
+
+@pytest.fixture
+def vintages() -> Park:
+    """Domain case T5: 20,000 of 2025-11, 25,000 of 2026-03 and 10,000 of 2026-06."""
+    park = Park()
+    for lot, quantity, month in (("a", 20_000, "2025-11"), ("b", 25_000, "2026-03"), ("c", 10_000, "2026-06")):
+        park.give(HELD, quantity, lot=lot, month=month)
+    return park
+
+
+def test_t5_same_year_takes_only_its_own_vintage(vintages: Park) -> None:
+    """35,000 are eligible for 2026 and all are retired; lot a stays, and one more is refused with that figure."""
+    refusal = vintages.refused(retire(35_001), by=ONE)
+    assert (refusal.code, refusal.figures["available"]) == ("insufficient_balance", "35000")
+    vintages.post(retire(35_000), by=ONE)
+    assert [vintages.balance(HELD, lot=lot) for lot in "abc"] == [20_000, 0, 0]
+    assert vintages.balance(retired()) == 35_000
+    assert vintages.refused(retire(1, lot="a"), by=ONE).code == "wrong_vintage"
+
+
+def test_t5_within_validity_takes_the_oldest_first(vintages: Park) -> None:
+    """For a consumption year up to 2025 any valid certificate serves: a and b whole, 5,000 of c; 5,000 are left."""
+    vintages.post(retire(50_000, year="2025"), by=ONE)
+    assert [vintages.balance(HELD, lot=lot) for lot in "abc"] == [0, 0, 5_000]
+
+
+def test_t6_an_expired_certificate_cannot_be_used() -> None:
+    """Lot 2024-03: 400 on its last day, 2026-02-28; on 2026-03-01 not one more, though no job has run."""
+    park = Park()
+    park.give(HELD, 1_000, lot="old", month="2024-03", on="2024-05-01")
+    park.post(retire(400, year="2025", lot="old", **on("2026-02-28")))
+    for lot in ("old", None):
+        refusal = park.refused(retire(1, year="2025", lot=lot, **on("2026-03-01")))
+        assert refusal.code == ("expired" if lot else "insufficient_balance")
+    assert (park.balance(HELD), park.balance(retired("2025"))) == (600, 400)
+
+
+def test_t7_and_t8_serials_lie_in_one_place_and_are_claimed_once() -> None:
+    """Retire 1 to 3,500, freeze 3,501 to 4,000, 6,000 are left; a range across what was claimed is refused whole."""
+    park = Park()
+    park.give(HELD, 10_000, lot="s", serials="1-10000", month="2025-09")
+    claim = retire(3_500, year="2025", lot="s", serials="1-3500", proof="HX-1")
+    park.post(claim, by=ONE, evidence_key="proof:HX-1")
+    locked = {"reason": "dispute", "evidence": CONFIRMED, "lot": "s", "serials": ranges("3501-4000")}
+    park.post(Freeze(enterprise="GH-001", quantity=500, **locked))
+    assert (park.balance(HELD), park.balance(retired("2025"))) == (6_000, 3_500)
+    assert park.serials(HELD, "s") == ranges("4001-10000")
+    across = retire(201, year="2025", lot="s", serials="3400-3600")
+    assert park.refused(across, by=ONE).code == "serial_not_held"
+    park.give(account_name("holding_ent", "GH-002"), 10, lot="t", month="2025-09")
+    again = Retire(enterprise="GH-002", quantity=10, purpose="VOLUNTARY", year="2025", proof="HX-1")
+    assert park.refused(again, by=TWO, evidence_key="proof:HX-1").code == "evidence_used"
+
+
+def test_a_claim_is_a_record_of_its_own_before_its_posting(vintages: Park) -> None:
+    """The account it opens, what it is for, then which certificates; the posting names the rows that judged it."""
+    decision = vintages.ask(retire(30_000, site="W-1", from_month="2026-01", to_month="2026-06", proof="HX-2"), by=ONE)
+    assert [type(body) for body in decision.bodies] == [AccountBody, RetirementBody, PostingBody]
+    _, claim, posting = decision.bodies
+    assert (claim.enterprise, claim.beneficiary, claim.proof) == ("GH-001", "GH-001", "HX-2")
+    rows = dict(vintages.book.policies.rows)
+    judged = {type(rows[int(row)].rule).__name__ for row in posting.policies}
+    assert judged == {"Move", "Validity", "VintageMatch"}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"enterprise": "GH-009"}, "unknown_party"),
+        ({"beneficiary": "GH-009"}, "unknown_party"),
+        ({"lot": "no such lot"}, "unknown_lot"),
+        ({"year": "2016"}, "policy_missing"),
+        ({"quantity": 25_001, "lot": "b"}, "insufficient_balance"),
+    ],
+)
+def test_what_cannot_be_claimed_is_refused(vintages: Park, change: dict[str, object], code: str) -> None:
+    """A stable code, and the book stays as it was."""
+    fields = {"enterprise": "GH-001", "quantity": 1, "purpose": "EVENT", "year": "2026", "lot": "b"} | change
+    assert vintages.refused(Retire(**fields)).code == code
+
+
+def test_nobody_claims_anothers_certificates(vintages: Park) -> None:
+    """GH-002 cannot retire what GH-001 holds, and nothing leaves a retired account."""
+    assert vintages.refused(retire(1), by=TWO).code == "not_your_account"
+    vintages.post(retire(10, lot="b"), by=ONE)
+    back = transfer(f"{retired()} -1 GEC b\n{HELD} 1 GEC b")
+    assert vintages.refused(back).code == "move_not_allowed"
+
+
+def test_a_missing_vintage_rule_is_a_refusal_that_names_it() -> None:
+    """The twin of T5: without the rows nothing may be claimed, and nothing is guessed."""
+    park = Park(tuple(row for row in SEED if not isinstance(row.rule, VintageMatch)))
+    park.give(HELD, 10, lot="b", month="2026-03")
+    assert park.refused(retire(1, lot="b"), by=ONE).code == "policy_missing"
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["2025", "2026"])), max_size=5))
+def test_what_is_claimed_leaves_the_holding_and_nothing_else(claims: list[tuple[int, str]]) -> None:
+    """Held and retired together stay what came in, lot by lot; a year's account holds what was claimed for it."""
+    park, posted = Park(), {"2025": 0, "2026": 0}
+    for lot, month in (("a", "2025-11"), ("b", "2026-03")):
+        park.give(HELD, 40, lot=lot, month=month)
+    balance: Callable[[str, str], int] = lambda name, lot: (  # noqa: E731 (one line, used twice)
+        park.balance(name, lot=lot) if (name, "GEC") in park.book.accounts else 0
+    )
+    for quantity, year in claims:
+        decision = park.ask(retire(quantity, year=year), by=ONE)
+        posted[year] += quantity if hasattr(decision, "bodies") else 0
+    for lot in "ab":
+        assert balance(HELD, lot) + sum(balance(retired(year), lot) for year in posted) == 40
+    for year, total in posted.items():
+        assert sum(balance(retired(year), lot) for lot in "ab") == total
+    assert balance(retired("2026"), "a") == 0
