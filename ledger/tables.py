@@ -56,19 +56,21 @@ def show_problems(err: Console, problems: Sequence[Problem]) -> None:
 
 
 def show_park(out: Console, overview: Overview) -> None:
-    """The park by enterprise; the four quantities are different things and stand in columns of their own."""
+    """The park by enterprise; the quantities are different things and stand in columns of their own."""
     table = Table(title="The park by enterprise (certificates)", title_justify="left")
-    columns = ("subscribed", "traded", "in_transit", "held", "held_expired", "frozen", "retired")
+    columns = ["subscribed", "traded", "in_transit", "held", "held_expired", "frozen", "retired"]
+    totals = {column: sum(getattr(line, column) for line in overview.enterprises) for column in columns}
+    totals["subscribed"] = overview.subscribed
+    if not totals["frozen"]:
+        columns.remove("frozen")
     for title in ("id", "name"):
         table.add_column(title, overflow="fold")
-    for title in columns:
-        table.add_column(title.replace("_", " "), justify="right")
+    for column in columns:  # a figure is never cut, however narrow the terminal
+        table.add_column(column.replace("_", " "), justify="right", min_width=len(f"{totals[column]:,}"))
     for line in overview.enterprises:
         table.add_row(line.enterprise, line.name, *(f"{getattr(line, column):,}" for column in columns))
     table.add_row("-", "未分配 unallocated", f"{overview.unallocated:,}", *[""] * (len(columns) - 1))
     table.add_section()
-    totals = {column: sum(getattr(line, column) for line in overview.enterprises) for column in columns}
-    totals["subscribed"] = overview.subscribed
     table.add_row(
         "", f"合计 {len(overview.enterprises)} enterprises", *(f"{totals[c]:,}" for c in columns), style="bold"
     )
