@@ -57,7 +57,7 @@ def show_problems(err: Console, problems: Sequence[Problem]) -> None:
 
 def show_park(out: Console, overview: Overview) -> None:
     """The park by enterprise; the quantities are different things and stand in columns of their own."""
-    table = Table(title="The park by enterprise (certificates)", title_justify="left")
+    table = Table(title="The park by enterprise (certificates)", title_justify="left", pad_edge=False)
     columns = ["subscribed", "traded", "in_transit", "held", "held_expired", "frozen", "retired"]
     totals = {column: sum(getattr(line, column) for line in overview.enterprises) for column in columns}
     totals["subscribed"] = overview.subscribed
