@@ -14,7 +14,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from psycopg_pool import PoolTimeout
 
 from api.metrics import request_id_of
-from api.schemas import ItemOut, ProblemOut
+from api.schemas import CHOICES, ItemOut, ProblemOut
 from ledger.core.refusal import NOTHING_POSTED, NOTHING_POSTED_ZH, Refusal, refuse
 from ledger.imports.posting import ImportReport
 
@@ -171,11 +171,15 @@ def _error(request: Request[Any, Any, Any], extra: dict[str, Any]) -> dict[str, 
 
 def schema_error(request: Request[Any, Any, Any], field: str, body: Any, problem: str) -> dict[str, str]:
     """A field of a body that does not fit its schema, as `errors` tells it."""
-    if field.rpartition(".")[2] == "quantity":
+    name = field.rpartition(".")[2]
+    if name == "quantity":
         problem = _QUANTITY_ZH if wants_chinese(request) else _QUANTITY
-    for name, number in re.findall(r"([^.\[\]]+)|\[(\d+)\]", "" if field == "body" else field):
+    elif problem.startswith("Invalid enum value") and name in CHOICES:
+        expected = ", ".join(CHOICES[name])
+        problem = f"应为以下之一：{expected}" if wants_chinese(request) else f"Expected one of {expected}"
+    for part, number in re.findall(r"([^.\[\]]+)|\[(\d+)\]", "" if field == "body" else field):
         try:
-            body = body[int(number)] if number else body[name]
+            body = body[int(number)] if number else body[part]
         except (LookupError, TypeError):
             body = None
     return {"field": field, "in": "body", "given": _shown(body), "problem": problem}

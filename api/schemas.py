@@ -1,12 +1,12 @@
 """What crosses the wire, in and out. Quantities are decimal strings; unknown fields are refused."""
 
 import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
-from ledger.core.command import FreezeReason, Purpose
+from ledger.core.command import FreezeReason, Level, Purpose
 from ledger.imports.posting import ImportReport
 
 QuantityText = Annotated[
@@ -24,6 +24,18 @@ Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 TradeId = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9./_-]+$")]
 CodeText = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]+$")]
 
+SubscriptionStatus = Literal["commitment", "lump", "intention"]
+TradeMode = Literal["LISTING", "BILATERAL", "CENTRALIZED_BID"]
+_CHOSEN = {
+    "level": Level,
+    "mode": TradeMode,
+    "purpose": Purpose,
+    "reason": FreezeReason,
+    "status": SubscriptionStatus,
+}
+CHOICES: dict[str, tuple[str, ...]] = {field: get_args(choice) for field, choice in _CHOSEN.items()}
+"""What a field that is one of several words may be, for those who gave another."""
+
 
 class _In(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
@@ -32,7 +44,7 @@ class _In(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class EvidenceIn(_In, kw_only=True):
     """What the fact rests on: the SHA-256 of the document, the line in it, how far it is confirmed."""
 
-    level: Literal["CONFIRMED", "REPORTED", "DECLARED"] = "REPORTED"
+    level: Level = "REPORTED"
     document: Sha256 | None = None
     line: Annotated[str, Meta(pattern=r"^[A-Za-z0-9!._-]{1,64}$")] | None = None
 
@@ -71,7 +83,7 @@ class SubscriptionIn(_Dated, kw_only=True):
 
     quantity: PositiveText
     enterprise: PartyId | None = None
-    status: Literal["commitment", "lump", "intention"] = "commitment"
+    status: SubscriptionStatus = "commitment"
 
 
 class TradeIn(_Dated, kw_only=True):
@@ -86,7 +98,7 @@ class TradeIn(_Dated, kw_only=True):
     quantity: PositiveText
     price: Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")] | None = None
     amount_fen: PositiveText | None = None
-    mode: Literal["LISTING", "BILATERAL", "CENTRALIZED_BID"] | None = None
+    mode: TradeMode | None = None
     energy_source: Annotated[str, Meta(pattern=r"^[a-z_]{1,32}$")] | None = None
     tradable: bool = True
     code_first: CodeText | None = None

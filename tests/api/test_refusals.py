@@ -244,3 +244,14 @@ def test_no_bytes_make_the_service_fail(service: Service, content: bytes) -> Non
     assert answer.status_code in {201, 400, 422}
     if answer.status_code != 201:
         problem_of(answer, answer.status_code)
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Expected one of"), ("zh-CN", "应为以下之一")])
+def test_a_word_that_is_none_of_the_choices_is_told_them(service: Service, language: str, words: str) -> None:
+    """The problem says what was given and every word that would do, in either language."""
+    body = {"quantity": "1", "purpose": "WISH", "year": "2026"}
+    answer = service["a"].write("/v1/retirements", body, headers={"Accept-Language": language})
+    (error,) = problem_of(answer, 400, "malformed_request")["errors"]
+    assert (error["field"], error["given"]) == ("purpose", '"WISH"')
+    assert error["problem"].startswith(words)
+    assert all(choice in error["problem"] for choice in ("COMPLIANCE_SHARE", "VOLUNTARY", "EVENT", "OTHER"))
