@@ -2,6 +2,7 @@
 
 import contextlib
 import getpass
+import hashlib
 import secrets
 from collections.abc import Iterator
 
@@ -9,7 +10,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from ledger.core.command import Command, OpenLedger, Principal, Request, Role, canonical
+from ledger.core.command import Command, OpenLedger, Principal, Request, Role, SetPolicy, canonical
 from ledger.core.policy import SEED
 from ledger.embedded import EmbeddedPostgres
 from ledger.settings import Settings
@@ -73,19 +74,31 @@ def _migrate(settings: Settings, admin_url: str) -> schema.Urls:
 
 
 async def open_ledger(urls: schema.Urls, name: str, *, refusals_per_minute: int | None = None) -> Writer:
-    """A started writer of the ledger, which is made and opened with the seed rules where it does not exist."""
+    """A started writer of the ledger, which is made and opened with the seed rules where it does not exist.
+
+    A ledger opened by an earlier version is given the seed rules that came since, each as a fact of its own.
+    """
     with connect_sync(urls.writer) as connection:
         schema.check_fitness(connection)
         found = ledgers.find(connection, name)
         if found is None:
             found = ledgers.add(connection, name)
             connection.commit()
+        recorded = ledgers.rules(connection, found[0])
     more = {} if refusals_per_minute is None else {"refusals_per_minute": refusals_per_minute}
     writer = Writer(urls.writer, Ledger(*found), **more)
     await writer.start()
-    opening = OpenLedger(origin=ledgers.ORIGIN.format(name=name), zone=found[2], rows=SEED)
-    # The key makes this happen once, whoever comes first; a ledger that is open replays its opening.
-    await expect_posted(writer.submit(request(opening, local_principal("admin"), key="open-ledger", private=False)))
+    admin = local_principal("admin")
+    # Keys make each of these happen once, whoever comes first.
+    if not recorded:
+        opening = OpenLedger(origin=ledgers.ORIGIN.format(name=name), zone=found[2], rows=SEED)
+        await expect_posted(writer.submit(request(opening, admin, key="open-ledger", private=False)))
+        return writer
+    for row in SEED:
+        if row not in recorded:
+            command = SetPolicy(row=row)
+            key = f"seed:{hashlib.sha256(canonical(command)).hexdigest()}"
+            await expect_posted(writer.submit(request(command, admin, key=key, private=False)))
     return writer
 
 

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import msgspec
 import psycopg
 
+from ledger.core.policy import PolicyRow
 from ledger.proof.merkle import Frontier
 
 ZONE = "Asia/Shanghai"
@@ -13,6 +15,12 @@ ORIGIN = "greenledger.example/{name}"
 def find(connection: psycopg.Connection[Any], name: str) -> tuple[int, str, str] | None:
     """(ledger id, name, zone) of the ledger of this name, or None."""
     return connection.execute("select ledger_id, name, zone from ledger where name = %s", (name,)).fetchone()
+
+
+def rules(connection: psycopg.Connection[Any], ledger_id: int) -> list[PolicyRow]:
+    """Every policy row ever recorded in the ledger, in log order; none before it is opened."""
+    text = "select content from policy where ledger_id = %s order by log_index"
+    return [msgspec.convert(content, PolicyRow) for (content,) in connection.execute(text, (ledger_id,))]
 
 
 def add(connection: psycopg.Connection[Any], name: str) -> tuple[int, str, str]:
