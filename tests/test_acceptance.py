@@ -6,6 +6,7 @@ tested the same way, so a clone alone proves as much.
 
 import asyncio
 import datetime
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ledger.core.command import Leg, Principal, Transfer
+from ledger.core.command import Leg, Principal, Subscribe, Transfer
 from ledger.database import expect_posted, open_ledger, request
 from ledger.imports.posting import ImportReport, import_statement
 from ledger.registering import register
@@ -368,3 +369,33 @@ def test_a_void_trade_whose_units_moved_on_is_refused(office: Office) -> None:
     (report,) = office.imports(trades(row(1, transferred_on="", status="已撤单"), name="void.csv"))
     assert [problem.rule for problem in report.problems] == ["insufficient_balance"]
     assert office.sums("holding_ent") == {"GH-001": 99, "GH-002": 1}
+
+
+def test_a_withdrawn_row_of_another_quantity_is_a_conflict(office: Office) -> None:
+    """A trade is void as a whole: a withdrawn row that names other units than the book posts nothing."""
+    office.register(BUYER)
+    office.imports(trades(row(1)))
+    less = row(1, quantity="40", amount="208.00", transferred_on="", status="已撤单")
+    (report,) = office.imports(trades(less, name="void.csv"))
+    assert [problem.rule for problem in report.problems] == ["trade_conflict"] and report.posted == 0
+    assert office.sums("holding_ent") == {"GH-001": 100}
+
+
+def test_a_key_that_is_not_an_imports_does_not_pass_for_one(office: Office) -> None:
+    """Somebody used the import's key for another command: the file is told so, and is not taken for imported."""
+    office.register(BUYER)
+    name, content = trades(row(1))
+
+    async def squat() -> None:
+        writer = await open_ledger(office.database.urls, "ganhe")
+        other = Subscribe(enterprise="GH-001", quantity=1)
+        key = f"import:{hashlib.sha256(content).hexdigest()}"
+        try:
+            await expect_posted(writer.submit(request(other, CLERK, key=key)))
+        finally:
+            await writer.stop()
+
+    asyncio.run(squat())
+    (report,) = office.imports((name, content))
+    assert [problem.rule for problem in report.problems] == ["request_key_reused"]
+    assert office.sums("holding_ent") == {} and not report.replayed

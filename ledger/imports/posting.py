@@ -99,13 +99,12 @@ async def _policies(reader: Reader, scope: Scope) -> PolicyBook:
 
 
 async def _imported(reader: Reader, scope: Scope, document: str) -> ImportBody | None:
-    """What the journal says of an earlier import of the same file, or None."""
+    """What the journal says of an earlier import of the same file, or None; anybody may have used its key otherwise."""
     (rows,) = await reader.fetch(scope, Query("select import_record(%s)", (f"import:{document}",)))
     if rows[0][0] is None:
         return None
     body = decode(rows[0][0]).body
-    assert isinstance(body, ImportBody)
-    return body
+    return body if isinstance(body, ImportBody) else None
 
 
 async def _known_trades(reader: Reader, scope: Scope, statement: TradeStatement) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def _identifier(text: str) -> str:
 
 
 def plan_trades(work: Draft, statement: TradeStatement, known: dict[str, Any], sellers: int) -> None:
-    """Add to the draft what the statement\'s trades wish for; `known` are rows of the same trades in the book."""
+    """Add to the draft what the statement's trades wish for; `known` are rows of the same trades in the book."""
     report = work.report
     report.layout = "platform_trades"
     distinct, duplicates, conflicts = distinct_trades(
@@ -55,11 +55,16 @@ def plan_trades(work: Draft, statement: TradeStatement, known: dict[str, Any], s
         if row.state != WITHDRAWN:
             _plan_trade(work, row, earlier, parties)
         elif earlier is not None and earlier[5] != "VOID":
-            _plan_void(work, row, trade_id_of(parties.platform, row), statement.period)
+            _plan_void(work, row, earlier, statement.period)
 
 
-def _plan_void(work: Draft, row: TradeRow, trade_id: str, period: Period | None) -> None:
-    """The platform withdrew a trade that is in the book: it is void from the statement's last day on."""
+def _plan_void(work: Draft, row: TradeRow, earlier: Any, period: Period | None) -> None:
+    """The platform withdrew a trade that is in the book: the whole of it is void from the statement's last day on."""
+    trade_id, _, quantity, *_ = earlier
+    if row.quantity != quantity:
+        expected = f"as in the book: {quantity}"
+        work.problem(row, "绿证数量", "trade_conflict", given=str(row.quantity), expected=expected)
+        return
     void = VoidTrade(
         trade_id=trade_id,
         occurred_on=None if period is None else period.last.isoformat(),
