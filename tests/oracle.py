@@ -630,7 +630,8 @@ def kind_of(account):
 
 def _confirmed(command):
     """Statement facts that are certain may break the rule on later days, though not the balance in the end."""
-    return command.get("evidence", {}).get("level") == "CONFIRMED" and command["type"] != "transfer"
+    of_trade = command["type"] in {"trade", "transfer_trade", "identify_trade", "void_trade"}
+    return of_trade and command.get("evidence", {}).get("level") == "CONFIRMED"
 
 
 def _signed(leg):

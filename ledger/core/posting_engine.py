@@ -88,8 +88,7 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
         return findings
     if True in [leg.lot is not None and leg.lot.facts.numbered for leg in legs]:
         # A CONFIRMED statement fact may come before the serials did; `_enough` has noted the finding.
-        confirmed = plan.evidence.level == "CONFIRMED" and plan.command != "transfer"
-        chosen = choose_serials(book, legs, FOREVER if confirmed else ordinal(dates.effective_on))
+        chosen = choose_serials(book, legs, FOREVER if _is_certain(plan) else ordinal(dates.effective_on))
         if isinstance(chosen, Refusal):
             return chosen
         legs = chosen
@@ -321,10 +320,15 @@ def _enough(book: Book, plan: Plan, legs: list[Placed], dates: _Dates) -> tuple[
         if have >= asked:
             continue
         now = book.lot_balances.get(key, _EMPTY)[0]
-        if plan.evidence.level != "CONFIRMED" or plan.command == "transfer" or now < asked:
+        if not _is_certain(plan) or now < asked:
             return _insufficient(account, have, asked, dates.effective_on)
         findings.append(f"negative_since:{dates.effective_on}:{account.name}")
     return tuple(dict.fromkeys(findings)) if findings else ()
+
+
+def _is_certain(plan: Plan) -> bool:
+    """Whether it is a platform's fact that is confirmed: it happened, whatever the days say. A wish is none."""
+    return plan.trade is not None and plan.evidence.level == "CONFIRMED"
 
 
 def _overflows(legs: list[Placed], account: Account, figures: tuple[int, ...]) -> bool:

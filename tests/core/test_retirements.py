@@ -10,7 +10,7 @@ from ledger.core.account import account_name
 from ledger.core.command import Evidence, Freeze, Retire
 from ledger.core.policy import SEED, VintageMatch
 from ledger.core.record import AccountBody, PostingBody, RetirementBody
-from tests.core.park import CONFIRMED, ONE, TWO, Park, ranges, transfer
+from tests.core.park import CONFIRMED, ONE, TWO, Park, day, ranges, transfer
 
 HELD = account_name("holding_ent", "GH-001")
 
@@ -144,3 +144,15 @@ def test_what_is_claimed_leaves_the_holding_and_nothing_else(claims: list[tuple[
     for year, total in posted.items():
         assert sum(balance(retired(year), lot) for lot in "ab") == total
     assert balance(retired("2026"), "a") == 0
+
+
+@pytest.mark.parametrize("kind", ["retire", "freeze"])
+def test_a_callers_word_does_not_make_a_claim_certain(kind: str) -> None:
+    """What is promised to leave on a later day cannot be claimed or frozen first, whatever level the caller states."""
+    park = Park()
+    park.give(HELD, 10, lot="b", month="2026-03")
+    park.post(transfer(f"{HELD} -10 GEC b\nHolding:Ent:GH-002 10 GEC b", effective_on=day(3), evidence=CONFIRMED))
+    freeze = Freeze(enterprise="GH-001", quantity=1, reason="dispute", lot="b", evidence=CONFIRMED)
+    wish = retire(1, lot="b", evidence=CONFIRMED) if kind == "retire" else freeze
+    refusal = park.refused(wish)
+    assert (refusal.code, refusal.figures["available"]) == ("insufficient_balance", "0")
