@@ -6,7 +6,7 @@ from litestar import Controller, Request, Response, get, post
 from litestar.params import HeaderParameter, JSONBody, PathParameter
 
 from api import problems
-from api.problems import Problem, malformed
+from api.problems import Problem
 from api.schemas import (
     BalanceAfterOut,
     EvidenceIn,
@@ -102,7 +102,7 @@ def _retirement(data: RetirementIn, tenant: str | None, dated: dict[str, Any]) -
         raise Problem(refuse("not_your_account", account=f"Holding:Ent:{data.enterprise}"))
     enterprise = data.enterprise or tenant
     if enterprise is None:
-        raise malformed("enterprise: whose certificates are retired", "enterprise：须注明核销哪家企业的绿证")
+        raise Problem(refuse("enterprise_needed", role="operator"))
     return Retire(
         enterprise=enterprise,
         quantity=quantity_in(data.quantity),

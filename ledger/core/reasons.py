@@ -341,6 +341,14 @@ _reason(
     "冻结或解冻 {enterprise} 的绿证须注明依据文件，未给出。",
 )
 _reason(
+    "enterprise_needed",
+    422,
+    "Enterprise needed",
+    "Whose certificates are meant must be said; role {role} has none of its own.",
+    "须注明企业",
+    "须注明是哪家企业的绿证；角色 {role} 自身没有绿证。",
+)
+_reason(
     "effective_before_occurred",
     422,
     "Effective before it occurred",
@@ -436,11 +444,4 @@ _reason(
     "对账文件被拒",
     "文件 {file} 中发现 {problems} 处问题。",
 )
-_reason(
-    "malformed_request",
-    400,
-    "Malformed request",
-    "{problem}",
-    "请求格式错误",
-    "请求格式错误：{problem}。",
-)
+_reason("malformed_request", 400, "Malformed request", "{problem}", "请求格式错误", "请求格式错误：{problem}。")

@@ -168,6 +168,6 @@ def test_a_proof_of_retirement_is_used_once(fresh: Service) -> None:
 
 
 def test_an_operator_says_whose_certificates_are_retired(service: Service) -> None:
-    """Without an enterprise an operator's claim is malformed; an enterprise cannot claim for another."""
-    problem_of(service["operator"].write("/v1/retirements", retirement(1)), 400, "malformed_request")
+    """Without an enterprise an operator's claim is refused; an enterprise cannot claim for another."""
+    problem_of(service["operator"].write("/v1/retirements", retirement(1)), 422, "enterprise_needed")
     problem_of(service["a"].write("/v1/retirements", retirement(1, enterprise=B)), 403, "not_your_account")
