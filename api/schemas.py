@@ -6,7 +6,11 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from ledger.core.command import FreezeReason, Level, Purpose
+from ledger.core.events import (
+    FreezeReason,
+    Level,
+    Purpose,
+)
 from ledger.imports.posting import ImportReport
 
 QuantityText = Annotated[

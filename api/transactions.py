@@ -28,8 +28,9 @@ from api.schemas import (
 )
 from api.security import MAY_POST, credential_of
 from ledger.core.certificate import LotFacts
-from ledger.core.command import (
-    Batch,
+from ledger.core.command import Batch, canonical
+from ledger.core.command import Request as LedgerRequest
+from ledger.core.events import (
     Evidence,
     Freeze,
     IdentifyTrade,
@@ -42,9 +43,7 @@ from ledger.core.command import (
     TransferTrade,
     Unfreeze,
     VoidTrade,
-    canonical,
 )
-from ledger.core.command import Request as LedgerRequest
 from ledger.core.quantity import QUANTITY_MAX, parse_quantity
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_range import Ranges, SerialRange

@@ -10,7 +10,15 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from ledger.core.command import Command, OpenLedger, Principal, Request, Role, SetPolicy, canonical
+from ledger.core.command import (
+    Command,
+    OpenLedger,
+    Principal,
+    Request,
+    Role,
+    SetPolicy,
+    canonical,
+)
 from ledger.core.policy import SEED
 from ledger.embedded import EmbeddedPostgres
 from ledger.settings import Settings

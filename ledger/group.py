@@ -13,7 +13,12 @@ from collections.abc import Generator, Iterator, Sequence
 import msgspec
 
 from ledger.core.book import Book, Known
-from ledger.core.command import RegisterParty, Request, differing_fields, private_salt
+from ledger.core.command import (
+    RegisterParty,
+    Request,
+    differing_fields,
+    private_salt,
+)
 from ledger.core.decision import decide, is_name, learn, private_texts
 from ledger.core.party import lookup_name
 from ledger.core.record import TYPE_OF_BODY, Body, Envelope, PostingBody, RefusalBody, encode

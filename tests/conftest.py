@@ -23,14 +23,16 @@ import uvloop
 from ledger.core.certificate import LotFacts
 from ledger.core.command import (
     Command,
-    Evidence,
     OpenLedger,
     Principal,
     RegisterParty,
     Request,
+    canonical,
+)
+from ledger.core.events import (
+    Evidence,
     Trade,
     TransferTrade,
-    canonical,
 )
 from ledger.core.policy import SEED
 from ledger.embedded import Binaries, EmbeddedPostgres, installed_binaries

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from ledger.core import record
 from ledger.core.account import KINDS, account_name
 from ledger.core.certificate import LotFacts
-from ledger.core.command import Batch, Evidence
+from ledger.core.command import Batch
+from ledger.core.events import (
+    Evidence,
+)
 from ledger.core.policy import ROLES, CodeLayout, Dating, Move, PolicyRow, Validity, VintageMatch
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
 from ledger.core.serial_range import SerialRange

@@ -15,7 +15,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ledger.core.command import Leg, Principal, Subscribe, Transfer
+from ledger.core.command import Principal
+from ledger.core.events import (
+    Leg,
+    Subscribe,
+    Transfer,
+)
 from ledger.database import expect_posted, open_ledger, request
 from ledger.imports.posting import ImportReport, import_statement
 from ledger.registering import register

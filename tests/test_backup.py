@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from ledger.backup import RestoreRefused, backup, restore
-from ledger.core.command import Leg, Transfer
+from ledger.core.events import (
+    Leg,
+    Transfer,
+)
 from ledger.keys import make_key
 from ledger.store.rebuild import check
 from ledger.store.session import connect_sync

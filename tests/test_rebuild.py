@@ -4,7 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from ledger.core.command import Leg, Subscribe, Transfer
+from ledger.core.events import (
+    Leg,
+    Subscribe,
+    Transfer,
+)
 from ledger.store.rebuild import Check, check
 from ledger.store.session import connect_sync
 from tests.conftest import Park, Server, holding

@@ -8,15 +8,17 @@ from ledger.core.account import account_name
 from ledger.core.certificate import LotFacts
 from ledger.core.command import (
     CreateCredential,
-    Evidence,
-    Leg,
     Principal,
     RegisterParty,
     Request,
+    canonical,
+)
+from ledger.core.events import (
+    Evidence,
+    Leg,
     Trade,
     Transfer,
     TransferTrade,
-    canonical,
 )
 from ledger.database import expect_posted, local_principal, request
 from ledger.keys import make_key

@@ -9,7 +9,6 @@ from ledger.core.account import Account, account_name, kind_of
 from ledger.core.book import Book, Party, PostingRow, TradeFacts, serial_ranges
 from ledger.core.certificate import Lot
 from ledger.core.command import (
-    POSTINGS,
     CreateCredential,
     OpenLedger,
     RecordImport,
@@ -19,6 +18,9 @@ from ledger.core.command import (
     SetPolicy,
     private_hash,
     private_salt,
+)
+from ledger.core.events import (
+    POSTINGS,
 )
 from ledger.core.party import PARK_ACCOUNTS, accounts_of, lookup_name
 from ledger.core.policy import CodeLayout

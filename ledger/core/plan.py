@@ -11,7 +11,7 @@ import msgspec
 from ledger.core.account import account_name
 from ledger.core.book import Book, TradeFacts
 from ledger.core.certificate import LotFacts, read_code_range
-from ledger.core.command import (
+from ledger.core.events import (
     Evidence,
     Freeze,
     IdentifyTrade,

@@ -11,7 +11,11 @@ from ledger.core.account import Account, kind_of
 from ledger.core.book import NO_LOT, Book, ordinal, serial_pairs
 from ledger.core.certificate import Lot, LotFacts
 from ledger.core.claim import judge_claim
-from ledger.core.command import Leg, Posting, Principal, Request
+from ledger.core.command import Principal, Request
+from ledger.core.events import (
+    Leg,
+    Posting,
+)
 from ledger.core.plan import Plan, plan_of
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
 from ledger.core.record import ENGINE_VERSION, AccountBody, Body, LotBody, PostedLeg, PostingBody

@@ -10,7 +10,10 @@ from typing import Any
 import msgspec
 
 from ledger.core.certificate import LotFacts
-from ledger.core.command import Batch, Evidence
+from ledger.core.command import Batch
+from ledger.core.events import (
+    Evidence,
+)
 from ledger.core.policy import PolicyRow
 
 RECORD_BYTES_MAX = 32 * 1024

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from ledger.core.reasons import REASONS, Reason
+from ledger.core.reason import Reason
+from ledger.core.reasons import REASONS
 
 FIGURE_CHARS_MAX = 300
 """A longer figure is cut, so that the record of a refusal is never too large."""

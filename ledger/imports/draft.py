@@ -1,6 +1,10 @@
 """One file on its way to commands: what it needs to know, what it wants to post, what is wrong."""
 
-from ledger.core.command import Command, Evidence, Level, Principal
+from ledger.core.command import Command, Principal
+from ledger.core.events import (
+    Evidence,
+    Level,
+)
 from ledger.core.party import lookup_name
 from ledger.core.policy import PolicyBook
 from ledger.imports.documents import SummaryRow, TradeRow

@@ -14,7 +14,14 @@ from typing import Any
 
 import msgspec
 
-from ledger.core.command import Batch, Principal, RecordImport, RegisterParty, Request, canonical
+from ledger.core.command import (
+    Batch,
+    Principal,
+    RecordImport,
+    RegisterParty,
+    Request,
+    canonical,
+)
 from ledger.core.party import lookup_name
 from ledger.core.policy import PolicyBook, PolicyRow
 from ledger.core.record import ImportBody, decode

@@ -3,7 +3,9 @@
 import datetime
 from collections.abc import Sequence
 
-from ledger.core.command import Subscribe
+from ledger.core.events import (
+    Subscribe,
+)
 from ledger.imports.documents import SummaryRow, SummaryStatement
 from ledger.imports.draft import Draft
 from ledger.imports.matching import control_total_ok, summary_controls

@@ -5,7 +5,13 @@ import re
 from typing import Any
 
 from ledger.core.certificate import LotFacts
-from ledger.core.command import IdentifyTrade, RegisterParty, Trade, TransferTrade, VoidTrade
+from ledger.core.command import RegisterParty
+from ledger.core.events import (
+    IdentifyTrade,
+    Trade,
+    TransferTrade,
+    VoidTrade,
+)
 from ledger.core.party import lookup_name
 from ledger.core.plan import units_of
 from ledger.imports.cells import Period

@@ -16,11 +16,11 @@ import psycopg
 from ledger.core.account import KINDS, Account
 from ledger.core.book import NO_LOT, Book, ordinal
 from ledger.core.certificate import Lot, LotFacts
-from ledger.core.command import (
+from ledger.core.command import Request
+from ledger.core.events import (
     POSTINGS,
     Leg,
     Posting,
-    Request,
     TradeEvent,
     Transfer,
 )

@@ -7,12 +7,14 @@ import psycopg
 from ledger.core.book import Book, Known, Party, TradeFacts
 from ledger.core.command import (
     CreateCredential,
-    Freeze,
-    IdentifyTrade,
     RegisterParty,
     Request,
-    Retire,
     RevokeCredential,
+)
+from ledger.core.events import (
+    Freeze,
+    IdentifyTrade,
+    Retire,
     Subscribe,
     Trade,
     Transfer,

@@ -14,17 +14,19 @@ from ledger.core.book import Book, serial_pairs
 from ledger.core.certificate import LotFacts
 from ledger.core.command import (
     Command,
-    Evidence,
-    Leg,
     OpenLedger,
     Principal,
     RegisterParty,
     Request,
-    Trade,
-    Transfer,
     canonical,
 )
 from ledger.core.decision import decide, learn
+from ledger.core.events import (
+    Evidence,
+    Leg,
+    Trade,
+    Transfer,
+)
 from ledger.core.policy import SEED, PolicyRow
 from ledger.core.posting_engine import Posted
 from ledger.core.record import AccountBody, Body, LotBody, PostedLeg, PostingBody

@@ -10,8 +10,12 @@ import itertools
 import pytest
 
 from ledger.core.account import KINDS, account_name
-from ledger.core.command import Leg, Principal, Transfer
+from ledger.core.command import Principal
 from ledger.core.decision import decide
+from ledger.core.events import (
+    Leg,
+    Transfer,
+)
 from ledger.core.policy import ROLES, SEED, Move, PolicyBook
 from ledger.core.posting_engine import Posted
 from ledger.core.record import LotBody, PostedLeg

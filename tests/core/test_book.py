@@ -7,8 +7,15 @@ from hypothesis import strategies as st
 
 from ledger.core import serial_range
 from ledger.core.certificate import LotFacts
-from ledger.core.command import Command, Leg, Principal, RegisterParty, Subscribe, Trade, Transfer, TransferTrade
+from ledger.core.command import Command, Principal, RegisterParty
 from ledger.core.decision import learn
+from ledger.core.events import (
+    Leg,
+    Subscribe,
+    Trade,
+    Transfer,
+    TransferTrade,
+)
 from ledger.core.posting_engine import Posted
 from ledger.core.quantity import COMMODITIES
 from ledger.core.record import PostedLeg, PostingBody

@@ -7,16 +7,18 @@ from hypothesis import strategies as st
 
 from ledger.core.command import (
     Command,
-    Evidence,
-    Leg,
-    Subscribe,
-    Transfer,
-    TransferTrade,
     canonical,
     decode,
     differing_fields,
     private_hash,
     private_salt,
+)
+from ledger.core.events import (
+    Evidence,
+    Leg,
+    Subscribe,
+    Transfer,
+    TransferTrade,
 )
 from ledger.core.serial_range import SerialRange
 from tests.strategies import account_names, days, evidences, quantities, serial_ranges, texts

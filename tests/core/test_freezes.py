@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.core.account import account_name
-from ledger.core.command import Evidence, Freeze, RegisterParty, Unfreeze
+from ledger.core.command import RegisterParty
+from ledger.core.events import (
+    Evidence,
+    Freeze,
+    Unfreeze,
+)
 from tests.core.park import CONFIRMED, ONE, Park, ranges, transfer
 
 HELD, FROZEN, LOT = account_name("holding_ent", "GH-001"), account_name("frozen", "GH-001"), "2025-09"

@@ -4,7 +4,14 @@ import msgspec
 import pytest
 
 from ledger.core.account import KINDS
-from ledger.core.command import Evidence, Leg, Principal, Subscribe, Transfer, TransferTrade
+from ledger.core.command import Principal
+from ledger.core.events import (
+    Evidence,
+    Leg,
+    Subscribe,
+    Transfer,
+    TransferTrade,
+)
 from ledger.core.policy import SEED, Dating, Move, PolicyRow
 from ledger.core.posting_engine import PIECES_MAX
 from ledger.core.quantity import QUANTITY_MAX

@@ -7,7 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.core.account import account_name
-from ledger.core.command import Evidence, Freeze, Retire
+from ledger.core.events import (
+    Evidence,
+    Freeze,
+    Retire,
+)
 from ledger.core.policy import SEED, VintageMatch
 from ledger.core.record import AccountBody, PostingBody, RetirementBody
 from tests.core.park import CONFIRMED, ONE, TWO, Park, day, ranges, transfer

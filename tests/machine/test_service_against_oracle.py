@@ -26,13 +26,12 @@ from hypothesis.stateful import (
 
 from ledger.core import posting_engine
 from ledger.core.certificate import LotFacts
-from ledger.core.command import (
+from ledger.core.command import Principal, Request
+from ledger.core.events import (
     Evidence,
     Freeze,
     IdentifyTrade,
     Leg,
-    Principal,
-    Request,
     Retire,
     Subscribe,
     Trade,

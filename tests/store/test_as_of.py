@@ -11,7 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger import writer as writer_module
-from ledger.core.command import Evidence, Subscribe, Transfer, TransferTrade
+from ledger.core.events import (
+    Evidence,
+    Subscribe,
+    Transfer,
+    TransferTrade,
+)
 from ledger.store.session import Query, Reader
 from tests.conftest import DOCUMENT, ENTERPRISES, Park, Server, day, holding
 from tests.oracle import Oracle

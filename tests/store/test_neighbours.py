@@ -7,11 +7,13 @@ import pytest
 
 from ledger.core.command import (
     CreateCredential,
-    Evidence,
-    Leg,
     RegisterParty,
     Request,
     SetPolicy,
+)
+from ledger.core.events import (
+    Evidence,
+    Leg,
     Subscribe,
     Transfer,
     TransferTrade,

@@ -12,7 +12,11 @@ import psycopg
 import pytest
 
 from ledger.core.book import Book
-from ledger.core.command import Evidence, Leg, Transfer
+from ledger.core.events import (
+    Evidence,
+    Leg,
+    Transfer,
+)
 from ledger.store import balances
 from ledger.store.session import OPTIONS, connect
 from tests.conftest import DOCUMENT, Database, Park, day, holding

@@ -8,7 +8,14 @@ import pytest
 
 from ledger import writer as writer_module
 from ledger.core.certificate import LotFacts
-from ledger.core.command import Evidence, Leg, RegisterParty, Request, Subscribe, Transfer, TransferTrade
+from ledger.core.command import RegisterParty, Request
+from ledger.core.events import (
+    Evidence,
+    Leg,
+    Subscribe,
+    Transfer,
+    TransferTrade,
+)
 from ledger.core.record import decode
 from ledger.core.refusal import Refusal
 from ledger.store.outcomes import Outcome, Posted, Refused

@@ -16,7 +16,11 @@ from typing import Any
 
 import uvloop
 
-from ledger.core.command import Leg, Principal, Request, Transfer, canonical
+from ledger.core.command import Principal, Request, canonical
+from ledger.core.events import (
+    Leg,
+    Transfer,
+)
 from ledger.store import ledgers
 from ledger.store.outcomes import Posted, Unknown
 from ledger.store.session import connect_sync

@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 
 from ledger.core.certificate import LotFacts
-from ledger.core.command import Batch, Evidence
+from ledger.core.command import Batch
+from ledger.core.events import (
+    Evidence,
+)
 from ledger.core.policy import SEED, CodeLayout, Dating, Move, Validity, VintageMatch
 from ledger.core.record import (
     TYPE_OF_BODY,
