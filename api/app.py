@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
-from api import metrics, service
+from api import metrics, service, transactions
 from api.accounts import AccountController, TrialBalanceController
 from api.audit import AuditController, LimitsController
 from api.batches import BatchController
@@ -17,7 +17,6 @@ from api.imports import ImportController
 from api.problems import HANDLERS
 from api.security import KeyMiddleware
 from api.strictness import before_request, declared_of
-from api.transactions import TransactionController
 from ledger.keys import Credential, Keys
 from ledger.reports.reading import Reading
 from ledger.settings import Settings, read_settings
@@ -74,7 +73,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
     )
     return Litestar(
         route_handlers=[
-            TransactionController,
+            *transactions.HANDLERS,
+            transactions.TransactionController,
             BatchController,
             AccountController,
             TrialBalanceController,

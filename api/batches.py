@@ -8,11 +8,13 @@ from litestar import Controller, Request, post
 from litestar.params import QueryParameter
 
 from api import problems
+from api.events import BatchItem, command_in
 from api.problems import MisfitError, Problem, malformed
-from api.schemas import BatchItem, BatchOut, ItemOut
+from api.schemas import BatchOut, ItemOut
 from api.security import MAY_POST, credential_of
 from api.strictness import JSON, parse, refuse_media_type
-from api.transactions import IdempotencyKey, command_in, ledger_request, receipt_out
+from api.transactions import IdempotencyKey, receipt_out
+from api.wishes import ledger_request
 from ledger.core.command import Batch
 from ledger.core.command import Request as LedgerRequest
 from ledger.core.refusal import Refusal, refuse
@@ -80,7 +82,7 @@ async def _submit_items(
     return [Refused(r) if isinstance(r, Refusal) else next(found) for r in requests]
 
 
-async def read_items(request: Request[Any, Any, Any]) -> Sequence[BatchItem]:
+async def read_items(request: Request[Any, Any, Any]) -> Sequence[Any]:
     """The items of a batch's body; 400, 415 or 413 where it is none."""
     refuse_media_type(request, JSON, NDJSON)
     content = await request.body()

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from litestar import Litestar
 
-from api import schemas
+from api import bodies, events, schemas
 from ledger.writer import BATCH_MAX
 
 _REF = "#/components/schemas/{name}"
@@ -42,13 +42,14 @@ def openapi_document(app: Litestar) -> bytes:
 
 def _components() -> dict[str, Any]:
     """Every struct that crosses the wire, as msgspec itself checks it."""
-    structs = [one for one in vars(schemas).values() if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+    ours = [*vars(schemas).values(), *vars(bodies).values(), *events.ITEMS]
+    structs = [one for one in ours if isinstance(one, type) and issubclass(one, msgspec.Struct)]
     _, found = msgspec.json.schema_components([s for s in structs if not s.__name__.startswith("_")], ref_template=_REF)
     return found
 
 
 def _batch_body() -> dict[str, Any]:
-    (item,), _ = msgspec.json.schema_components([schemas.BatchItem], ref_template=_REF)
+    (item,), _ = msgspec.json.schema_components([events.BatchItem], ref_template=_REF)
     # The discriminator says again what each item's own `type` says, and tools trip over it.
     items = {"anyOf": item["anyOf"]}
     array = {"type": "array", "minItems": 1, "maxItems": BATCH_MAX, "items": items}

@@ -13,8 +13,9 @@ from litestar.exceptions import ClientException, HTTPException, ValidationExcept
 from litestar.openapi.datastructures import ResponseSpec
 from psycopg_pool import PoolTimeout
 
+from api.bodies import CHOICES
 from api.metrics import request_id_of
-from api.schemas import CHOICES, ItemOut, ProblemOut
+from api.schemas import ItemOut, ProblemOut
 from ledger.core.refusal import NOTHING_POSTED, NOTHING_POSTED_ZH, Refusal, refuse
 from ledger.imports.posting import ImportReport
 

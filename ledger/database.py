@@ -19,7 +19,7 @@ from ledger.core.command import (
     SetPolicy,
     canonical,
 )
-from ledger.core.policy import SEED
+from ledger.core.seed import SEED
 from ledger.embedded import EmbeddedPostgres
 from ledger.settings import Settings
 from ledger.store import ledgers, schema

@@ -34,7 +34,7 @@ from ledger.core.events import (
     Trade,
     TransferTrade,
 )
-from ledger.core.policy import SEED
+from ledger.core.seed import SEED
 from ledger.embedded import Binaries, EmbeddedPostgres, installed_binaries
 from ledger.store import ledgers, schema
 from ledger.store.outcomes import Outcome, Posted
@@ -51,6 +51,7 @@ QUICK = {
 }
 ENTERPRISES = tuple(f"GH-{number:03}" for number in range(1, 7))
 SELLER, PLATFORM = "S-0001", "GEC"
+PROJECT, PROVINCE = f"{'P1':0>17}", "QH"
 ZONE = ZoneInfo("Asia/Shanghai")
 DOCUMENT = "d0" * 32
 
@@ -276,6 +277,8 @@ def opening_requests() -> list[Request]:
     parties = [RegisterParty(party=p, kind="enterprise", name=f"企业{p}") for p in ENTERPRISES]
     parties.append(RegisterParty(party=SELLER, kind="seller", name="卖方"))
     parties.append(RegisterParty(party=PLATFORM, kind="platform", name="绿证平台"))
+    parties.append(RegisterParty(party=PROJECT, kind="project", name="茶卡示例光伏"))
+    parties.append(RegisterParty(party=PROVINCE, kind="province", name="青海省级绿证账户"))
     opening = OpenLedger(origin="greenledger.example/ganhe", zone="Asia/Shanghai", rows=SEED)
     root = Principal(actor="local:root", role="admin", subject="person:root")
     return [request_of(opening, root, key="open"), *(request_of(c, clerk, key=f"register {c.party}") for c in parties)]

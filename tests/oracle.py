@@ -25,14 +25,45 @@ FROZEN = {
     "ledger_exists",
     "balance_overflow",
     "move_not_allowed",
+    "already_traded",
+    "already_issued",
+    "not_tradable",
+    "wrong_route",
+    "unknown_project",
+    "quantity_mismatch",
+    "codes_mismatch",
+    "not_expired",
+    "trade_not_deliverable",
+    "reversal_above_original",
 }
 """Refusals that depend on the state of the book: recorded, and the same for ever under their key."""
 LOT_BEARING = {"GEC"}
-OPENED = ("Frozen:", "Retired:")
+OPENED = (
+    "Frozen:",
+    "Retired:",
+    "Listed:",
+    "Expired:",
+    "Cancelled:CCER:",
+    "Opening:",
+    "Carry:Contract:",
+    "Metered:Contract:",
+)
 """Accounts that open when they are first needed."""
-OUTSIDE = ("External:", "Identification:")
+OUTSIDE = ("External:", "Identification:", "Issuance:", "Opening:")
 """Where numbered certificates come into the book from, by name."""
-MAY_GO_BELOW_ZERO = {"issuance", "external", "opening", "suspense", "identification", "commitment_contra", "payable"}
+MAY_GO_BELOW_ZERO = {
+    "issuance",
+    "external",
+    "opening",
+    "suspense",
+    "identification",
+    "commitment_contra",
+    "payable",
+    "carry",
+    "metered",
+    "carry_contract",
+    "metered_contract",
+}
 KIND_OF_PREFIX = {
     "Holding:Ent": "holding_ent",
     "Clearing": "clearing",
@@ -45,6 +76,17 @@ KIND_OF_PREFIX = {
     "Commitment:Unallocated": "commitment_unallocated",
     "Inventory:GEC": "inventory_gec",
     "Payable": "payable",
+    "Issuance": "issuance",
+    "Opening": "opening",
+    "Holding:Project": "holding_project",
+    "Holding:Province": "holding_province",
+    "Listed": "listed",
+    "Expired": "expired",
+    "Cancelled:CCER": "cancelled",
+    "Carry": "carry",
+    "Metered": "metered",
+    "Carry:Contract": "carry_contract",
+    "Metered:Contract": "metered_contract",
 }
 COMMODITY_OF_KIND = {
     "holding_ent": "GEC",
@@ -58,12 +100,37 @@ COMMODITY_OF_KIND = {
     "commitment_unallocated": "GECSUB",
     "inventory_gec": "CNY",
     "payable": "CNY",
-}
+    "carry": "KWH",
+    "metered": "KWH",
+    "carry_contract": "KWH",
+    "metered_contract": "KWH",
+} | dict.fromkeys(
+    ("issuance", "opening", "holding_project", "holding_province", "listed", "expired", "cancelled"), "GEC"
+)
 ACCOUNTS_OF_PARTY = {
     "enterprise": ("Holding:Ent", "Commitment:Ent", "Inventory:GEC", "Payable"),
     "seller": ("External",),
     "platform": ("Clearing", "Identification"),
+    "project": ("Issuance", "Holding:Project", "Carry", "Metered"),
+    "province": ("Holding:Province",),
 }
+HOLDING = {
+    "enterprise": "Holding:Ent",
+    "project": "Holding:Project",
+    "province": "Holding:Province",
+    "seller": "External",
+}
+
+
+ONCE = {
+    "issue": "issued",
+    "trade": "traded",
+    "settle_bundle": "traded",
+    "identify_trade": "traded",
+    "list": "traded",
+}
+"""What may be done to a serial only once, by which command."""
+MARKS = ONCE.keys() - {"list"}
 
 
 class No(Exception):
@@ -105,6 +172,8 @@ class Oracle:
         self.parties, self.accounts, self.names = {}, set(), {}
         self.lots, self.trades = {}, {}
         self.answers, self.evidence = {}, {}
+        self.done = {}
+        """(what may be done once, lot, serial) -> the trade that did it, or None."""
 
     def submit(self, request, today):
         """The answer to one request on the civil day `today`."""
@@ -196,24 +265,27 @@ class Oracle:
                 return self._register(request)
         if request["evidence_key"] is not None and request["evidence_key"] in self.evidence:
             raise No("evidence_used")
+        self.adopts, self.days, self.today = set(), None, today
         legs, lot, trade = getattr(self, "_plan_" + command["type"])(command)
-        missing = {leg["account"] for leg in legs if leg["account"].startswith(OPENED)} - self.accounts
+        opened = () if command["type"] == "trade" else OPENED  # a trade is out of a listing that is there
+        missing = {leg["account"] for leg in legs if leg["account"].startswith(opened)} - self.accounts
         self.accounts |= missing  # taken back where the command is refused
-        effective_on = self._dates(request, today)
+        effective_on = self.days[1] if self.days else self._dates(request, today)
         strange = self._strange_lots(legs, request["tenant"])
         self._check_shape(legs, lot, strange)
         self._check_moves(request, legs, today)
         if strange:
             raise No("unknown_lot")
-        on = command.get("occurred_on") or today
+        on = self.days[0] if self.days else command.get("occurred_on") or today
         legs = self._select(legs, effective_on, command, on)
         self._check_claim(command, legs, on)
         self._check_balances(command, legs, effective_on)
         dips = self.confirmed_serials_may_dip and _confirmed(command)
-        legs = self._name_serials(legs, lot, "9999" if dips else effective_on)
+        once = ONCE.get(command["type"])
+        legs = self._name_serials(legs, lot, "9999" if dips else effective_on, once)
         for _ in missing:
             self._record()
-        if lot is not None and lot["code"] not in self.lots:
+        if lot is not None and lot["code"] not in self.lots and any(leg["lot"] == lot["code"] for leg in legs):
             self.lots[lot["code"]] = lot | {"number": self._record()}
         if command["type"] == "retire":
             self._record()
@@ -223,7 +295,16 @@ class Oracle:
             self.evidence[request["evidence_key"]] = index
         if trade is not None:
             self.trades[trade["trade_id"]] = trade
+        self._remember_done(command, legs, once, trade)
         return self._balances_after(request, legs)
+
+    def _remember_done(self, command, legs, once, trade):
+        if command["type"] in MARKS:
+            for leg in legs:
+                for serial in leg["serials"] if leg["quantity"] < 0 else ():
+                    self.done[once, leg["lot"], serial] = trade and trade["trade_id"]
+        if trade is not None and trade["state"] == "VOID":
+            self.done = {key: by for key, by in self.done.items() if by != trade["trade_id"]}
 
     def _open(self, request):
         if request["role"] != "admin":
@@ -263,10 +344,10 @@ class Oracle:
         return [leg_of("Commitment:Contra", "GECSUB", -quantity), leg_of(target, "GECSUB", quantity)], None, None
 
     def _plan_freeze(self, command):
-        return self._freeze(command, "Holding:Ent", "Frozen")
+        return self._freeze(command, back=False)
 
     def _plan_unfreeze(self, command):
-        return self._freeze(command, "Frozen", "Holding:Ent")
+        return self._freeze(command, back=True)
 
     def _plan_retire(self, command):
         enterprise, quantity = command["enterprise"], command["quantity"]
@@ -281,15 +362,23 @@ class Oracle:
         return legs, None, None
 
     def _check_claim(self, command, legs, on):
-        if command["type"] == "retire":
-            for leg in legs:
-                if (why := self._no_claim(command, self.lots[leg["lot"]], on)) is not None:
-                    raise No(why)
+        for leg in legs:
+            given = leg["commodity"] in LOT_BEARING and leg["quantity"] < 0 and leg["lot"] in self.lots
+            why = self._no_claim(command, self.lots[leg["lot"]], on) if given else None
+            if why is not None:
+                raise No(why)
 
     def _no_claim(self, command, lot, on):
-        """Why the lot's certificates may not be claimed on that day for the command's year; None where they may."""
+        """Why the lot's certificates may not be claimed, or offered, on that day; None where they may."""
+        offered = command["type"] == "list" or self._sold_by_project(command)
+        if offered and not lot.get("tradable", True):
+            return "not_tradable"
+        if command["type"] != "retire" and not offered:
+            return None
         if on > self.valid_until(lot):
             return "expired"
+        if offered:
+            return None
         year = command["year"]
         for row in self.rows:
             rule = row["rule"]
@@ -298,18 +387,190 @@ class Oracle:
                 return None if same or rule["match"] == "WITHIN_VALIDITY" else "wrong_vintage"
         raise AssertionError(f"no vintage rule for {year}")
 
-    def _freeze(self, command, source, target):
-        enterprise, quantity = command["enterprise"], command["quantity"]
-        if enterprise not in self.parties:
-            raise No("unknown_party")
+    def _sold_by_project(self, command):
+        return command["type"] == "trade" and self.parties[command["seller"]] == "project"
+
+    def _freeze(self, command, *, back):
+        party = command["enterprise"]
+        self._must_be(party)
         if "document" not in command.get("evidence", {}):
             raise No("authority_needed")
-        lot, serials = command.get("lot"), serials_of(command.get("serials", ()))
+        if command["reason"] == "ccer" and not back:
+            self._linked(command)
+        places = [self._holding(party), f"Frozen:{party}"]
+        return self._moved(command, *(reversed(places) if back else places))
+
+    def _moved(self, command, source, target):
+        """The units that a command names, or leaves to be selected, from one account to another."""
+        quantity, lot, serials = command["quantity"], command.get("lot"), serials_of(command.get("serials", ()))
+        legs = [leg_of(source, "GEC", -quantity, lot, serials), leg_of(target, "GEC", quantity, lot, serials)]
+        return legs, None, None
+
+    def _holding(self, party):
+        return f"{HOLDING.get(self.parties.get(party), 'External')}:{party}"
+
+    def _must_be(self, party, *kinds, code="unknown_party"):
+        if party not in self.parties or (kinds and self.parties[party] not in kinds):
+            raise No(code)
+
+    def _must_have_document(self, command):
+        if "document" not in command.get("evidence", {}):
+            raise No("evidence_needed")
+
+    def _linked(self, command):
+        on = command.get("occurred_on") or self.today
+        rows = [row for row in self.rows if row["rule"]["kind"] == "ccer_linkage"]
+        if not any(row["in_force_from"] <= on <= row.get("in_force_to", "9999") for row in rows):
+            raise No("policy_missing")
+
+    def _plan_reduce_subscription(self, command):
+        self._must_be(command["enterprise"])
+        quantity = command["quantity"]
         legs = [
-            leg_of(f"{source}:{enterprise}", "GEC", -quantity, lot, serials),
-            leg_of(f"{target}:{enterprise}", "GEC", quantity, lot, serials),
+            leg_of(f"Commitment:Ent:{command['enterprise']}", "GECSUB", -quantity),
+            leg_of("Commitment:Contra", "GECSUB", quantity),
         ]
         return legs, None, None
+
+    def _plan_issue(self, command):
+        project, seller = command["project"], command.get("seller")
+        self._must_be(project, "project", code="unknown_project")
+        if seller is not None:
+            self._must_be(seller)
+        carry, metered = f"Carry:{project}", f"Metered:{project}"
+        quantity, lot, serials = self._made(command, carry)
+        inside = {serial for serial in serials if (lot["code"], serial) in self.positions()}
+        legs, source = [], f"Issuance:{project}"
+        if inside:
+            came = seller is not None and -self.balance(f"External:{seller}", "GEC", lot["code"], any_lot=False)
+            if not came or came < len(inside):
+                raise No("serial_conflict")
+            adopted = tuple(sorted(inside))
+            legs.append(leg_of(source, "GEC", -len(inside), lot["code"], adopted))
+            legs.append(leg_of(f"External:{seller}", "GEC", len(inside), lot["code"], adopted))
+            self.adopts = {(lot["code"], serial) for serial in inside}
+        if quantity > len(inside):
+            new = tuple(serial for serial in serials if serial not in inside)
+            legs.append(leg_of(source, "GEC", len(inside) - quantity, lot["code"], new))
+            legs.append(leg_of(f"Holding:Project:{project}", "GEC", quantity - len(inside), lot["code"], new))
+        return legs + self._energy(command, quantity, carry, metered), lot, None
+
+    def _made(self, command, carry):
+        """How many certificates energy and carry make, and the lot and serials that codes name."""
+        quantity = (self.balance(carry, "KWH") + command["energy_kwh"]) // 1000
+        if command.get("quantity") not in {None, quantity}:
+            raise No("quantity_mismatch")
+        if command.get("code_first") is None or command.get("code_last") is None:
+            return quantity, command["lot"], ()
+        lot, serials = self._units(command | {"quantity": quantity})
+        if not serials:
+            raise No("codes_mismatch")
+        return quantity, lot, serials
+
+    def _energy(self, command, quantity, carry, metered):
+        energy, used = command["energy_kwh"], 1000 * quantity
+        legs = [leg_of(metered, "KWH", -energy), leg_of(carry, "KWH", energy)]
+        return legs + ([leg_of(carry, "KWH", -used), leg_of(metered, "KWH", used)] if used else [])
+
+    def _plan_open_balance(self, command):
+        self._must_be(command["enterprise"], "enterprise")
+        self._must_have_document(command)
+        return self._taken_in(command, f"Opening:{command['enterprise']}", f"Holding:Ent:{command['enterprise']}")
+
+    def _plan_transfer_with_energy(self, command):
+        self._must_be(command["enterprise"], "enterprise")
+        self._must_be(command["seller"])
+        self._must_have_document(command)
+        lot, _ = self._units(command)
+        if self.lots.get(lot["code"], lot).get("tradable", True):
+            raise No("wrong_route")
+        return self._taken_in(command, self._holding(command["seller"]), f"Holding:Ent:{command['enterprise']}")
+
+    def _plan_receive_for_province(self, command):
+        self._must_be(command["province"], "province")
+        self._must_be(command["seller"])
+        return self._taken_in(command, self._holding(command["seller"]), f"Holding:Province:{command['province']}")
+
+    def _taken_in(self, command, source, target):
+        lot, serials = self._units(command)
+        if source.startswith("Holding:") and lot["code"] not in self.lots:
+            raise No("unknown_lot")
+        quantity = command["quantity"]
+        legs = [
+            leg_of(source, "GEC", -quantity, lot["code"], serials),
+            leg_of(target, "GEC", quantity, lot["code"], serials),
+        ]
+        return legs, lot, None
+
+    def _plan_settle_bundle(self, command):
+        buyer, seller = command["buyer"], command["seller"]
+        self._must_be(buyer, "enterprise")
+        self._must_be(seller)
+        contract = f"Contract:{buyer}:{command['contract']}"
+        quantity, lot, serials = self._made(command, f"Carry:{contract}")
+        known, _ = self._units(command)
+        if not self.lots.get(known["code"], known).get("tradable", True):
+            raise No("not_tradable")
+        legs, fen, source = [], command.get("amount_fen"), self._holding(seller)
+        if quantity and source.startswith("Holding:") and lot["code"] not in self.lots:
+            raise No("unknown_lot")
+        if quantity:
+            legs.append(leg_of(source, "GEC", -quantity, lot["code"], serials))
+            legs.append(leg_of(f"Holding:Ent:{buyer}", "GEC", quantity, lot["code"], serials))
+        if quantity and fen:
+            legs.append(leg_of(f"Payable:{buyer}", "CNY", -fen, lot["code"]))
+            legs.append(leg_of(f"Inventory:GEC:{buyer}", "CNY", fen, lot["code"]))
+        return legs + self._energy(command, quantity, f"Carry:{contract}", f"Metered:{contract}"), lot, None
+
+    def _plan_allocate(self, command):
+        self._must_be(command["province"], "province")
+        self._must_be(command["enterprise"], "enterprise")
+        self._must_have_document(command)
+        return self._moved(command, f"Holding:Province:{command['province']}", f"Holding:Ent:{command['enterprise']}")
+
+    def _plan_list(self, command, *, back=False):
+        project, platform = command["project"], command["platform"]
+        self._must_be(project, code="unknown_project")
+        if self.parties[project] != "project":
+            lot = self.lots.get(command.get("lot"), {})
+            raise No("already_traded" if lot.get("tradable", True) else "not_tradable")
+        self._must_be(platform)
+        places = [f"Holding:Project:{project}", f"Listed:{platform}:{project}"]
+        return self._moved(command, *(reversed(places) if back else places))
+
+    def _plan_delist(self, command):
+        return self._plan_list(command, back=True)
+
+    def _plan_cancel_for_ccer(self, command):
+        project = command["project"]
+        self._must_be(project, "project", code="unknown_project")
+        self._must_have_document(command)
+        self._linked(command)
+        return self._moved(command, f"Frozen:{project}", f"Cancelled:CCER:{project}")
+
+    def _plan_expire(self, command):
+        account, code = command["account"], command["lot"]
+        if account not in self.accounts or COMMODITY_OF_KIND[kind_of(account)] != "GEC":
+            raise No("unknown_account")
+        if code not in self.lots:
+            raise No("unknown_lot")
+        last = datetime.date.fromisoformat(self.valid_until(self.lots[code]))
+        occurred_on = (last + datetime.timedelta(days=1)).isoformat()
+        effective_on = command.get("effective_on") or self.today
+        if not occurred_on <= effective_on <= self.today:
+            raise No("not_expired")
+        self.days = (occurred_on, effective_on)
+        return self._moved(command, account, f"Expired:{account.split(':')[-1]}")
+
+    def _plan_deliver(self, command):
+        trade = self._standing(command)
+        if trade["state"] != "TRANSFERRED" or trade.get("delivered"):
+            raise No("trade_not_deliverable")
+        legs = [
+            leg_of(f"Commitment:Ent:{trade['buyer']}", "GECSUB", -trade["quantity"]),
+            leg_of("Commitment:Contra", "GECSUB", trade["quantity"]),
+        ]
+        return legs, None, trade | {"delivered": True}
 
     def _plan_trade(self, command):
         if not {command["buyer"], command["seller"]} <= self.parties.keys():
@@ -318,8 +579,18 @@ class Oracle:
             raise No("trade_exists")
         lot, serials = self._units(command)
         quantity, fen = command["quantity"], command.get("amount_fen")
+        kind, known = self.parties[command["seller"]], self.lots.get(lot["code"], lot)
+        if kind == "enterprise":
+            raise No("already_traded" if lot.get("tradable", True) and known.get("tradable", True) else "not_tradable")
+        if kind != "seller" and lot["code"] not in self.lots:
+            raise No("unknown_lot")
+        if not known.get("tradable", True):
+            raise No("not_tradable")
+        source = self._holding(command["seller"])
+        if kind == "project" and command.get("mode") == "LISTING":
+            source = f"Listed:{command['platform']}:{command['seller']}"
         legs = [
-            leg_of(f"External:{command['seller']}", "GEC", -quantity, lot["code"], serials),
+            leg_of(source, "GEC", -quantity, lot["code"], serials),
             leg_of(f"Clearing:{command['platform']}", "GEC", quantity, lot["code"], serials),
         ]
         if fen:
@@ -331,6 +602,7 @@ class Oracle:
             "buyer": command["buyer"],
             "seller": command["seller"],
             "quantity": quantity,
+            "whole": quantity,
             "amount_fen": fen,
             "platform": command["platform"],
             "lot": lot["code"],
@@ -366,21 +638,39 @@ class Oracle:
             leg_of(through, "GEC", -quantity, new["code"], serials),
             leg_of(at, "GEC", quantity, new["code"], serials),
         ]
-        if trade["amount_fen"]:
-            legs.append(leg_of(f"Inventory:GEC:{trade['buyer']}", "CNY", -trade["amount_fen"], trade["lot"]))
-            legs.append(leg_of(f"Inventory:GEC:{trade['buyer']}", "CNY", trade["amount_fen"], new["code"]))
+        if fen := self._owed(trade, quantity):
+            legs.append(leg_of(f"Inventory:GEC:{trade['buyer']}", "CNY", -fen, trade["lot"]))
+            legs.append(leg_of(f"Inventory:GEC:{trade['buyer']}", "CNY", fen, new["code"]))
         return legs, new, trade | {"lot": new["code"], "serials": serials}
 
     def _plan_void_trade(self, command):
         trade = self._standing(command)
+        standing, buyer = trade["quantity"], trade["buyer"]
+        quantity = command.get("quantity") or standing
+        if quantity > standing:
+            raise No("reversal_above_original")
+        serials = serials_of(command.get("serials", ())) or (trade["serials"] if quantity == standing else ())
+        if serials and (len(serials) != quantity or not set(serials) <= set(trade["serials"])):
+            raise No("serials_mismatch")
+        if quantity < standing and trade["serials"] and not serials:
+            raise No("serials_needed")
         legs = [
-            leg_of(self._place(trade), "GEC", -trade["quantity"], trade["lot"], trade["serials"]),
-            leg_of(f"External:{trade['seller']}", "GEC", trade["quantity"], trade["lot"], trade["serials"]),
+            leg_of(self._place(trade), "GEC", -quantity, trade["lot"], serials),
+            leg_of(self._holding(trade["seller"]), "GEC", quantity, trade["lot"], serials),
         ]
-        if trade["amount_fen"]:
-            legs.append(leg_of(f"Inventory:GEC:{trade['buyer']}", "CNY", -trade["amount_fen"], trade["lot"]))
-            legs.append(leg_of(f"Payable:{trade['buyer']}", "CNY", trade["amount_fen"], trade["lot"]))
-        return legs, None, trade | {"state": "VOID"}
+        if fen := self._owed(trade, standing) - self._owed(trade, standing - quantity):
+            legs.append(leg_of(f"Inventory:GEC:{buyer}", "CNY", -fen, trade["lot"]))
+            legs.append(leg_of(f"Payable:{buyer}", "CNY", fen, trade["lot"]))
+        if trade.get("delivered"):
+            legs.append(leg_of("Commitment:Contra", "GECSUB", -quantity))
+            legs.append(leg_of(f"Commitment:Ent:{buyer}", "GECSUB", quantity))
+        left = tuple(serial for serial in trade["serials"] if serial not in serials)
+        more = {"quantity": standing - quantity, "serials": left}
+        return legs, None, trade | more | ({"state": "VOID"} if quantity == standing else {})
+
+    def _owed(self, trade, quantity):
+        """What so many of a trade's certificates cost, in whole fen."""
+        return (trade["amount_fen"] or 0) * quantity // trade["whole"]
 
     def _standing(self, command):
         trade = self.trades.get(command["trade_id"])
@@ -402,7 +692,7 @@ class Oracle:
         if first is None or last is None or first[:3] != last[:3]:
             return lot, ()
         project, month, classes, low = first
-        right_count = last[3] - low + 1 == command["quantity"]
+        right_count = command.get("quantity") in {None, last[3] - low + 1} and last[3] >= low
         if not right_count or (project, month) != (lot["project"], lot["production_month"]):
             return lot, ()
         return lot | {"code": f"{project}/{month}/{classes}", "numbered": True}, tuple(range(low, last[3] + 1))
@@ -462,7 +752,7 @@ class Oracle:
 
     def _check_moves(self, request, legs, today):
         command, role, tenant = request["command"], request["role"], request["tenant"]
-        on = command.get("occurred_on") or today
+        on = self.days[0] if self.days else command.get("occurred_on") or today
         for source in legs:
             if source["quantity"] > 0:
                 continue
@@ -500,7 +790,7 @@ class Oracle:
             raise No("lot_needed")
         wanted, chosen = target["quantity"], []
         for lot in sorted(self.lots.values(), key=lambda lot: (self.valid_until(lot), lot["number"])):
-            if command["type"] == "retire" and self._no_claim(command, lot, on) is not None:
+            if self._no_claim(command, lot, on) is not None:
                 continue
             took = min(wanted, max(0, self._available(source["account"], "GEC", lot["code"], effective_on)))
             if took:
@@ -541,7 +831,7 @@ class Oracle:
         days = {day} | {fact.day for fact in self.facts if fact.day > day}
         return min(self.balance(account, commodity, lot, effective_as_of=each, any_lot=False) for each in days)
 
-    def _name_serials(self, legs, new_lot, effective_on):
+    def _name_serials(self, legs, new_lot, effective_on, once):
         """Name the serials of every leg in a numbered lot: as asked, else the lowest that the source holds."""
         known = self.lots if new_lot is None else {new_lot["code"]: new_lot} | self.lots
         named, pools = [], {}
@@ -551,7 +841,7 @@ class Oracle:
                 continue
             pool = pools.setdefault(leg["lot"], [])
             if leg["quantity"] < 0:
-                got = self._give(leg, effective_on, already=pool)
+                got = self._give(leg, effective_on, once, already=pool)
                 pool += got
             else:
                 got = leg["serials"] or tuple(sorted(pool)[: leg["quantity"]])
@@ -562,19 +852,25 @@ class Oracle:
             named.append(dict(leg, serials=tuple(got)))
         return named
 
-    def _give(self, leg, effective_on, already):
+    def _give(self, leg, effective_on, once, already):
+        done = {serial for what, lot, serial in self.done if (what, lot) == (once, leg["lot"])}
         if leg["account"].startswith(OUTSIDE):
             if not leg["serials"]:
                 raise No("serials_mismatch")
-            inside = self.positions()
+            inside = self.positions().keys() - self.adopts
             if any((leg["lot"], serial) in inside for serial in leg["serials"]):
                 raise No("serial_conflict")
+            if done & set(leg["serials"]):
+                raise No("already_issued" if once == "issued" else "already_traded")
             return leg["serials"]
         held = [serial for serial in self._held(leg["account"], leg["lot"], effective_on) if serial not in already]
         if leg["serials"]:
             if not set(leg["serials"]) <= set(held):
                 raise No("serial_not_held")
+            if done & set(leg["serials"]):
+                raise No("already_traded")
             return leg["serials"]
+        held = [serial for serial in held if serial not in done]
         if len(held) < -leg["quantity"]:  # enough by count, but some of them come in or leave later
             raise No("serials_mismatch")
         return tuple(held[: -leg["quantity"]])
@@ -618,8 +914,10 @@ def serials_of(ranges):
 
 
 def owner_of(account):
-    """Whose account it is, by its name: Retired:<id>:<purpose>:<year> names its owner first, the others last."""
+    """Whose account it is, by its name: Retired and Contract name their owner first, the others last."""
     parts = account.split(":")
+    if "Contract" in parts:
+        return parts[2]
     return parts[1] if parts[0] == "Retired" else parts[-1]
 
 
@@ -630,7 +928,7 @@ def kind_of(account):
 
 def _confirmed(command):
     """Statement facts that are certain may break the rule on later days, though not the balance in the end."""
-    of_trade = command["type"] in {"trade", "transfer_trade", "identify_trade", "void_trade"}
+    of_trade = command["type"] in {"trade", "transfer_trade", "identify_trade", "void_trade", "deliver"}
     return of_trade and command.get("evidence", {}).get("level") == "CONFIRMED"
 
 

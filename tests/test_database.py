@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from ledger import database
-from ledger.core.policy import SEED, Move
+from ledger.core.policy import Move
+from ledger.core.seed import SEED
 from ledger.database import open_ledger
 from tests.conftest import Database, Server
 from tests.store.journal_checks import check_ledger

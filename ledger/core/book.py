@@ -17,7 +17,7 @@ from ledger.core.certificate import Lot
 from ledger.core.policy import PolicyBook
 from ledger.core.quantity import COMMODITIES
 from ledger.core.record import PostingBody
-from ledger.core.serial_range import Holdings, Ranges, SerialRange, give, receive
+from ledger.core.serial_range import Holdings, Ranges, SerialRange, give, merge, receive
 
 NO_LOT = 0
 """The lot id of postings that have none (no lot is ever record 0)."""
@@ -58,6 +58,28 @@ class TradeFacts(msgspec.Struct, frozen=True, kw_only=True):
     amount_fen: int | None
     state: str
     transferred_index: int | None = None
+    voided: int = 0
+    """How many of its certificates were voided so far; `ranges` are those that stand."""
+    delivered_index: int | None = None
+
+    @property
+    def standing(self) -> int:
+        """How many of its certificates were not voided."""
+        return self.quantity - self.voided
+
+    @property
+    def delivered(self) -> bool:
+        """Whether it fulfils a subscription."""
+        return self.delivered_index is not None
+
+    @property
+    def standing_fen(self) -> int:
+        """What is owed for those that stand, in fen."""
+        return self.fen_of(self.standing)
+
+    def fen_of(self, quantity: int) -> int:
+        """What so many of its certificates cost: whole fen, and all of them exactly the amount."""
+        return (self.amount_fen or 0) * quantity // self.quantity
 
 
 class Party(msgspec.Struct, frozen=True):
@@ -113,6 +135,9 @@ class Book:
         """(tenant, request key) -> outcome."""
         self.evidence: dict[str, int] = {}
         self.trades: dict[str, TradeFacts] = {}
+        self.marks: dict[tuple[int, str], dict[int, Ranges]] = {}
+        """(lot id, what may happen to a serial once) -> by the log index of what did it, as far as loaded."""
+        self._marked: set[tuple[int, str, int]] = set()
         self.parties: dict[str, Party] = {}
         self.names: dict[str, str] = {}
         """A company name as it is looked up -> the party it belongs to."""
@@ -156,6 +181,26 @@ class Book:
         """Keep what was applied since `begin`."""
         assert self._undo is not None
         self._undo = None
+
+    def mark(self, lot_id: int, event: str, index: int, serials: Ranges) -> None:
+        """Note that transaction `index` did to these serials what may be done once; with none: that it did not."""
+        marks = self.marks.get((lot_id, event))
+        if marks is None:
+            marks = {}
+            self.put(self.marks, (lot_id, event), marks)
+        self.put(marks, index, serials)
+        self._marked.add((lot_id, event, index))
+
+    def take_marked(self) -> set[tuple[int, str, int]]:
+        """What was marked since this was last asked: (lot id, event, log index)."""
+        taken, self._marked = self._marked, set()
+        return {
+            (lot_id, event, index) for lot_id, event, index in taken if index in self.marks.get((lot_id, event), {})
+        }
+
+    def marked(self, lot_id: int, event: str) -> Ranges:
+        """The serials of the lot to which it was done already, as far as loaded."""
+        return merge(*self.marks.get((lot_id, event), {}).values())
 
     def open_accounts(self, accounts: Iterable[Account]) -> None:
         """Take in accounts just opened: empty, and fully known."""

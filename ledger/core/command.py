@@ -19,7 +19,7 @@ class RegisterParty(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """A company the book knows. Names never enter the journal: only their salted hash does."""
 
     party: str
-    kind: Literal["enterprise", "seller", "platform"]
+    kind: Literal["enterprise", "seller", "platform", "project", "province"]
     name: str
     aliases: tuple[str, ...] = ()
     sector: str | None = None

@@ -23,7 +23,7 @@ from ledger.core.events import (
     POSTINGS,
 )
 from ledger.core.party import PARK_ACCOUNTS, accounts_of, lookup_name
-from ledger.core.policy import CodeLayout
+from ledger.core.policy import CodeLayout, TradeOnce
 from ledger.core.posting_engine import BODY_BYTES_MAX, Posted, decide_posting
 from ledger.core.record import (
     AccountBody,
@@ -37,6 +37,7 @@ from ledger.core.record import (
     PostingBody,
 )
 from ledger.core.refusal import Refusal, refuse
+from ledger.core.serial_range import Ranges, merge, subtract
 
 ADMINISTERED = {"operator", "admin"}
 
@@ -79,6 +80,8 @@ def learn(book: Book, index: int, body: Body, names: tuple[str, ...] = ()) -> li
             rows = book.apply(index, body)
             if body.trade is not None:
                 _learn_trade(book, index, body)
+            if body.command in _MARKING:
+                _learn_marks(book, index, body)
         case LotBody():
             book.declare_lot(Lot(index, body.lot))
         case PartyBody():
@@ -183,6 +186,26 @@ def _open(book: Book, names: tuple[str, ...], owner: str | None) -> None:
             book.next_account_id += 1
 
 
+_MARKING = {"issue": "issued", "trade": "traded", "settle_bundle": "traded", "identify_trade": "traded"}
+
+
+def _learn_marks(book: Book, index: int, body: PostingBody) -> None:
+    """Mark the serials that were issued or traded; to trade only once is a rule, which the record must name."""
+    event = _MARKING[body.command]
+    if event == "traded" and not book.policies.names_any(body.policies, TradeOnce):
+        return
+    given = [leg for leg in body.legs if leg.serials and leg.quantity.startswith("-")]
+    by_lot: dict[str, Ranges] = {}
+    for leg in given:
+        assert leg.lot is not None
+        by_lot[leg.lot] = merge(by_lot.get(leg.lot, ()), serial_ranges(leg.serials))
+    if body.command == "identify_trade":
+        assert body.trade is not None
+        index = book.trades[body.trade.trade_id].log_index  # the trade did it; it was not known to which serials
+    for lot, serials in by_lot.items():
+        book.mark(book.lots[lot].lot_id, event, index, serials)
+
+
 def _learn_trade(book: Book, index: int, body: PostingBody) -> None:
     trade = body.trade
     assert trade is not None
@@ -216,11 +239,24 @@ def _moved_on(book: Book, index: int, body: PostingBody, known: TradeFacts) -> T
     match body.trade.state:
         case "TRANSFERRED":
             return msgspec.structs.replace(known, state="TRANSFERRED", transferred_index=index)
-        case "VOID":
-            return msgspec.structs.replace(known, state="VOID")
+        case "VOID" | "VOID_IN_PART":
+            return _voided(book, body, known)
+        case "DELIVERED":
+            return msgspec.structs.replace(known, delivered_index=index)
         case "IDENTIFIED":
             numbered = next(leg for leg in body.legs if leg.serials)
             assert numbered.lot is not None
             lot, ranges = book.lots[numbered.lot], serial_ranges(numbered.serials)
             return msgspec.structs.replace(known, lot=lot.facts.code, lot_id=lot.lot_id, ranges=ranges)
     raise AssertionError(f"a trade cannot become {body.trade.state}")
+
+
+def _voided(book: Book, body: PostingBody, known: TradeFacts) -> TradeFacts:
+    """A trade of which units went back; only when none stands may they be traded again."""
+    back = next(leg for leg in body.legs if leg.commodity == "GEC" and leg.quantity.startswith("-"))
+    voided, ranges = known.voided - int(back.quantity), subtract(known.ranges, serial_ranges(back.serials))
+    if voided < known.quantity:
+        return msgspec.structs.replace(known, voided=voided, ranges=ranges)
+    if known.ranges:
+        book.mark(known.lot_id, "traded", known.log_index, ())
+    return msgspec.structs.replace(known, voided=voided, ranges=ranges, state="VOID")

@@ -4,7 +4,7 @@ Dates are ISO strings (civil days in the ledger's zone), quantities whole number
 is one command with one balanced transaction; `ledger.core.command` has the wishes that post nothing.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -16,6 +16,10 @@ Purpose = Literal["COMPLIANCE_SHARE", "VOLUNTARY", "PRODUCT_CLAIM", "EVENT", "OT
 """What a claim is for (domain reference, section 1.8): one certificate, one purpose."""
 FreezeReason = Literal["dispute", "authority", "ccer", "error"]
 """Why certificates are frozen: an objection, an order, a CCER of the same energy, a suspected booking error."""
+EnergyRoute = Literal["HYDRO_TRANSFER", "SELF_USE"]
+"""How certificates come with the energy itself and not by a trade (domain reference, section 1.3)."""
+SubscriptionChange = Literal["withdrawn", "reduced", "error"]
+"""Why an enterprise owes fewer certificates than it promised."""
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -104,12 +108,15 @@ class IdentifyTrade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class VoidTrade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="void_trade"):
-    """The platform withdrew a whole trade: its units, and what was owed for them, go back to where they came from."""
+    """The platform withdrew a trade: its units, and what was owed for them, go back to where they came from."""
 
     trade_id: str
     occurred_on: str | None = None
     effective_on: str | None = None
     evidence: Evidence = msgspec.field(default_factory=_reported)
+    quantity: int | None = None
+    """Only so many of them; without it, all that still stands."""
+    serials: Ranges = ()
 
 
 class _Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -157,6 +164,147 @@ class Retire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     evidence: Evidence = msgspec.field(default_factory=_reported)
 
 
-TradeEvent = Trade | TransferTrade | IdentifyTrade | VoidTrade
-Posting = Transfer | Subscribe | TradeEvent | Freeze | Unfreeze | Retire
-POSTINGS = (Transfer, Subscribe, Trade, TransferTrade, IdentifyTrade, VoidTrade, Freeze, Unfreeze, Retire)
+class _Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    occurred_on: str | None = None
+    effective_on: str | None = None
+    evidence: Evidence = msgspec.field(default_factory=_reported)
+
+
+class _Incoming(_Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """Units that a document brings: as counted ones, or numbered where it brings codes that can be read and fit."""
+
+    lot: LotFacts
+    code_first: str | None = None
+    code_last: str | None = None
+
+
+class _Selection(_Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """Units already in the book. Without a lot the engine selects, and records what it chose."""
+
+    quantity: int
+    lot: str | None = None
+    serials: Ranges = ()
+
+
+class Issue(_Incoming, frozen=True, kw_only=True, omit_defaults=True, tag="issue"):
+    """Certificates are issued for a project's energy of a month (核发): whole MWh, the rest is carried on."""
+
+    project: str
+    reference: str
+    """The issuer's own number of this issuance."""
+    energy_kwh: int
+    quantity: int | None = None
+    """What the issuer says it issued, where it says so; it must be what energy and carry make."""
+    seller: str | None = None
+    """The outside party from which certificates of this range came into the book before they were issued here."""
+
+
+class OpenBalance(_Incoming, frozen=True, kw_only=True, omit_defaults=True, tag="open_balance"):
+    """What an enterprise held before the book began (期初), by a document."""
+
+    enterprise: str
+    reference: str
+    quantity: int
+
+
+class SettleBundle(_Incoming, frozen=True, kw_only=True, omit_defaults=True, tag="settle_bundle"):
+    """Certificates that came with green power (绿电交易), once settled; the contract carries the rest of a MWh."""
+
+    buyer: str
+    seller: str
+    contract: str
+    energy_kwh: int
+    """The least of what was contracted, generated and consumed (三者取小)."""
+    quantity: int | None = None
+    amount_fen: int | None = None
+    """The environmental value only; the price of the energy is none of a certificate's cost."""
+
+
+class TransferWithEnergy(_Incoming, frozen=True, kw_only=True, omit_defaults=True, tag="transfer_with_energy"):
+    """Certificates that move with existing hydro or self-used energy: not traded, by contract and proof of payment."""
+
+    enterprise: str
+    seller: str
+    route: EnergyRoute
+    reference: str
+    quantity: int
+
+
+class ReceiveForProvince(_Incoming, frozen=True, kw_only=True, omit_defaults=True, tag="receive_for_province"):
+    """Certificates of hydro power bought by the grid as agent come to the provincial account (省级绿证账户)."""
+
+    province: str
+    seller: str
+    reference: str
+    quantity: int
+
+
+class Allocate(_Selection, frozen=True, kw_only=True, omit_defaults=True, tag="allocate"):
+    """The province gives certificates to an enterprise by its published plan, which is the evidence."""
+
+    province: str
+    enterprise: str
+
+
+class ListForSale(_Selection, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
+    """A project offers certificates on a platform (挂牌): they are locked against other use."""
+
+    project: str
+    platform: str
+
+
+class Delist(_Selection, frozen=True, kw_only=True, omit_defaults=True, tag="delist"):
+    """Certificates offered are the project's again (撤牌)."""
+
+    project: str
+    platform: str
+
+
+class CancelForCcer(_Selection, frozen=True, kw_only=True, omit_defaults=True, tag="cancel_for_ccer"):
+    """Frozen certificates end because their energy was registered as CCER (注销)."""
+
+    project: str
+
+
+class Expire(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="expire"):
+    """Make visible that certificates have lapsed (到期); the rule of validity says when, so no document need do it.
+
+    They count as lapsed from `effective_on` on: from the first day after they lapsed, or since they came to the
+    account, if that was later.
+    """
+
+    account: str
+    lot: str
+    quantity: int
+
+
+class Deliver(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="deliver"):
+    """A transferred trade fulfils its buyer's subscription, by as much as it brought."""
+
+    trade_id: str
+
+
+class ReduceSubscription(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="reduce_subscription"):
+    """An enterprise owes fewer certificates than it promised, for a reason."""
+
+    enterprise: str
+    quantity: int
+    reason: SubscriptionChange
+
+
+TradeEvent = Trade | TransferTrade | IdentifyTrade | VoidTrade | Deliver
+Incoming = Issue | OpenBalance | SettleBundle | TransferWithEnergy | ReceiveForProvince
+Posting = (
+    Transfer | Subscribe | ReduceSubscription | TradeEvent | Incoming | Allocate | ListForSale | Delist
+    | Freeze | Unfreeze | Retire | Expire | CancelForCcer
+)  # fmt: skip
+POSTINGS: tuple[type, ...] = get_args(Posting)
+
+PARTY_FIELDS = ("enterprise", "beneficiary", "buyer", "seller", "project", "province", "platform")
+"""The fields of an event that name a party."""
+
+
+def parties_named(command: Posting) -> set[str]:
+    """The parties an event names."""
+    named = (getattr(command, field) for field in PARTY_FIELDS if field in command.__struct_fields__)
+    return {party for party in named if party is not None}

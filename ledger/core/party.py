@@ -21,6 +21,11 @@ def accounts_of(kind: str, party: str) -> tuple[str, ...]:
             return (account_name("external", party),)
         case "platform":
             return account_name("clearing", party), account_name("identification", party)
+        case "project":
+            kinds = ("issuance", "holding_project", "carry", "metered")
+            return tuple(account_name(code, party) for code in kinds)
+        case "province":
+            return (account_name("holding_province", party),)
     raise ValueError(f"no such kind of party: {kind}")
 
 

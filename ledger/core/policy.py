@@ -1,14 +1,13 @@
 """Rules as data: effective-dated rows with their source, themselves appended through the journal.
 
 A row is judged by the date a fact occurred on. A missing row is a refusal that names it, never a default.
-`SEED` is what a new ledger starts with; every row of it is written to the journal at the ledger's opening.
+`ledger.core.seed` has the rows that a new ledger starts with.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
-
-from ledger.core.account import KINDS
 
 ROLES = ("enterprise", "operator", "regulator", "auditor", "admin")
 
@@ -66,7 +65,23 @@ class VintageMatch(msgspec.Struct, frozen=True, kw_only=True, tag="vintage_match
     match: Literal["SAME_YEAR", "WITHIN_VALIDITY"]
 
 
-Rule = Move | Dating | CodeLayout | Validity | VintageMatch
+class Acquisition(msgspec.Struct, frozen=True, kw_only=True, tag="acquisition", tag_field="kind"):
+    """Which certificates may come to a holder by a route, and whether it counts as their trade."""
+
+    is_trade: bool
+    route: str
+    tradable: Literal["yes", "no", "either"]
+
+
+class TradeOnce(msgspec.Struct, frozen=True, kw_only=True, tag="trade_once", tag_field="kind"):
+    """A tradable certificate can be traded once: its serials are marked by the trade, until the whole of it is void."""
+
+
+class CcerLinkage(msgspec.Struct, frozen=True, kw_only=True, tag="ccer_linkage", tag_field="kind"):
+    """Certificates of energy that is registered as CCER are frozen, then cancelled."""
+
+
+Rule = Move | Dating | CodeLayout | Validity | VintageMatch | Acquisition | TradeOnce | CcerLinkage
 
 
 class PolicyRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -85,11 +100,12 @@ class PolicyBook(msgspec.Struct):
 
     rows: list[tuple[int, PolicyRow]] = msgspec.field(default_factory=list)
     _moves: dict[tuple[str, str, str, str, str], list[tuple[int, PolicyRow]]] = msgspec.field(default_factory=dict)
+    _rule_at: dict[int, Rule] = msgspec.field(default_factory=dict)
 
     def add(self, index: int, row: PolicyRow) -> None:
         """Take in the row that record `index` declares."""
         self.rows.append((index, row))
-        rule = row.rule
+        rule = self._rule_at[index] = row.rule
         if isinstance(rule, Move):
             key = (rule.command, rule.source, rule.target, rule.commodity, rule.role)
             self._moves.setdefault(key, []).append((index, row))
@@ -98,7 +114,7 @@ class PolicyBook(msgspec.Struct):
         """Keep the first `count` rows only."""
         if count < len(self.rows):
             kept = self.rows[:count]
-            self.rows, self._moves = [], {}
+            self.rows, self._moves, self._rule_at = [], {}, {}
             for index, row in kept:
                 self.add(index, row)
 
@@ -129,6 +145,22 @@ class PolicyBook(msgspec.Struct):
             on, lambda rule: isinstance(rule, VintageMatch) and rule.consumed_from <= year < rule.consumed_before
         )
 
+    def acquisition(self, route: str, on: str) -> tuple[int, Acquisition] | None:
+        """The newest row in force on what may come by this route."""
+        return self._newest(on, lambda rule: isinstance(rule, Acquisition) and rule.route == route)
+
+    def trade_once(self, on: str) -> tuple[int, TradeOnce] | None:
+        """The newest row in force that lets a certificate be traded only once."""
+        return self._newest(on, lambda rule: isinstance(rule, TradeOnce))
+
+    def ccer_linkage(self, on: str) -> tuple[int, CcerLinkage] | None:
+        """The newest row in force that links certificates to CCER."""
+        return self._newest(on, lambda rule: isinstance(rule, CcerLinkage))
+
+    def names_any(self, ids: Iterable[str], kind: type) -> bool:
+        """Whether any of these log indexes is a row of this kind of rule."""
+        return any(isinstance(self._rule_at[int(index)], kind) for index in ids)
+
     def validities(self, on: str) -> tuple[Validity, ...]:
         """The rows in force on how long certificates last, newest first."""
         return tuple(row.rule for _, row in reversed(self.rows) if isinstance(row.rule, Validity) and in_force(row, on))
@@ -143,90 +175,3 @@ class PolicyBook(msgspec.Struct):
 def in_force(row: PolicyRow, on: str) -> bool:
     """Whether the row judges facts that occurred on this ISO date."""
     return row.in_force_from <= on and (row.in_force_to is None or on <= row.in_force_to)
-
-
-_ALWAYS = "2017-01-01"
-
-
-def _moves(command: str, roles: str, commodity: str, *pairs: tuple[str, str], source: str) -> list[PolicyRow]:
-    rows = []
-    for role in roles.split():
-        for origin, target in pairs:
-            assert origin in KINDS and target in KINDS
-            rule = Move(command=command, commodity=commodity, role=role, source=origin, target=target)
-            rows.append(PolicyRow(in_force_from=_ALWAYS, rule=rule, source=source))
-    return rows
-
-
-def _row(rule: Rule, source: str, since: str = _ALWAYS) -> PolicyRow:
-    return PolicyRow(in_force_from=since, rule=rule, source=source)
-
-
-SEED: tuple[PolicyRow, ...] = (
-    *_moves(
-        "transfer",
-        "enterprise operator",
-        "GEC",
-        ("holding_ent", "holding_ent"),
-        source="design D5: FREE_TRANSFER between enterprises, uncertain in law",
-    ),
-    *_moves(
-        "subscribe",
-        "enterprise operator",
-        "GECSUB",
-        ("commitment_contra", "commitment_ent"),
-        source="domain 3.3 row 2",
-    ),
-    *_moves(
-        "subscribe",
-        "operator",
-        "GECSUB",
-        ("commitment_contra", "commitment_unallocated"),
-        source="domain 2.4: lump rows and intentions",
-    ),
-    *_moves("trade", "operator", "GEC", ("external", "clearing"), source="domain 3.3 row 6"),
-    *_moves("trade", "operator", "CNY", ("payable", "inventory_gec"), source="domain 3.3 row 6"),
-    *_moves("transfer_trade", "operator", "GEC", ("clearing", "holding_ent"), source="domain 3.3 row 7"),
-    *_moves(
-        "identify_trade",
-        "operator",
-        "GEC",
-        ("clearing", "identification"),
-        ("identification", "clearing"),
-        ("holding_ent", "identification"),
-        ("identification", "holding_ent"),
-        source="design D5: identification; domain 3.2",
-    ),
-    *_moves(
-        "identify_trade",
-        "operator",
-        "CNY",
-        ("inventory_gec", "inventory_gec"),
-        source="design D5: cost follows the lot",
-    ),
-    *_moves(
-        "void_trade",
-        "operator",
-        "GEC",
-        ("clearing", "external"),
-        ("holding_ent", "external"),
-        source="domain 3.3 row 16",
-    ),
-    *_moves("void_trade", "operator", "CNY", ("inventory_gec", "payable"), source="domain 3.3 row 16"),
-    *_moves("freeze", "operator", "GEC", ("holding_ent", "frozen"), source="domain 3.3 row 12"),
-    *_moves("retire", "enterprise operator", "GEC", ("holding_ent", "retired"), source="domain 3.3 row 13"),
-    *_moves("unfreeze", "operator", "GEC", ("frozen", "holding_ent"), source="domain 3.3 row 12"),
-    _row(Dating(role="enterprise", past=False, future=False, document=True), "design D6"),
-    _row(Dating(role="operator", past=True, future=True, document=True), "design D6"),
-    _row(CodeLayout(project="17", month="6", serial="7", classes="2"), "domain 2.2, constructed: widths not published"),
-    _row(
-        Validity(produced_from="2000-01", produced_before="2024-01", valid_until="2025-12-31"),
-        "domain 1.7 [V1], transition",
-    ),
-    _row(Validity(produced_from="2024-01", produced_before="9999-12", months="24"), "domain 1.7 [V1]"),
-    _row(
-        VintageMatch(consumed_from="2017", consumed_before="2026", match="WITHIN_VALIDITY"),
-        "domain 1.8 [V6]: consumption years up to 2025",
-    ),
-    _row(VintageMatch(consumed_from="2026", consumed_before="9999", match="SAME_YEAR"), "domain 1.8 [V6]"),
-)

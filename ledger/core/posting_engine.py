@@ -16,11 +16,13 @@ from ledger.core.events import (
     Leg,
     Posting,
 )
-from ledger.core.plan import Plan, plan_of
+from ledger.core.plans import Plan, plan_of
+from ledger.core.policy import TradeOnce
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
 from ledger.core.record import ENGINE_VERSION, AccountBody, Body, LotBody, PostedLeg, PostingBody
 from ledger.core.refusal import Refusal, refuse
-from ledger.core.serial_choice import FOREVER, Placed, choose_serials
+from ledger.core.serial_choice import FOREVER, Choice, Placed, choose_serials
+from ledger.core.trading import judge_sale
 
 PIECES_MAX = 200
 """Postings and serial ranges in one transaction, so that its record stays under 32 KiB."""
@@ -58,7 +60,7 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
     """Decide a posting command against `book` on the day `today` (ISO, ledger's zone); touch nothing."""
     if request.evidence_key is not None and (used := book.evidence.get(request.evidence_key)) is not None:
         return refuse("evidence_used", evidence=request.evidence_key, transaction=used)
-    plan = plan_of(_posting(request), book)
+    plan = plan_of(_posting(request), book, today=today)
     if isinstance(plan, Refusal):
         return plan
     dates = _dates(book, plan, request.principal, today)
@@ -82,17 +84,18 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
         if isinstance(selected, Refusal):
             return selected
         legs, selection = selected, SELECTION
-    if plan.claim is not None:
-        claimed = _judge_claims(book, legs, plan.claim.year, dates)
-        if isinstance(claimed, Refusal):
-            return claimed
-        policies = tuple(map(str, sorted(claimed | set(map(int, policies)))))
+    if plan.claim is not None or plan.for_sale:
+        judged = _judge_lots(book, plan, legs, dates)
+        if isinstance(judged, Refusal):
+            return judged
+        policies = tuple(map(str, sorted(judged | set(map(int, policies)))))
     findings = _enough(book, plan, legs, dates)
     if isinstance(findings, Refusal):
         return findings
     if True in [leg.lot is not None and leg.lot.facts.numbered for leg in legs]:
         # A CONFIRMED statement fact may come before the serials did; `_enough` has noted the finding.
-        chosen = choose_serials(book, legs, FOREVER if _is_certain(plan) else ordinal(dates.effective_on))
+        day = FOREVER if _is_certain(plan) else ordinal(dates.effective_on)
+        chosen = choose_serials(book, legs, Choice(day, _once(book, plan, policies), plan.adopts))
         if isinstance(chosen, Refusal):
             return chosen
         legs = chosen
@@ -112,6 +115,8 @@ def _posting(request: Request) -> Posting:
 def _dates(book: Book, plan: Plan, principal: Principal, today: str) -> _Dates | Refusal:
     occurred_on = plan.occurred_on or today
     effective_on = plan.effective_on or occurred_on
+    if plan.dated_by_rule:
+        return _Dates(occurred_on, effective_on, None)
     if effective_on < occurred_on:
         return refuse("effective_before_occurred", effective_on=effective_on, occurred_on=occurred_on)
     if occurred_on == effective_on == today:
@@ -209,22 +214,35 @@ def _serials_fit(leg: Leg, lot: Lot | None) -> Refusal | None:
     return None
 
 
-def _judge_claims(book: Book, legs: list[Placed], year: str, dates: _Dates) -> set[int] | Refusal:
-    """The ids of the policy rows by which every lot may be claimed for the year, or the first refusal."""
+def _judge_lots(book: Book, plan: Plan, legs: list[Placed], dates: _Dates) -> set[int] | Refusal:
+    """The ids of the policy rows by which every lot may be claimed, or offered, or the first refusal."""
     ids: set[int] = set()
     for leg in legs:
-        if leg.lot is not None and leg.quantity < 0:
-            judged = judge_claim(leg.lot.facts, year, book.policies, on=dates.occurred_on)
+        if leg.lot is not None and leg.quantity < 0 and COMMODITIES[leg.account.commodity].lot_bearing:
+            judged = _judge_lot(book, plan, leg.lot.facts, dates)
             if isinstance(judged, Refusal):
                 return judged
             ids.update(judged)
     return ids
 
 
+def _judge_lot(book: Book, plan: Plan, facts: LotFacts, dates: _Dates) -> tuple[int, ...] | Refusal:
+    if plan.claim is not None:
+        return judge_claim(facts, plan.claim.year, book.policies, on=dates.occurred_on)
+    return judge_sale(facts, book.policies, on=dates.occurred_on) if plan.for_sale else ()
+
+
+def _once(book: Book, plan: Plan, policies: tuple[str, ...]) -> str | None:
+    """What may be done to the serials only once; to trade them, where a rule in force says so."""
+    if plan.once == "traded" and not book.policies.names_any(policies, TradeOnce):
+        return None
+    return plan.once
+
+
 def _select(book: Book, plan: Plan, placed: list[Placed], dates: _Dates) -> list[Placed] | Refusal:
     """Spread legs that name no lot over the source's lots: soonest expiry first, then the oldest lot.
 
-    For a claim only lots that may be claimed count.
+    Only lots count that may be claimed, for a claim, or offered, for a sale.
     """
     open_legs = [leg for leg in placed if leg.lot_id == _TO_SELECT]
     rest = [leg for leg in placed if leg.lot_id != _TO_SELECT]
@@ -235,9 +253,7 @@ def _select(book: Book, plan: Plan, placed: list[Placed], dates: _Dates) -> list
         return refuse("lot_needed", commodity=commodity)
     day, wanted, selected = ordinal(dates.effective_on), target.quantity, []
     for lot in _lots_by_expiry(book, source.account):
-        if plan.claim is not None and isinstance(
-            judge_claim(lot.facts, plan.claim.year, book.policies, on=dates.occurred_on), Refusal
-        ):
+        if isinstance(_judge_lot(book, plan, lot.facts, dates), Refusal):
             continue
         took = min(wanted, max(0, available(book, source.account.account_id, lot.lot_id, day)))
         if took:

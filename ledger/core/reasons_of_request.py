@@ -220,4 +220,20 @@ REASONS = (
         "文件 {file} 中发现 {problems} 处问题。",
     ),
     Reason("malformed_request", 400, "Malformed request", "{problem}", "请求格式错误", "请求格式错误：{problem}。"),
+    Reason(
+        "evidence_needed",
+        422,
+        "Evidence needed",
+        "{command} rests on a document; none was named.",
+        "需要凭证文件",
+        "{command} 须注明凭证文件，未给出。",
+    ),
+    Reason(
+        "serials_needed",
+        422,
+        "Serials needed",
+        "Trade {trade} has numbered certificates; say which of them are meant.",
+        "须注明编号",
+        "交易 {trade} 的绿证有编号，须注明是哪些。",
+    ),
 )

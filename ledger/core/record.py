@@ -53,7 +53,8 @@ class TradeState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defau
     quantity: str | None = None
     seller: str | None = None
     state: str
-    """What the trade became by this posting: TRADED, TRANSFERRED, IDENTIFIED (its units, not its course) or VOID."""
+    """What the trade became by this posting: TRADED, TRANSFERRED, IDENTIFIED (its units, not its course),
+    VOID_IN_PART (some of them), VOID, DELIVERED (on a subscription)."""
     trade_id: str
 
 

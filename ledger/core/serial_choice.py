@@ -6,7 +6,7 @@ import msgspec
 
 from ledger.core import serial_range
 from ledger.core.account import Account
-from ledger.core.book import Book, serial_pairs
+from ledger.core.book import Book
 from ledger.core.certificate import Lot
 from ledger.core.quantity import COMMODITIES
 from ledger.core.refusal import Refusal, refuse
@@ -26,12 +26,23 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
     serials: Ranges = ()
 
 
-def choose_serials(book: Book, legs: list[Placed], day: int) -> list[Placed] | Refusal:
-    """Name the serials of every leg in a numbered lot: as asked, else the lowest the source holds."""
+class Choice(msgspec.Struct, frozen=True, gc=False):
+    """What limits the choice besides what is held."""
+
+    day: int
+    """Only serials that are effective by then."""
+    once: str | None = None
+    """Only serials to which this was not done yet: they are `issued` or `traded` once."""
+    adopts: Ranges = ()
+    """Serials in the book already that may come in all the same."""
+
+
+def choose_serials(book: Book, legs: list[Placed], choice: Choice) -> list[Placed] | Refusal:
+    """Name the serials of every leg in a numbered lot: as asked, else the lowest the source may give."""
     chosen: list[Placed] = []
     numbered = [leg for leg in legs if _moves_serials(leg)]
     for _, group in groupby(sorted(numbered, key=_lot_code), key=_lot_code):
-        moved = _serials_of_lot(book, list(group), day)
+        moved = _serials_of_lot(book, list(group), choice)
         if isinstance(moved, Refusal):
             return moved
         chosen += moved
@@ -48,12 +59,12 @@ def _lot_code(leg: Placed) -> str:
     return leg.lot.facts.code
 
 
-def _serials_of_lot(book: Book, legs: list[Placed], day: int) -> list[Placed] | Refusal:
+def _serials_of_lot(book: Book, legs: list[Placed], choice: Choice) -> list[Placed] | Refusal:
     sources = [leg for leg in legs if leg.quantity < 0]
     targets = [leg for leg in legs if leg.quantity > 0]
     placed, pool = [], ()
     for source in sorted(sources, key=lambda leg: not leg.serials):
-        taken = _taken(book, source, pool, day)
+        taken = _taken(book, source, pool, choice)
         if isinstance(taken, Refusal):
             return taken
         pool = serial_range.merge(pool, taken)
@@ -68,17 +79,21 @@ def _serials_of_lot(book: Book, legs: list[Placed], day: int) -> list[Placed] | 
     return placed
 
 
-def _taken(book: Book, source: Placed, before: Ranges, day: int) -> Ranges | Refusal:
+def _taken(book: Book, source: Placed, before: Ranges, choice: Choice) -> Ranges | Refusal:
     """The serials a source gives, none of which an earlier posting of the transaction gave (`before`)."""
     assert source.lot is not None
     if any(serial_range.overlaps(before, piece) for piece in source.serials):
         return _not_held(source, source.serials)
     lot_id, account_id = source.lot.lot_id, source.account.account_id
+    done = book.marked(lot_id, choice.once) if choice.once is not None else ()
     if source.account.kind.outside:
-        return _entering(book, source)
-    held = serial_range.held_on(book.ranges.get((account_id, lot_id), ()), day)
+        return _entering(book, source, choice.adopts) or _done_already(source, done, choice) or source.serials
+    held = serial_range.held_on(book.ranges.get((account_id, lot_id), ()), choice.day)
     if source.serials:
-        return source.serials if serial_range.contains(held, source.serials) else _not_held(source, source.serials)
+        if not serial_range.contains(held, source.serials):
+            return _not_held(source, source.serials)
+        return _done_already(source, done, choice) or source.serials
+    held = serial_range.subtract(held, serial_range.intersect(held, done))
     # Enough by count may still be serials that come in, or have left, on a later day.
     held = serial_range.subtract(held, serial_range.intersect(held, before))
     if (given := serial_range.count(held)) < -source.quantity:
@@ -86,21 +101,30 @@ def _taken(book: Book, source: Placed, before: Ranges, day: int) -> Ranges | Ref
     return serial_range.take_lowest(held, -source.quantity)
 
 
-def _entering(book: Book, source: Placed) -> Ranges | Refusal:
+def _done_already(source: Placed, done: Ranges, choice: Choice) -> Refusal | None:
+    """Why serials may not be issued, or traded, a second time."""
+    again = serial_range.intersect(done, source.serials)
+    if not again:
+        return None
+    if choice.once == "issued":
+        return refuse("already_issued", lot=_lot_code(source), serials=serial_range.written(again))
+    return refuse("already_traded", lot=_lot_code(source), serials=serial_range.written(again))
+
+
+def _entering(book: Book, source: Placed, adopts: Ranges) -> Refusal | None:
     """Serials that come in from outside must be named, and nowhere in the book yet."""
     assert source.lot is not None
     if not source.serials:
         return refuse("serials_mismatch", lot=_lot_code(source), given=0, quantity=-source.quantity)
     for account_id in book.holders.get(source.lot.lot_id, ()):
         inside = serial_range.held_on(book.ranges.get((account_id, source.lot.lot_id), ()), FOREVER)
-        if any(serial_range.overlaps(inside, wanted) for wanted in source.serials):
-            return refuse("serial_conflict", serials=_written(source.serials), lot=_lot_code(source))
-    return source.serials
+        strange = serial_range.subtract(inside, serial_range.intersect(inside, adopts)) if adopts else inside
+        if any(serial_range.overlaps(strange, wanted) for wanted in source.serials):
+            return refuse("serial_conflict", serials=serial_range.written(source.serials), lot=_lot_code(source))
+    return None
 
 
 def _not_held(leg: Placed, serials: Ranges) -> Refusal:
-    return refuse("serial_not_held", account=leg.account.name, lot=_lot_code(leg), serials=_written(serials))
-
-
-def _written(serials: Ranges) -> str:
-    return ", ".join(f"{first}-{last}" for first, last in serial_pairs(serials))
+    return refuse(
+        "serial_not_held", account=leg.account.name, lot=_lot_code(leg), serials=serial_range.written(serials)
+    )

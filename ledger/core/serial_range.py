@@ -107,6 +107,11 @@ def subtract(ranges: Ranges, taken: Ranges) -> Ranges:
     return tuple(left)
 
 
+def written(ranges: Ranges) -> str:
+    """The ranges as people read them: first and last serial, both included."""
+    return ", ".join(f"{r.first}-{r.end - 1}" for r in ranges)
+
+
 def take_lowest(ranges: Ranges, quantity: int) -> Ranges:
     """The lowest `quantity` serials of `ranges`, which must hold at least so many."""
     taken: list[SerialRange] = []

@@ -13,7 +13,7 @@ from ledger.core.events import (
     VoidTrade,
 )
 from ledger.core.party import lookup_name
-from ledger.core.plan import units_of
+from ledger.core.plans import units_of
 from ledger.imports.cells import Period
 from ledger.imports.documents import TRANSFERRED, WITHDRAWN, TradeRow, TradeStatement
 from ledger.imports.draft import Draft
@@ -177,7 +177,11 @@ def _trade_of(work: Draft, row: TradeRow, buyer: str, seller: str, platform: str
 
 def _plan_identification(work: Draft, row: TradeRow, trade: Trade) -> None:
     """Number a trade's counted units where the row brings codes that can be read and fit."""
-    if row.code_first is None or row.code_last is None or not units_of(trade, work.policies).serials:
+    if (
+        row.code_first is None
+        or row.code_last is None
+        or not units_of(trade, work.policies, today=row.traded_on.isoformat()).serials
+    ):
         return
     identify = IdentifyTrade(
         trade_id=trade.trade_id,

@@ -17,17 +17,11 @@ from ledger.core.account import KINDS, Account
 from ledger.core.book import NO_LOT, Book, ordinal
 from ledger.core.certificate import Lot, LotFacts
 from ledger.core.command import Request
-from ledger.core.events import (
-    POSTINGS,
-    Leg,
-    Posting,
-    TradeEvent,
-    Transfer,
-)
-from ledger.core.plan import legs_of, units_named
+from ledger.core.events import POSTINGS, Leg, ListForSale, Posting, TradeEvent, Transfer
+from ledger.core.plans import Units, legs_of, units_entering
 from ledger.core.policy import PolicyRow
-from ledger.core.quantity import COMMODITIES
-from ledger.core.serial_range import HeldRange
+from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
+from ledger.core.serial_range import HeldRange, SerialRange, merge
 from ledger.store.registry import load_keys, load_names, rows_of
 
 Connection = psycopg.AsyncConnection[Any]
@@ -57,7 +51,10 @@ async def load(connection: Connection, ledger_id: int, book: Book, requests: lis
     await _load_totals(connection, ledger_id, book, {account_id for account_id, _ in needs.days})
     await _load_day_balances(connection, ledger_id, book, needs.days)
     await _load_lot_days(connection, ledger_id, book, needs.dated)
-    await _load_ranges(connection, ledger_id, book, needs.pairs, events)
+    await _load_ranges(connection, ledger_id, book, needs.pairs)
+    entering = units_entering([command for command, _ in touched], events, book)
+    await _load_conflicts(connection, ledger_id, book, entering)
+    await _load_marks(connection, ledger_id, book, entering, _offered(book, touched))
 
 
 def _trade_events(requests: list[Request]) -> dict[str, list[TradeEvent]]:
@@ -77,6 +74,18 @@ def _touched(
         for request in requests
         if isinstance(command := request.command, POSTINGS)
     ]
+
+
+def _offered(book: Book, touched: list[tuple[Posting, tuple[Leg, ...]]]) -> set[int]:
+    """The lots that are offered for sale, named or to be selected: a certificate is traded once."""
+    lots: set[int] = set()
+    for command, legs in touched:
+        if isinstance(command, ListForSale):
+            source = book.accounts.get((legs[0].account, "GEC"))
+            held = book.account_lots.get(source.account_id, {}) if source is not None else {}
+            named = book.lots.get(command.lot or "")
+            lots.update(held if named is None else (named.lot_id,))
+    return lots
 
 
 class _Needs:
@@ -310,14 +319,8 @@ def _floor(book: Book, key: tuple[int, int]) -> int:
     return book.lot_floors[key][0] if key in book.lot_floors else book.lot_balances[key][1]
 
 
-async def _load_ranges(
-    connection: Connection,
-    ledger_id: int,
-    book: Book,
-    pairs: set[tuple[int, int]],
-    events: dict[str, list[TradeEvent]],
-) -> None:
-    """Serials held by the accounts touched, and any that a new range from outside would run into."""
+async def _load_ranges(connection: Connection, ledger_id: int, book: Book, pairs: set[tuple[int, int]]) -> None:
+    """Serials held by the accounts touched."""
     numbered = [
         (account_id, lot_id)
         for account_id, lot_id in pairs
@@ -340,22 +343,20 @@ async def _load_ranges(
             ledger_id,
         )
         _take_ranges(book, numbered, rows)
-    await _load_conflicts(connection, ledger_id, book, events)
 
 
-async def _load_conflicts(
-    connection: Connection, ledger_id: int, book: Book, events: dict[str, list[TradeEvent]]
-) -> None:
-    entering = [
-        (book.lots[units.lot.code].lot_id, r.first, r.end)
-        for trade in events
-        for units in units_named(trade, events, book)
-        if units.lot.code in book.lots
-        for r in units.serials
-    ]
-    if not entering:
+def _bounds(book: Book, entering: list[Units]) -> tuple[list[int], list[int], list[int]]:
+    """Lots, first serials and ends of units whose lots are in the book."""
+    known = [(book.lots[units.lot.code].lot_id, units.serials) for units in entering if units.lot.code in book.lots]
+    flat = [(lot_id, r.first, r.end) for lot_id, serials in known for r in serials]
+    return [row[0] for row in flat], [row[1] for row in flat], [row[2] for row in flat]
+
+
+async def _load_conflicts(connection: Connection, ledger_id: int, book: Book, entering: list[Units]) -> None:
+    """Any serials that a new range from outside would run into."""
+    lots, firsts, ends = _bounds(book, entering)
+    if not lots:
         return
-    lots, firsts, ends = map(list, zip(*entering, strict=True))
     rows = await rows_of(
         connection,
         """
@@ -384,3 +385,33 @@ def _take_ranges(book: Book, keys: list[tuple[int, int]], rows: Iterable[Any]) -
     for (account_id, lot_id), pieces in held.items():
         book.ranges[account_id, lot_id] = tuple(sorted(pieces))
         book.holders.setdefault(lot_id, {})[account_id] = None
+
+
+async def _load_marks(
+    connection: Connection, ledger_id: int, book: Book, entering: list[Units], offered: set[int]
+) -> None:
+    """What was issued or traded already: of the serials that come in, and of the lots that are offered."""
+    lots, firsts, ends = _bounds(book, entering)
+    lots, firsts, ends = lots + list(offered), firsts + [0] * len(offered), ends + [QUANTITY_MAX] * len(offered)
+    if not lots:
+        return
+    rows = await rows_of(
+        connection,
+        """
+        select distinct m.lot_id, m.event, m.log_index, m.serials
+        from unnest(%s::bigint[], %s::bigint[], %s::bigint[]) as e (lot_id, first_serial, end_serial)
+        join serial_mark m on m.ledger_id = %s and m.lot_id = e.lot_id
+            and m.serials && int8range(e.first_serial, e.end_serial)
+        """,
+        lots,
+        firsts,
+        ends,
+        ledger_id,
+    )
+    found: dict[tuple[int, str], dict[int, list[SerialRange]]] = {}
+    for lot_id, event, index, serials in rows:
+        found.setdefault((lot_id, event), {}).setdefault(index, []).append(SerialRange(serials.lower, serials.upper))
+    for key, marks in found.items():
+        # What this process knows of a transaction is newer than the table: it may be void in the group in flight.
+        known = book.marks.setdefault(key, {})
+        known.update((index, merge(tuple(pieces))) for index, pieces in marks.items() if index not in known)

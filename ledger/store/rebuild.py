@@ -15,10 +15,19 @@ import psycopg
 
 from ledger.core.book import Book
 from ledger.core.decision import learn
-from ledger.core.record import CredentialBody, Envelope, MalformedRecord, PartyBody, PolicyBody, RefusalBody, decode
+from ledger.core.record import (
+    CredentialBody,
+    Envelope,
+    MalformedRecord,
+    PartyBody,
+    PolicyBody,
+    PostingBody,
+    RefusalBody,
+    decode,
+)
 from ledger.proof.merkle import Frontier, leaf_hash
 from ledger.store.journal import TileBuffer, split_records
-from ledger.store.unit_of_work import lot_values, trade_values
+from ledger.store.unit_of_work import event_values, lot_values, trade_values
 
 Connection = psycopg.Connection[Any]
 FINDINGS_MAX = 100
@@ -75,6 +84,7 @@ class _Rebuild:
         self.requests: dict[tuple[str, str], tuple[int, str | None]] = {}
         self.evidence: dict[str, int] = {}
         self.parties: dict[str, PartyBody] = {}
+        self.events: set[tuple[Any, ...]] = set()
 
     def run(self) -> Check:
         head = self._rows("select size, frontier, recorded_at from head where ledger_id = %s")
@@ -130,6 +140,8 @@ class _Rebuild:
                 self.policies[index] = msgspec.to_builtins(body.row)
             case PartyBody() as body:
                 self.parties[body.party] = body
+            case PostingBody() as body if body.command != "transfer":
+                self.events.add(event_values(index, body))
         for row in learn(self.book, index, envelope.body):
             expected = tuple(getattr(row, name) for name in row.__struct_fields__)
             found = next(stored, None)
@@ -178,6 +190,14 @@ class _Rebuild:
         )
         trades = {_flat(trade_values(trade)) for trade in book.trades.values()}
         self._compare("trade", trades, _TRADES, _flat)
+        marks = {
+            (lot_id, event, index, r.first, r.end)
+            for (lot_id, event), by_index in book.marks.items()
+            for index, serials in by_index.items()
+            for r in serials
+        }
+        self._compare("serial_mark", marks, _MARKS)
+        self._compare("event", self.events, _EVENTS)
         parties = {(p.party, p.kind, p.log_index) for p in book.parties.values()}
         self._compare("party", parties, "select party_id, kind, log_index from party where ledger_id = %s")
         policies = {(index, msgspec.json.encode(row, order="sorted")) for index, row in self.policies.items()}
@@ -262,8 +282,12 @@ _LOTS = """
 """
 _TRADES = """
     select trade_id, log_index, buyer, seller, platform, lot_id, serials, quantity, price, amount_fen, state,
-        transferred_index
+        transferred_index, voided, delivered_index
     from trade where ledger_id = %s
+"""
+_MARKS = "select lot_id, event, log_index, lower(serials), upper(serials) from serial_mark where ledger_id = %s"
+_EVENTS = """
+    select log_index, command, occurred_on::text, level, status, reverses from event where ledger_id = %s
 """
 _CREDENTIALS = """
     select credential_id, role, tenant, subject, secret_sha256, state, created_index, revoked_index

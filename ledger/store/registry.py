@@ -11,17 +11,7 @@ from ledger.core.command import (
     Request,
     RevokeCredential,
 )
-from ledger.core.events import (
-    Freeze,
-    IdentifyTrade,
-    Retire,
-    Subscribe,
-    Trade,
-    Transfer,
-    TransferTrade,
-    Unfreeze,
-    VoidTrade,
-)
+from ledger.core.events import POSTINGS, TradeEvent, Transfer, parties_named
 from ledger.core.party import lookup_name
 from ledger.core.serial_range import SerialRange, merge
 from ledger.store.literals import texts
@@ -76,26 +66,19 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
             case RegisterParty() as command:
                 parties.add(command.party)
                 names.update(lookup_name(name) for name in (command.name, *command.aliases))
-            case (
-                Subscribe(enterprise=str() as enterprise)
-                | Freeze(enterprise=enterprise)
-                | Unfreeze(enterprise=enterprise)
-            ):
-                parties.add(enterprise)
-            case Trade() as command:
-                parties.update((command.buyer, command.seller))
-                trades.add(command.trade_id)
-            case TransferTrade() | IdentifyTrade() | VoidTrade() as command:
-                trades.add(command.trade_id)
             case CreateCredential() as command:
                 credentials.add(command.credential)
                 parties.update(() if command.tenant is None else (command.tenant,))
-            case Retire() as command:
-                parties.update({command.enterprise, command.beneficiary or command.enterprise})
             case RevokeCredential() as command:
                 credentials.add(command.credential)
-    await _load_parties(connection, ledger_id, book, parties.difference(book.parties), names.difference(book.names))
+            case command if isinstance(command, POSTINGS):
+                parties |= parties_named(command)
+                if isinstance(command, TradeEvent):
+                    trades.add(command.trade_id)
     await _load_trades(connection, ledger_id, book, trades.difference(book.trades))
+    # Where a trade's units go back to depends on what its seller is.
+    parties |= {book.trades[trade].seller for trade in trades if trade in book.trades}
+    await _load_parties(connection, ledger_id, book, parties.difference(book.parties), names.difference(book.names))
     if credentials := credentials.difference(book.credentials):
         rows = await rows_of(
             connection,
@@ -131,7 +114,7 @@ async def _load_parties(connection: Connection, ledger_id: int, book: Book, part
 
 _TRADES = """
     select t.trade_id, t.log_index, t.buyer, t.seller, t.platform, l.code, t.lot_id, t.serials, t.quantity, t.price,
-        t.amount_fen, t.state, t.transferred_index
+        t.amount_fen, t.state, t.transferred_index, t.voided, t.delivered_index
     from trade t join lot l using (ledger_id, lot_id) where t.ledger_id = %s and t.trade_id = any(%s)
 """
 

@@ -224,6 +224,46 @@ class Trade(SQLModel, table=True):
     amount_fen: int | None = Field(default=None, sa_type=BigInteger)
     state: str = Field(sa_type=Text)
     transferred_index: int | None = Field(default=None, sa_type=BigInteger)
+    voided: int = Field(sa_type=BigInteger)
+    delivered_index: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class SerialMark(SQLModel, table=True):
+    """What was done to a range of certificates that may be done once: they are issued once, and traded once."""
+
+    __tablename__ = "serial_mark"
+    __table_args__ = (
+        ExcludeConstraint(
+            ("ledger_id", "="), ("lot_id", "="), ("event", "="), ("serials", "&&"),
+            name="serial_marked_once", using="gist", deferrable=True, initially="DEFERRED",
+        ),
+        Index("serial_mark_index", "ledger_id", "lot_id", "event", "log_index"),
+        _IN_SCHEMA,
+    )  # fmt: skip
+    ledger_id: int
+    lot_id: int = Field(sa_type=BigInteger)
+    event: str = Field(sa_type=Text)
+    log_index: int = Field(sa_type=BigInteger)
+    """The transaction that did it."""
+    serials: Any = Field(sa_column=Column(INT8RANGE, nullable=False))
+    __mapper_args__ = {"primary_key": ["ledger_id", "lot_id", "event", "serials"]}
+
+
+class Event(SQLModel, table=True):
+    """What a transaction was, unless it was a plain transfer."""
+
+    __tablename__ = "event"
+    __table_args__ = (
+        Index("event_reverses", "ledger_id", "reverses", postgresql_where=text("reverses is not null")),
+        _IN_SCHEMA,
+    )
+    ledger_id: int = Field(primary_key=True)
+    log_index: int = Field(primary_key=True, sa_type=BigInteger)
+    command: str = Field(sa_type=Text)
+    occurred_on: datetime.date = Field(sa_type=Date)
+    level: str = Field(sa_type=Text)
+    status: str | None = Field(default=None, sa_type=Text)
+    reverses: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Party(SQLModel, table=True):

@@ -78,11 +78,17 @@ class Changes(msgspec.Struct):
     parties: list[tuple[str, str, int]] = msgspec.field(default_factory=list)
     trades: dict[str, TradeFacts] = msgspec.field(default_factory=dict)
     ranges: dict[tuple[int, int], Holdings] = msgspec.field(default_factory=dict)
+    marks: dict[tuple[int, str, int], Ranges] = msgspec.field(default_factory=dict)
+    """(lot id, event, log index) -> the serials it was done to; none where it was undone."""
+    events: list[tuple[int, PostingBody]] = msgspec.field(default_factory=list)
+    """What postings were, other than plain transfers."""
 
     def note(self, book: Book, entry: Entry) -> None:
         """Take in what one record changed."""
         match entry.body:
             case PostingBody() as body:
+                if body.command != "transfer":
+                    self.events.append((entry.index, body))
                 if body.trade is not None:
                     self.trades[body.trade.trade_id] = book.trades[body.trade.trade_id]
                 for row, leg in zip(entry.rows, body.legs, strict=True):
@@ -103,9 +109,11 @@ class Changes(msgspec.Struct):
             self.accounts += [(book.accounts[name, commodity], index) for commodity in kind.commodities]
 
     def settle(self, book: Book) -> None:
-        """Fix the serial ranges as they are now, at the end of the group."""
+        """Fix the serial ranges and marks as they are now, at the end of the group."""
         for key in self.ranges:
             self.ranges[key] = book.ranges.get(key, ())
+        for lot_id, event, index in book.take_marked():
+            self.marks[lot_id, event, index] = book.marks[lot_id, event][index]
 
 
 class UnknownOutcome(Exception):
@@ -267,6 +275,32 @@ async def write_changes(connection: Connection, ledger_id: int, changes: Changes
     await _write_many(connection, "party", [(ledger_id, *party) for party in changes.parties])
     await _write_trades(connection, ledger_id, list(changes.trades.values()), first_index)
     await _write_ranges(connection, ledger_id, changes.ranges)
+    await _write_marks(connection, ledger_id, changes.marks, first_index)
+    await _write_many(connection, "event", [(ledger_id, *event_values(index, body)) for index, body in changes.events])
+
+
+def event_values(index: int, body: PostingBody) -> tuple[Any, ...]:
+    """What a posting was, as columns after the ledger, in the table's order."""
+    reverses = None if body.reverses is None else int(body.reverses)
+    return index, body.command, body.occurred_on, body.evidence.level, body.status, reverses
+
+
+async def _write_marks(
+    connection: Connection, ledger_id: int, marks: dict[tuple[int, str, int], Ranges], first_index: int
+) -> None:
+    """What may happen to a serial once; the exclusion constraint looks when the group commits."""
+    if before := [key for key in marks if key[2] < first_index]:
+        lots, events, indexes = map(list, zip(*before, strict=True))
+        await connection.execute(
+            """
+            delete from serial_mark m
+            using unnest(%s::bigint[], %s::text[], %s::bigint[]) as k (lot_id, event, log_index)
+            where m.ledger_id = %s and m.lot_id = k.lot_id and m.event = k.event and m.log_index = k.log_index
+            """,
+            (lots, events, indexes, ledger_id),
+        )
+    rows = [(ledger_id, *key, Int8Range(r.first, r.end)) for key, serials in marks.items() for r in serials]
+    await _write_many(connection, "serial_mark", rows)
 
 
 def lot_values(lot: Lot) -> tuple[Any, ...]:
@@ -301,9 +335,21 @@ async def _write_trades(connection: Connection, ledger_id: int, trades: Sequence
     if moved := [trade for trade in trades if trade.log_index < first_index]:
         async with connection.cursor() as cursor:
             await cursor.executemany(
-                "update trade set transferred_index = %s, state = %s, lot_id = %s, serials = %s "
-                "where ledger_id = %s and trade_id = %s",
-                [(t.transferred_index, t.state, t.lot_id, _multirange(t.ranges), ledger_id, t.trade_id) for t in moved],
+                "update trade set transferred_index = %s, state = %s, lot_id = %s, serials = %s, voided = %s, "
+                "delivered_index = %s where ledger_id = %s and trade_id = %s",
+                [
+                    (
+                        t.transferred_index,
+                        t.state,
+                        t.lot_id,
+                        _multirange(t.ranges),
+                        t.voided,
+                        t.delivered_index,
+                        ledger_id,
+                        t.trade_id,
+                    )
+                    for t in moved
+                ],
             )
 
 
@@ -322,6 +368,8 @@ def trade_values(trade: TradeFacts) -> tuple[Any, ...]:
         trade.amount_fen,
         trade.state,
         trade.transferred_index,
+        trade.voided,
+        trade.delivered_index,
     )
 
 

@@ -17,7 +17,7 @@ from api.app import create_app
 from ledger.core.command import CreateCredential
 from ledger.keys import make_key
 from ledger.settings import Settings
-from tests.conftest import DOCUMENT, Database, Park, Server
+from tests.conftest import DOCUMENT, PLATFORM, PROJECT, Database, Park, Server
 
 A, B = "GH-001", "GH-002"
 ROLES = {
@@ -31,6 +31,9 @@ ROLES = {
 """Callers of every test by the name their key goes by: two enterprises and the four park-wide roles."""
 GIVEN = 1_000_000
 LOT, LOT_B = "LOT-A-7351", "LOT-B-9182"
+PROVED = {"document": DOCUMENT, "level": "CONFIRMED"}
+UNITS = {"project": PROJECT, "production_month": "2026-05", "quantity": "1", "evidence": PROVED}
+"""One certificate of the project, by a document."""
 
 
 class Service:
@@ -151,8 +154,18 @@ def trade(quantity: int = 100, *, buyer: str = A, order: str | None = None, **mo
 
 def freeze(quantity: int, enterprise: str = A, **more: Any) -> dict[str, Any]:
     """The body of a freeze, or of its end, on the authority of a document."""
-    evidence = {"document": DOCUMENT, "level": "CONFIRMED"}
-    return {"enterprise": enterprise, "quantity": str(quantity), "reason": "dispute", "evidence": evidence} | more
+    return {"enterprise": enterprise, "quantity": str(quantity), "reason": "dispute", "evidence": PROVED} | more
+
+
+def issuance(energy_kwh: int, **more: Any) -> dict[str, Any]:
+    """The body of an issuance for the project's energy of a month."""
+    body = {"project": PROJECT, "production_month": "2026-05", "energy_kwh": str(energy_kwh)}
+    return body | {"reference": f"N{next(_numbers)}"} | more
+
+
+def listing(quantity: int, **more: Any) -> dict[str, Any]:
+    """The body of a listing by the project, or of its end."""
+    return {"project": PROJECT, "platform": PLATFORM, "quantity": str(quantity)} | more
 
 
 def retirement(quantity: int, **more: Any) -> dict[str, Any]:

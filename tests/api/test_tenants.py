@@ -18,19 +18,24 @@ from ledger.core.command import RevokeCredential
 from tests.api.conftest import (
     GIVEN,
     LOT,
+    LOT_B,
+    PROVED,
     ROLES,
+    UNITS,
     A,
     B,
     Client,
     Service,
     freeze,
+    issuance,
+    listing,
     open_service,
     problem_of,
     retirement,
     trade,
     transfer,
 )
-from tests.conftest import Park, Server
+from tests.conftest import PROJECT, PROVINCE, SELLER, Park, Server
 
 EVERYBODY = frozenset(ROLES)
 POSTERS = frozenset({"a", "b", "operator"})
@@ -104,6 +109,64 @@ TABLE: dict[str, Row] = {
     ),
     "postFreeze": Row(OPERATOR, post("/v1/freezes", lambda who, _: freeze(1, who))),
     "postFreezeRelease": Row(OPERATOR, post("/v1/freezes/releases", lambda who, _: freeze(1, who))),
+    "postSubscriptionReduction": Row(
+        OPERATOR,
+        post("/v1/subscriptions/reductions", lambda who, _: {"enterprise": who, "quantity": "1", "cause": "error"}),
+    ),
+    "postTradeDelivery": Row(
+        OPERATOR, post("/v1/trades/deliveries", lambda _, number: {"trade": f"GEC/{number}/P1/2026-05"})
+    ),
+    "postIssuance": Row(OPERATOR, post("/v1/issuances", lambda _, number: issuance(1_000, reference=number))),
+    "postOpening": Row(
+        OPERATOR, post("/v1/openings", lambda who, number: UNITS | {"enterprise": who, "reference": number})
+    ),
+    "postBundle": Row(
+        OPERATOR,
+        post(
+            "/v1/bundles",
+            lambda who, number: {
+                "project": PROJECT,
+                "production_month": "2026-05",
+                "buyer": who,
+                "seller": SELLER,
+                "contract": number,
+                "energy_kwh": "1",
+            },
+        ),
+    ),
+    "postEnergyTransfer": Row(
+        OPERATOR,
+        post(
+            "/v1/energy-transfers",
+            lambda who, number: (
+                UNITS
+                | {"enterprise": who, "seller": SELLER, "route": "SELF_USE", "reference": number, "tradable": False}
+            ),
+        ),
+    ),
+    "postProvinceReceipt": Row(
+        OPERATOR,
+        post(
+            "/v1/provinces/receipts",
+            lambda _, number: UNITS | {"account": PROVINCE, "seller": SELLER, "reference": number},
+        ),
+    ),
+    "postProvinceAllocation": Row(
+        OPERATOR,
+        post(
+            "/v1/provinces/allocations",
+            lambda who, _: {"province": PROVINCE, "enterprise": who, "quantity": "1", "evidence": PROVED},
+        ),
+    ),
+    "postListing": Row(OPERATOR, post("/v1/listings", lambda _, __: listing(1))),
+    "postListingWithdrawal": Row(OPERATOR, post("/v1/listings/withdrawals", lambda _, __: listing(1))),
+    "postCancellation": Row(
+        OPERATOR, post("/v1/cancellations", lambda _, __: {"project": PROJECT, "quantity": "1", "evidence": PROVED})
+    ),
+    "postExpiry": Row(
+        OPERATOR,
+        post("/v1/expiries", lambda who, _: {"account": f"Holding:Ent:{who}", "lot": LOT_B, "quantity": "1"}),
+    ),
     "postBatch": Row(POSTERS, post("/v1/batches", item), (403, "not_your_account")),
     "postImport": Row(
         OPERATOR,

@@ -23,14 +23,16 @@ from ledger.core.command import (
 from ledger.core.decision import decide, learn
 from ledger.core.events import (
     Evidence,
+    Issue,
     Leg,
     Trade,
     Transfer,
 )
-from ledger.core.policy import SEED, PolicyRow
+from ledger.core.policy import PolicyRow
 from ledger.core.posting_engine import Posted
 from ledger.core.record import AccountBody, Body, LotBody, PostedLeg, PostingBody
 from ledger.core.refusal import Refusal
+from ledger.core.seed import SEED
 from ledger.core.serial_range import SerialRange
 
 TODAY = "2026-11-23"
@@ -38,6 +40,7 @@ ADMIN = Principal(actor="local:ann", role="admin", subject="person:ann")
 OPERATOR = Principal(actor="key-op", role="operator", subject="person:ben")
 CONFIRMED = Evidence(level="CONFIRMED", document="d" * 64, line="sheet!2")
 SELLER, PLATFORM = "S-1", "gec"
+PROJECT, PROVINCE = "000000000000000P1", "QH"
 
 
 def enterprise(party: str) -> Principal:
@@ -79,6 +82,31 @@ def facts(code: str, *, month: str = "2026-05", numbered: bool = False) -> LotFa
     return LotFacts(code=code, numbered=numbered, production_month=month, project="P1")
 
 
+def code(serial: int, month: str = "2026-05") -> str:
+    """A certificate code of the project, as the seeded layout cuts it."""
+    return f"{PROJECT}{month.replace('-', '')}{serial:07}AB"
+
+
+def codes(first: int, last: int, month: str = "2026-05") -> dict[str, str]:
+    """The codes a document brings for these serials of the project."""
+    return {"code_first": code(first, month), "code_last": code(last, month)}
+
+
+def series(month: str = "2026-05") -> str:
+    """The code of the lot that such codes name."""
+    return f"{PROJECT}/{month}/AB"
+
+
+def issue(energy_kwh: int, *, reference: str = "N-1", month: str = "2026-05", **more: object) -> Issue:
+    """An issuance for the project's energy of a month."""
+    tradable = more.pop("tradable", True)
+    lot = LotFacts(
+        code=f"{PROJECT}/{month}/{reference}", numbered=False, production_month=month, project=PROJECT,
+        tradable=tradable,
+    )  # fmt: skip
+    return Issue(project=PROJECT, reference=reference, energy_kwh=energy_kwh, lot=lot, **more)
+
+
 def trade(quantity: int, *, trade_id: str = "T-1", lot: LotFacts | None = None, **more: object) -> Trade:
     """A trade from the seller to GH-001."""
     return Trade(
@@ -98,6 +126,8 @@ class Park:
             self.post(RegisterParty(party=f"GH-{number:03}", kind="enterprise", name=f"企业{number}"))
         self.post(RegisterParty(party=SELLER, kind="seller", name="示例新能源有限公司"))
         self.post(RegisterParty(party=PLATFORM, kind="platform", name="绿证交易平台"))
+        self.post(RegisterParty(party=PROJECT, kind="project", name="茶卡示例光伏"))
+        self.post(RegisterParty(party=PROVINCE, kind="province", name="青海省级绿证账户"))
 
     def request(self, command: Command, *, by: Principal = OPERATOR, evidence_key: str | None = None) -> Request:
         """The command as this caller's request, under a key of its own."""

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.core.certificate import read_code, read_code_range, valid_until
-from ledger.core.policy import SEED, CodeLayout, PolicyBook, PolicyRow, Validity
+from ledger.core.policy import CodeLayout, PolicyBook, PolicyRow, Validity
+from ledger.core.seed import SEED
 from ledger.core.serial_range import SerialRange
 
 FIRST, LAST = "1A2B2023630100077202403000000111", "1A2B2023630100077202403001200011"

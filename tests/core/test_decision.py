@@ -12,8 +12,9 @@ from ledger.core.command import (
     RevokeCredential,
     SetPolicy,
 )
-from ledger.core.policy import ROLES, SEED
+from ledger.core.policy import ROLES
 from ledger.core.record import AccountBody, CredentialBody, LedgerBody, PolicyBody
+from ledger.core.seed import SEED
 from tests.core.park import ADMIN, ONE, OPERATOR, Park
 
 KEY = CreateCredential(credential="k1", role="enterprise", tenant="GH-001", subject="person:x", secret_sha256="a" * 64)

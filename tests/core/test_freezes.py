@@ -64,7 +64,7 @@ def test_frozen_certificates_cannot_be_moved(park: Park) -> None:
         (freeze(1, enterprise="GH-009"), "unknown_party"),
         (freeze(1, evidence=Evidence(level="REPORTED")), "authority_needed"),
         (freeze(1, lot="no such lot"), "unknown_lot"),
-        (freeze(1, enterprise="S-1"), "unknown_account"),
+        (freeze(1, enterprise="S-1"), "move_not_allowed"),
     ],
 )
 def test_what_cannot_be_frozen_is_refused(park: Park, command: Freeze | Unfreeze, code: str) -> None:

@@ -1,6 +1,7 @@
 """Rules as data: which row judges a fact of which day."""
 
-from ledger.core.policy import ROLES, SEED, CodeLayout, Dating, Move, PolicyBook, PolicyRow, Rule, in_force
+from ledger.core.policy import ROLES, CodeLayout, Dating, Move, PolicyBook, PolicyRow, Rule, in_force
+from ledger.core.seed import SEED
 
 FREE = Move(command="transfer", commodity="GEC", role="enterprise", source="holding_ent", target="holding_ent")
 

@@ -12,10 +12,11 @@ from ledger.core.events import (
     Transfer,
     TransferTrade,
 )
-from ledger.core.policy import SEED, Dating, Move, PolicyRow
+from ledger.core.policy import Dating, Move, PolicyRow
 from ledger.core.posting_engine import PIECES_MAX
 from ledger.core.quantity import QUANTITY_MAX
 from ledger.core.record import LotBody, PostingBody
+from ledger.core.seed import SEED
 from tests.core.park import (
     CONFIRMED,
     ONE,

@@ -12,8 +12,9 @@ from ledger.core.events import (
     Freeze,
     Retire,
 )
-from ledger.core.policy import SEED, VintageMatch
+from ledger.core.policy import VintageMatch
 from ledger.core.record import AccountBody, PostingBody, RetirementBody
+from ledger.core.seed import SEED
 from tests.core.park import CONFIRMED, ONE, TWO, Park, day, ranges, transfer
 
 HELD = account_name("holding_ent", "GH-001")

@@ -28,15 +28,27 @@ from ledger.core import posting_engine
 from ledger.core.certificate import LotFacts
 from ledger.core.command import Principal, Request
 from ledger.core.events import (
+    Allocate,
+    CancelForCcer,
+    Delist,
+    Deliver,
     Evidence,
+    Expire,
     Freeze,
     IdentifyTrade,
+    Issue,
     Leg,
+    ListForSale,
+    OpenBalance,
+    ReceiveForProvince,
+    ReduceSubscription,
     Retire,
+    SettleBundle,
     Subscribe,
     Trade,
     Transfer,
     TransferTrade,
+    TransferWithEnergy,
     Unfreeze,
     VoidTrade,
 )
@@ -47,6 +59,8 @@ from tests.conftest import (
     DOCUMENT,
     ENTERPRISES,
     PLATFORM,
+    PROJECT,
+    PROVINCE,
     SELLER,
     Park,
     Server,
@@ -62,7 +76,7 @@ from tests.oracle import Answer, Oracle
 
 SETTINGS = settings(
     max_examples=30,
-    stateful_step_count=30,
+    stateful_step_count=40,
     deadline=None,
     database=None,
     print_blob=True,
@@ -75,6 +89,8 @@ LOTS = {"L1": "2026-05", "L2": "2026-05", "L3": "2025-03", "L4": "2026-07", "L5"
 """Lots by month of production: of this year, of the year before, and one that has expired."""
 MONTHS = ("2026-04", "2026-06")
 PARTIES = ENTERPRISES[:3]
+COUNTED = ("C1", "C2", "C3")
+"""Lots of counted units that come in otherwise than by a trade."""
 READS_EACH = 6
 CONFIRMED_SERIALS_MAY_DIP = True
 """Not decided: the engine refuses what D6 seems to accept (tests/store/test_neighbours.py has the case)."""
@@ -158,8 +174,13 @@ def moved_trades(draw: st.DrawFn) -> tuple[str, str | None, TransferTrade, str |
 
 @st.composite
 def voided_trades(draw: st.DrawFn) -> tuple[str, str | None, VoidTrade, str | None]:
-    """The platform withdraws a trade, wherever its units are by now."""
-    return "operator", None, VoidTrade(trade_id=draw(trade_ids), **draw(dates())), draw(evidence_keys)
+    """The platform withdraws a trade or part of it, wherever its units are by now."""
+    part = {}
+    if draw(st.booleans()):
+        first, quantity = draw(st.integers(1, 40)), draw(st.integers(1, 5))
+        part = {"quantity": quantity}
+        part |= {"serials": (SerialRange(first, first + quantity),)} if draw(st.booleans()) else {}
+    return "operator", None, VoidTrade(trade_id=draw(trade_ids), **part, **draw(dates())), draw(evidence_keys)
 
 
 @st.composite
@@ -194,8 +215,106 @@ def retirements(draw: st.DrawFn) -> tuple[str, str | None, Retire, str | None]:
     return role, tenant, retire, draw(evidence_keys)
 
 
-events = retirements() | moved_trades() | voided_trades() | identified_trades()
-wishes = trades() | transfers() | transfers() | moved_trades() | subscriptions() | freezes() | events
+@st.composite
+def codes(draw: st.DrawFn, quantity: int) -> dict[str, str]:
+    """Codes of the project, mostly as many as the quantity."""
+    month, first = draw(st.sampled_from(MONTHS)), draw(st.integers(1, 40))
+    last = first + quantity - 1 + draw(st.sampled_from([0] * 7 + [1]))
+    return {"code_first": code("P1", month, first), "code_last": code("P1", month, max(first, last))}
+
+
+@st.composite
+def units(draw: st.DrawFn, quantity: int) -> dict[str, Any]:
+    """Units of the project: counted in a lot of a few names, or numbered by codes of a month."""
+    named = draw(codes(quantity)) if draw(st.booleans()) else {}
+    month = f"{named['code_first'][17:21]}-{named['code_first'][21:23]}" if named else draw(st.sampled_from(MONTHS))
+    tradable, lot = draw(st.integers(0, 4)) > 0, draw(st.sampled_from(COUNTED))
+    return named | {
+        "lot": LotFacts(code=lot, numbered=False, production_month=month, project=PROJECT, tradable=tradable)
+    }
+
+
+@st.composite
+def incoming(draw: st.DrawFn) -> tuple[str, str | None, Any, str | None]:
+    """What comes into the book: issued, taken on, with the energy, or for the province."""
+    quantity, document = draw(st.integers(0, 8)), {"evidence": Evidence(level="REPORTED", document=DOCUMENT)}
+    dated = document | draw(dates())
+    brought = draw(units(quantity)) | {"reference": "r"}
+    seller = draw(st.sampled_from([SELLER, SELLER, PROJECT, "nobody"]))
+    energy = {"energy_kwh": 1000 * quantity + draw(st.sampled_from([1, 400, 600, 999]))}
+    settled = {key: value for key, value in brought.items() if key != "reference"} | energy
+    stated = draw(st.sampled_from([{}, {}, {}, {"quantity": quantity}]))
+    match draw(st.sampled_from(["issue", "issue", "issue", "open", "bundle", "energy", "province"])):
+        case "issue":
+            project = draw(st.sampled_from([PROJECT] * 7 + ["nobody"]))
+            outside = {"seller": draw(st.sampled_from([SELLER, None]))}
+            command = Issue(project=project, **brought, **energy, **stated, **outside, **dated)
+        case "open":
+            command = OpenBalance(enterprise=draw(parties), quantity=quantity or 1, **brought, **dated)
+        case "bundle":
+            who = {"buyer": draw(parties), "seller": seller, "contract": "LD-1"}
+            fen = draw(st.sampled_from([None, 999]))
+            command = SettleBundle(**who, **settled, **stated, amount_fen=fen, **dated)
+        case "energy":
+            who = {"enterprise": draw(parties), "seller": seller, "route": "SELF_USE"}
+            command = TransferWithEnergy(**who, quantity=quantity or 1, **brought, **dated)
+        case _:
+            command = ReceiveForProvince(province=PROVINCE, seller=seller, quantity=quantity or 1, **brought, **dated)
+    return "operator", None, command, draw(evidence_keys)
+
+
+@st.composite
+def holdings(draw: st.DrawFn) -> tuple[str, str | None, Any, str | None]:
+    """What happens to units of the project, the province and whoever let them lapse."""
+    lot = draw(st.sampled_from([None, None, *COUNTED, *series]))
+    quantity, first = draw(st.integers(1, 8)), draw(st.integers(1, 40))
+    serials = (SerialRange(first, first + quantity),) if lot in series and draw(st.booleans()) else ()
+    dated = {"evidence": Evidence(level="REPORTED", document=DOCUMENT)} | draw(dates())
+    fields = {"quantity": quantity, "lot": lot, "serials": serials} | dated
+    project = draw(st.sampled_from([PROJECT] * 9 + [PARTIES[0]]))
+    match draw(st.sampled_from(["list", "list", "delist", "freeze", "cancel", "allocate", "expire", "reduce"])):
+        case "list":
+            command = ListForSale(project=project, platform=PLATFORM, **fields)
+        case "delist":
+            command = Delist(project=project, platform=PLATFORM, **fields)
+        case "freeze":
+            command = Freeze(enterprise=PROJECT, reason=draw(st.sampled_from(["ccer", "dispute"])), **fields)
+        case "cancel":
+            in_force = {"occurred_on": "2026-09-01", "effective_on": day(0), "evidence": fields["evidence"]}
+            command = CancelForCcer(project=project, **(fields | draw(st.sampled_from([in_force, {}]))))
+        case "allocate":
+            command = Allocate(province=PROVINCE, enterprise=draw(parties), **fields)
+        case "expire":
+            places = [holding(PARTIES[0]), holding(PARTIES[1]), f"Listed:{PLATFORM}:{PROJECT}", "Holding:Ent:nobody"]
+            on = {"effective_on": day(draw(st.sampled_from([0, 0, -1, -3, 1])))}
+            lapsed = draw(st.sampled_from(["L5", "L5", "L5", "L3", "L1"]))
+            command = Expire(account=draw(st.sampled_from(places)), lot=lapsed, quantity=quantity, **on)
+        case _:
+            command = ReduceSubscription(enterprise=draw(parties), quantity=quantity, reason="reduced", **dated)
+    return "operator", None, command, draw(evidence_keys)
+
+
+@st.composite
+def projects_trades(draw: st.DrawFn) -> tuple[str, str | None, Any, str | None]:
+    """What the project sells, out of a listing or not, and what trades fulfil."""
+    if draw(st.integers(0, 3)) == 0:
+        return "operator", None, Deliver(trade_id=draw(trade_ids), **draw(dates())), draw(evidence_keys)
+    quantity = draw(st.integers(1, 8))
+    trade = Trade(
+        trade_id=draw(trade_ids),
+        buyer=draw(parties),
+        seller=draw(st.sampled_from([PROJECT] * 7 + [PARTIES[2]])),
+        platform=PLATFORM,
+        quantity=quantity,
+        mode=draw(st.sampled_from(["LISTING", "BILATERAL"])),
+        **draw(units(quantity)),
+        **draw(dates()),
+    )
+    return "operator", None, trade, draw(evidence_keys)
+
+
+events = retirements() | moved_trades() | voided_trades() | identified_trades() | projects_trades() | holdings()
+wishes = trades() | transfers() | moved_trades() | subscriptions() | freezes() | incoming() | incoming() | events
 
 
 class ServiceMachine(RuleBasedStateMachine):
@@ -248,6 +367,13 @@ class ServiceMachine(RuleBasedStateMachine):
         self.submit_one_by_one([request])
         return request
 
+    @rule(target=asked, wish=incoming() | incoming() | holdings() | projects_trades() | voided_trades())
+    def befalls(self, wish: tuple[Any, ...]) -> Request:
+        """Something of what comes in, or befalls what is held, so that the rarer events are not drowned."""
+        request = self.request(wish)
+        self.submit_one_by_one([request])
+        return request
+
     @rule(target=asked, trade=trades(), dated=dates())
     def receive(self, trade: tuple[Any, ...], dated: dict[str, Any]) -> Request:
         """Trade and transfer, so that enterprises come to hold something."""
@@ -274,6 +400,31 @@ class ServiceMachine(RuleBasedStateMachine):
                 expect_same(outcome, self.oracle.submit(plain(request), today()))
         else:
             self.submit_one_by_one(requests)
+        return requests[0]
+
+    @rule(target=asked, month=st.sampled_from(MONTHS), first=st.integers(1, 40), quantity=quantities, ask=st.data())
+    def issue_then_sell(self, month: str, first: int, quantity: int, ask: st.DataObject) -> Request:
+        """A project's certificates on their way: issued, listed, sold, transferred, and perhaps void in part."""
+        trade_id, lot = f"p{self.made}", f"{PROJECT}/{month}/AB"
+        numbered = {"code_first": code("P1", month, first), "code_last": code("P1", month, first + quantity - 1)}
+        facts = LotFacts(code=trade_id, numbered=False, production_month=month, project=PROJECT)
+        sold = {"seller": PROJECT, "platform": PLATFORM, "quantity": quantity, "mode": "LISTING", "amount_fen": 700}
+        part = ask.draw(st.integers(1, quantity))
+        back = {"quantity": part, "serials": (SerialRange(first, first + part),)}
+        everything = (SerialRange(first, first + quantity),)
+        carried = self.oracle.balance(f"Carry:{PROJECT}", "KWH")
+        commands = [
+            Issue(
+                project=PROJECT, reference=trade_id, energy_kwh=1000 * quantity - carried + 999, lot=facts, **numbered
+            ),
+            ListForSale(project=PROJECT, platform=PLATFORM, quantity=quantity, lot=lot, serials=everything),
+            Trade(trade_id=trade_id, buyer=ask.draw(parties), lot=facts, **sold, **numbered),
+            TransferTrade(trade_id=trade_id),
+            VoidTrade(trade_id=trade_id, **back),
+            ListForSale(project=PROJECT, platform=PLATFORM, quantity=part, lot=lot),
+        ]
+        requests = [self.request(("operator", None, command, None)) for command in commands]
+        self.submit_one_by_one(requests[: ask.draw(st.integers(1, len(requests)))])
         return requests[0]
 
     @rule(target=asked, several=st.lists(wishes, min_size=2, max_size=6))
@@ -409,6 +560,8 @@ def _ignore_later_days(book: Any, account_id: int, lot_id: int, day: int) -> int
         ("_enough", lambda *_: ()),
         ("_may_touch", lambda *_: True),
         ("judge_claim", lambda *_, **__: (1, 2)),
+        ("judge_sale", lambda *_, **__: (1, 2)),
+        ("_once", lambda *_: None),
     ],
 )
 def test_seeded_fault_is_found(

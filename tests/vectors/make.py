@@ -14,7 +14,16 @@ from ledger.core.command import Batch
 from ledger.core.events import (
     Evidence,
 )
-from ledger.core.policy import SEED, CodeLayout, Dating, Move, Validity, VintageMatch
+from ledger.core.policy import (
+    Acquisition,
+    CcerLinkage,
+    CodeLayout,
+    Dating,
+    Move,
+    TradeOnce,
+    Validity,
+    VintageMatch,
+)
 from ledger.core.record import (
     TYPE_OF_BODY,
     AccountBody,
@@ -33,6 +42,7 @@ from ledger.core.record import (
     TradeState,
     encode,
 )
+from ledger.core.seed import SEED
 from ledger.proof.merkle import leaf_hash, root_of
 
 HERE = Path(__file__).parent
@@ -98,6 +108,9 @@ def bodies() -> dict[str, Body]:
             purpose="COMPLIANCE_SHARE", site="W-1", to_month="2026-06", year="2026",
         ),
         "policy VintageMatch": PolicyBody(row=next(r for r in SEED if isinstance(r.rule, VintageMatch))),
+    } | {
+        f"policy {kind.__name__}": PolicyBody(row=next(row for row in SEED if isinstance(row.rule, kind)))
+        for kind in (Acquisition, TradeOnce, CcerLinkage)
     }  # fmt: skip
 
 

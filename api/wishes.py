@@ -1,0 +1,189 @@
+"""A body -> the command it wishes for, for the caller it came from. No rule is judged here but whose it is."""
+
+from typing import Any
+
+from api import bodies
+from api.problems import Problem
+from ledger.core import events
+from ledger.core.certificate import LotFacts
+from ledger.core.command import Batch, canonical
+from ledger.core.command import Request as LedgerRequest
+from ledger.core.events import Evidence, Leg, Posting
+from ledger.core.quantity import QUANTITY_MAX, parse_quantity
+from ledger.core.refusal import refuse
+from ledger.core.serial_range import Ranges, SerialRange
+from ledger.keys import Credential
+
+_QUANTITIES = {"quantity", "energy_kwh", "amount_fen"}
+_RENAMED = {"trade_id": "trade", "province": "account"}
+"""What a body calls otherwise than its command."""
+
+
+def command_of(kind: type[Posting], data: bodies.FactIn, **more: object) -> Any:
+    """A command of this kind with all the body's fields that it has, and `more`."""
+    found = dict(more)
+    for field in kind.__struct_fields__:
+        name = field if field in data.__struct_fields__ else _RENAMED.get(field, field)
+        if field not in found and name in data.__struct_fields__:
+            found[field] = _value(data, name)
+    return kind(**found)  # type: ignore[arg-type]  # checked by the tests of every event
+
+
+def _value(data: Any, name: str) -> Any:
+    value = getattr(data, name)
+    if value is None:
+        return None
+    if name in _QUANTITIES:
+        return quantity_in(value)
+    if name == "serials":
+        return serials_in(data)
+    if name in {"occurred_on", "effective_on"}:
+        return value.isoformat()
+    if name == "evidence":
+        return Evidence(level=value.level, document=value.document, line=value.line)
+    return value
+
+
+def legs_in(data: bodies.TransferIn) -> tuple[Leg, ...]:
+    """The legs of a transfer as the engine takes them."""
+    return tuple(
+        Leg(posting.account, posting.commodity, quantity_in(posting.quantity), posting.lot, serials_in(posting))
+        for posting in data.postings
+    )
+
+
+def serials_in(data: Any) -> Ranges:
+    """The ranges a body names, in order; 422 where one ends before it begins."""
+    serials = []
+    for given in sorted(data.serials, key=lambda s: int(s.first)):
+        first, last = int(given.first), int(given.last)
+        if last < first:
+            lot = getattr(data, "lot", None)
+            raise Problem(refuse("serials_mismatch", lot=lot, given=last - first + 1, quantity=data.quantity))
+        serials.append(SerialRange(first, last + 1))
+    return tuple(serials)
+
+
+def quantity_in(text: str) -> int:
+    """A quantity from the wire, or 422."""
+    quantity = parse_quantity(text)
+    if quantity is None or abs(quantity) > QUANTITY_MAX:
+        raise Problem(refuse("invalid_quantity", given=text))
+    return quantity
+
+
+def transfer(data: bodies.TransferIn, _: str | None) -> Posting:
+    """A transfer names its own postings."""
+    # Written out: by far the most commands are transfers.
+    return events.Transfer(
+        legs=legs_in(data),
+        occurred_on=None if data.occurred_on is None else data.occurred_on.isoformat(),
+        effective_on=None if data.effective_on is None else data.effective_on.isoformat(),
+        evidence=_value(data, "evidence"),
+    )
+
+
+def subscription(data: bodies.SubscriptionIn, tenant: str | None) -> Posting:
+    """An enterprise promises for itself."""
+    if tenant is not None and data.enterprise not in {None, tenant}:
+        raise Problem(refuse("not_your_account", account=f"Commitment:Ent:{data.enterprise}"))
+    return command_of(events.Subscribe, data, enterprise=data.enterprise or tenant)
+
+
+def trade(data: bodies.TradeIn, _: str | None) -> Posting:
+    """A trade is known by platform, order, project and production month."""
+    trade_id = "/".join((data.platform, data.order, data.project, data.production_month))
+    return command_of(events.Trade, data, trade_id=trade_id, lot=_lot(data, trade_id))
+
+
+def retirement(data: bodies.RetirementIn, tenant: str | None) -> Posting:
+    """An enterprise retires its own; anybody else says whose."""
+    if tenant is not None and data.enterprise not in {None, tenant}:
+        raise Problem(refuse("not_your_account", account=f"Holding:Ent:{data.enterprise}"))
+    enterprise = data.enterprise or tenant
+    if enterprise is None:
+        raise Problem(refuse("enterprise_needed", role="operator"))
+    return command_of(events.Retire, data, enterprise=enterprise)
+
+
+def issuance(data: bodies.IssuanceIn, _: str | None) -> Posting:
+    """Counted units of an issuance are a lot of their own, known by project, month and the issuer's reference."""
+    code = f"{data.project}/{data.production_month}/{data.reference}"
+    return command_of(events.Issue, data, lot=_lot(data, code))
+
+
+def opening(data: bodies.OpeningIn, _: str | None) -> Posting:
+    """Counted units of a take-on balance are a lot of their own."""
+    return command_of(events.OpenBalance, data, lot=_lot(data, f"opening/{data.enterprise}/{data.reference}"))
+
+
+def bundle(data: bodies.BundleIn, _: str | None) -> Posting:
+    """Counted units of a settlement are a lot of their own, known by contract, project and month."""
+    code = f"bundle/{data.buyer}/{data.contract}/{data.project}/{data.production_month}"
+    return command_of(events.SettleBundle, data, lot=_lot(data, code))
+
+
+def energy_transfer(data: bodies.EnergyTransferIn, _: str | None) -> Posting:
+    """Counted units that came with energy are a lot of their own."""
+    code = f"energy/{data.enterprise}/{data.reference}"
+    return command_of(events.TransferWithEnergy, data, lot=_lot(data, code))
+
+
+def province_receipt(data: bodies.ProvinceReceiptIn, _: str | None) -> Posting:
+    """Counted units of the province are a lot of their own."""
+    code = f"province/{data.account}/{data.reference}"
+    return command_of(events.ReceiveForProvince, data, province=data.account, lot=_lot(data, code))
+
+
+def _lot(data: bodies.TradeIn | bodies.UnitsIn, code: str) -> LotFacts:
+    """What a document says of its units; where they lie in the book already, the lot it names."""
+    return LotFacts(
+        code=getattr(data, "lot", None) or code,
+        numbered=False,
+        production_month=data.production_month,
+        project=data.project,
+        province=getattr(data, "province", None),
+        source=data.energy_source,
+        tradable=data.tradable,
+    )
+
+
+def evidence_key(command: Posting) -> str | None:
+    """The ledger-wide key of the fact a document line states: a trade, and each event of it, happens once."""
+    match command:
+        case events.Trade():
+            return f"trade:{command.trade_id}"
+        case events.TransferTrade():
+            return f"transfer:{command.trade_id}"
+        case events.IdentifyTrade():
+            return f"identify:{command.trade_id}"
+        case events.VoidTrade(quantity=None):
+            return f"void:{command.trade_id}"
+        case events.Deliver():
+            return f"delivery:{command.trade_id}"
+        case events.Retire(proof=str()):
+            return f"proof:{command.proof}"
+        case events.Issue():
+            return f"issuance:{command.project}/{command.reference}"
+        case events.OpenBalance():
+            return f"opening:{command.enterprise}/{command.reference}"
+        case events.SettleBundle():
+            settled = f"{command.contract}/{command.lot.project}/{command.lot.production_month}"
+            return f"bundle:{command.buyer}/{settled}"
+        case events.TransferWithEnergy():
+            return f"energy:{command.enterprise}/{command.reference}"
+        case events.ReceiveForProvince():
+            return f"province:{command.province}/{command.reference}"
+    return None
+
+
+def ledger_request(command: Posting, credential: Credential, key: str, batch: Batch | None = None) -> LedgerRequest:
+    """The command with who asks, under its keys."""
+    return LedgerRequest(
+        command=command,
+        principal=credential.principal,
+        request_key=key,
+        evidence_key=evidence_key(command),
+        batch=batch,
+        canonical=canonical(command),
+    )

@@ -1,0 +1,236 @@
+"""Plans of a trade and what becomes of it: transfer, identification, withdrawal, delivery on a subscription."""
+
+from collections.abc import Iterator
+
+from ledger.core.account import account_name
+from ledger.core.book import Book, TradeFacts
+from ledger.core.events import Deliver, IdentifyTrade, Leg, Trade, TradeEvent, TransferTrade, VoidTrade
+from ledger.core.plans.plan import Plan, Units, holding_of, moved, numbered, owed, planned, units_of
+from ledger.core.record import TradeState
+from ledger.core.refusal import Refusal, refuse
+from ledger.core.serial_range import contains, written
+from ledger.core.serial_range import count as count_of
+from ledger.core.trading import judge_route
+
+
+def trade(command: Trade, book: Book, today: str) -> Plan | Refusal:
+    """Units leave the seller for clearing. A project sells what it holds or has listed; others sell from outside."""
+    for party in (command.buyer, command.seller):
+        if party not in book.parties:
+            return refuse("unknown_party", party=party)
+    if (known := book.trades.get(command.trade_id)) is not None:
+        return refuse("trade_exists", trade=command.trade_id, transaction=known.log_index)
+    units = units_of(command, book.policies, today=today)
+    seller = book.parties[command.seller].kind
+    if seller == "enterprise":
+        # What an enterprise holds was traded already, or can never be.
+        tradable = units.lot.tradable and (units.lot.code not in book.lots or book.lots[units.lot.code].facts.tradable)
+        if not tradable:
+            return refuse("not_tradable", lot=units.lot.code, route="UNBUNDLED_TRADE")
+        return refuse("already_traded", lot=units.lot.code, serials=written(units.serials))
+    if seller != "seller" and units.lot.code not in book.lots:
+        return refuse("unknown_lot", lot=units.lot.code)
+    facts = book.lots[units.lot.code].facts if units.lot.code in book.lots else units.lot
+    judged = judge_route(facts, "UNBUNDLED_TRADE", book.policies, on=command.occurred_on or today)
+    if isinstance(judged, Refusal):
+        return judged
+    unread = command.code_first is not None and not units.serials
+    state = TradeState(
+        amount_fen=None if command.amount_fen is None else str(command.amount_fen),
+        buyer=command.buyer,
+        codes=(command.code_first or "", command.code_last or "") if unread else (),
+        mode=command.mode,
+        platform=command.platform,
+        price=command.price,
+        quantity=str(command.quantity),
+        seller=command.seller,
+        state="TRADED",
+        trade_id=command.trade_id,
+    )
+    return planned(
+        "trade",
+        command,
+        _trade_legs(command, units, book),
+        lot=units.lot,
+        trade=state,
+        policies=(*units.policies, *judged),
+        findings=("codes_unread",) if unread else (),
+        once="traded",
+        for_sale=seller != "seller",
+    )
+
+
+def _trade_legs(command: Trade, units: Units, book: Book) -> tuple[Leg, ...]:
+    source, lot = _offered_at(command, book), units.lot.code
+    clearing = account_name("clearing", command.platform)
+    return (
+        *moved(source, clearing, command.quantity, lot, units.serials),
+        *owed(command.buyer, command.amount_fen, lot),
+    )
+
+
+def _offered_at(command: Trade, book: Book) -> str:
+    """Where the units of a trade are sold from: a listing, for a project whose trade came about by one."""
+    source = holding_of(command.seller, book)
+    if command.mode == "LISTING" and source.startswith("Holding:Project:"):
+        return account_name("listed", command.platform, command.seller)
+    return source
+
+
+def transfer_of_trade(command: TransferTrade, book: Book, _: str) -> Plan | Refusal:
+    """The units in clearing become the buyer's."""
+    known = book.trades.get(command.trade_id)
+    if known is None:
+        return refuse("trade_unknown", trade=command.trade_id)
+    if known.state != "TRADED":
+        return refuse("trade_not_in_transit", trade=command.trade_id, state=known.state)
+    clearing, holding = account_name("clearing", known.platform), account_name("holding_ent", known.buyer)
+    legs = moved(clearing, holding, known.standing, known.lot, known.ranges)
+    state = TradeState(state="TRANSFERRED", trade_id=command.trade_id)
+    return planned("transfer_trade", command, legs, trade=state)
+
+
+def identification(command: IdentifyTrade, book: Book, today: str) -> Plan | Refusal:
+    """Where they lie, the counted units go out through Identification and come back numbered; totals stay."""
+    known = _standing(command, book)
+    if isinstance(known, Refusal):
+        return known
+    if book.lots[known.lot].facts.numbered:
+        return refuse("already_identified", trade=command.trade_id, lot=known.lot)
+    units = _identified(command, known, book, today)
+    if not units.serials:
+        codes = {"first": command.code_first, "last": command.code_last, "quantity": known.standing}
+        return refuse("codes_unreadable", trade=command.trade_id, **codes)
+    at, through, new = _place_of(known), account_name("identification", known.platform), units.lot.code
+    legs = (
+        *moved(at, through, known.standing, known.lot),
+        *moved(through, at, known.standing, new, units.serials),
+    )
+    if owing := known.standing_fen:
+        inventory = account_name("inventory_gec", known.buyer)
+        legs += (Leg(inventory, "CNY", -owing, known.lot), Leg(inventory, "CNY", owing, new))
+    state = TradeState(state="IDENTIFIED", trade_id=command.trade_id)
+    once = book.policies.trade_once(command.occurred_on or today)
+    policies = (*units.policies, *(() if once is None else once[:1]))
+    return planned("identify_trade", command, legs, lot=units.lot, trade=state, policies=policies, once="traded")
+
+
+def _identified(command: IdentifyTrade, known: Trade | TradeFacts, book: Book, today: str) -> Units:
+    is_known = isinstance(known, TradeFacts)
+    lot = book.lots[known.lot].facts if is_known else known.lot
+    codes = (command.code_first, command.code_last)
+    quantity = known.standing if is_known else None
+    return numbered(lot, quantity, codes, command.occurred_on or today, book.policies)
+
+
+def void(command: VoidTrade, book: Book, _: str) -> Plan | Refusal:
+    """The mirror of the trade and, where there was one, of its transfer; the pass through clearing cancels out.
+
+    In part, the units go back but stay traded: only voiding the whole of a trade undoes that (domain 3.4).
+    """
+    known = _standing(command, book)
+    if isinstance(known, Refusal):
+        return known
+    quantity = command.quantity or known.standing
+    if quantity > known.standing:
+        figures = {"given": quantity, "limit": known.standing}
+        return refuse("reversal_above_original", transaction=known.log_index, **figures)
+    serials = command.serials or (known.ranges if quantity == known.standing else ())
+    if serials and (count_of(serials) != quantity or not contains(known.ranges, serials)):
+        return refuse("serials_mismatch", lot=known.lot, given=count_of(serials), quantity=quantity)
+    if quantity < known.standing and not serials and known.ranges:
+        return refuse("serials_needed", trade=command.trade_id)
+    fen = known.standing_fen - known.fen_of(known.standing - quantity)
+    legs: tuple[Leg, ...] = moved(_place_of(known), holding_of(known.seller, book), quantity, known.lot, serials)
+    legs += tuple(
+        Leg(leg.account, "CNY", -leg.quantity, leg.lot) for leg in reversed(owed(known.buyer, fen, known.lot))
+    )
+    if known.delivered:
+        commitment = account_name("commitment_ent", known.buyer)
+        legs += (
+            Leg(account_name("commitment_contra"), "GECSUB", -quantity),
+            Leg(commitment, "GECSUB", quantity),
+        )
+    whole = quantity == known.standing
+    state = TradeState(state="VOID" if whole else "VOID_IN_PART", trade_id=command.trade_id)
+    return planned("void_trade", command, legs, trade=state, reverses=known.log_index)
+
+
+def delivery(command: Deliver, book: Book, _: str) -> Plan | Refusal:
+    """A transferred trade takes as much off its buyer's promise as it brought, once."""
+    known = _standing(command, book)
+    if isinstance(known, Refusal):
+        return known
+    if known.state != "TRANSFERRED" or known.delivered:
+        state = "DELIVERED" if known.delivered else known.state
+        return refuse("trade_not_deliverable", trade=command.trade_id, state=state)
+    legs = (
+        Leg(account_name("commitment_ent", known.buyer), "GECSUB", -known.standing),
+        Leg(account_name("commitment_contra"), "GECSUB", known.standing),
+    )
+    return planned("deliver", command, legs, trade=TradeState(state="DELIVERED", trade_id=command.trade_id))
+
+
+def _standing(command: TradeEvent, book: Book) -> TradeFacts | Refusal:
+    known = book.trades.get(command.trade_id)
+    if known is None:
+        return refuse("trade_unknown", trade=command.trade_id)
+    return refuse("trade_void", trade=command.trade_id) if known.state == "VOID" else known
+
+
+def _place_of(known: TradeFacts) -> str:
+    """The account a standing trade brought its units to."""
+    if known.state == "TRADED":
+        return account_name("clearing", known.platform)
+    return account_name("holding_ent", known.buyer)
+
+
+# For loading only: nothing is checked, so that an event may follow in one group the events it depends on.
+
+
+def event_legs(command: TradeEvent, coming: dict[str, list[TradeEvent]], book: Book) -> tuple[Leg, ...]:
+    """All the places a trade's units may be in, under every lot they may have by then."""
+    known = book.trades.get(command.trade_id)
+    lots = {units.lot.code for units in units_named(command.trade_id, coming, book)}
+    if known is not None:
+        lots.add(known.lot)
+    trades = _trades(command.trade_id, coming, book)
+    return tuple(leg for one in trades for lot in sorted(lots) for leg in _everywhere(one, lot))
+
+
+def units_named(trade_id: str, coming: dict[str, list[TradeEvent]], book: Book) -> list[Units]:
+    """The units that events of one trade name, by the codes they bring."""
+    found = []
+    for event in coming[trade_id]:
+        if isinstance(event, Trade):
+            found.append(units_of(event, book.policies, today=_LATEST))
+        elif isinstance(event, IdentifyTrade):
+            found += [_identified(event, one, book, _LATEST) for one in _trades(trade_id, coming, book)]
+    return found
+
+
+def _trades(trade_id: str, coming: dict[str, list[TradeEvent]], book: Book) -> list[Trade | TradeFacts]:
+    """The trade as it is in the book, and as it may come to be."""
+    found: list[Trade | TradeFacts] = [event for event in coming[trade_id] if isinstance(event, Trade)]
+    known = book.trades.get(trade_id)
+    return found if known is None else [*found, known]
+
+
+def _everywhere(one: Trade | TradeFacts, lot: str) -> Iterator[Leg]:
+    for kind, *parts in (
+        ("external", one.seller),
+        ("holding_project", one.seller),
+        ("listed", one.platform, one.seller),
+        ("clearing", one.platform),
+        ("identification", one.platform),
+        ("holding_ent", one.buyer),
+    ):
+        yield Leg(account_name(kind, *parts), "GEC", 1, lot)
+    for kind in ("payable", "inventory_gec"):
+        yield Leg(account_name(kind, one.buyer), "CNY", 1, lot)
+    yield Leg(account_name("commitment_ent", one.buyer), "GECSUB", 1)
+    yield Leg(account_name("commitment_contra"), "GECSUB", 1)
+
+
+_LATEST = "9999-12-31"
+"""When only loading, an event without a date of its own is read by the newest rules: no day is known yet."""
