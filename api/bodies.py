@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from ledger.core.events import EnergyRoute, FreezeReason, Level, Purpose, SubscriptionChange
+from ledger.core.events import EnergyRoute, FreezeReason, Level, Purpose, ReversalReason, SubscriptionChange
 
 QuantityText = Annotated[
     str,
@@ -38,6 +38,7 @@ _CHOSEN = {
     "reason": FreezeReason,
     "route": EnergyRoute,
     "status": SubscriptionStatus,
+    "why": ReversalReason,
 }
 CHOICES: dict[str, tuple[str, ...]] = {field: get_args(choice) for field, choice in _CHOSEN.items()}
 """What a field that is one of several words may be, for those who gave another."""
@@ -246,6 +247,22 @@ class ProvinceReceiptIn(UnitsIn, kw_only=True):
     reference: Reference
     quantity: PositiveText
     lot: LotCode | None = None
+
+
+class PartIn(_In, kw_only=True):
+    """So many certificates of a lot; of a numbered one it must be said which."""
+
+    lot: LotCode
+    quantity: PositiveText
+    serials: Annotated[tuple[SerialsIn, ...], Meta(max_length=100)] = ()
+
+
+class ReversalIn(FactIn, kw_only=True):
+    """A transaction to be taken back: all that still stands of it, or parts by lot."""
+
+    transaction: Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,17})$", description="Its log index.")]
+    why: ReversalReason
+    parts: Annotated[tuple[PartIn, ...], Meta(max_length=50)] = ()
 
 
 class AllocationIn(SelectionIn, kw_only=True):

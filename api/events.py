@@ -165,6 +165,13 @@ EVENTS = (
         "Claim consumption with certificates held: valid on the day, of the right year, each once. It is final.",
     ),
     Event(
+        "/reversals", "postReversal", "reversal", bodies.ReversalIn, wishes.reversal,
+        "Take a transaction back (冲销)",
+        "The exact mirror of what still stands of a transaction, or of parts of it by lot; nothing is edited. "
+        "A trade is withdrawn at /v1/trades/voids instead.",
+        "reverse transactions",
+    ),
+    Event(
         "/expiries", "postExpiry", "expiry", bodies.ExpiryIn, _plainly(events.Expire),
         "Record lapsed certificates (到期)",
         "Make visible what the rule of validity says: the certificates cannot be used any more. They never could.",

@@ -135,6 +135,12 @@ def province_receipt(data: bodies.ProvinceReceiptIn, _: str | None) -> Posting:
     return command_of(events.ReceiveForProvince, data, province=data.account, lot=_lot(data, code))
 
 
+def reversal(data: bodies.ReversalIn, _: str | None) -> Posting:
+    """A transaction is named by its log index."""
+    parts = tuple(events.Part(part.lot, quantity_in(part.quantity), serials_in(part)) for part in data.parts)
+    return command_of(events.Reverse, data, transaction=int(data.transaction), reason=data.why, parts=parts)
+
+
 def _lot(data: bodies.TradeIn | bodies.UnitsIn, code: str) -> LotFacts:
     """What a document says of its units; where they lie in the book already, the lot it names."""
     return LotFacts(

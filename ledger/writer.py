@@ -357,7 +357,8 @@ class _Status(enum.Enum):
 
 
 def _holds_too_much(book: Book) -> bool:
-    return len(book.lot_balances) + len(book.lots) + len(book.trades) > CACHED_MAX or book.days_loaded > DAYS_MAX
+    held = len(book.lot_balances) + len(book.lots) + len(book.trades) + len(book.originals)
+    return held > CACHED_MAX or book.days_loaded > DAYS_MAX
 
 
 def _answer_all(tickets: Sequence[Ticket], outcome: Outcome) -> None:

@@ -35,6 +35,12 @@ FROZEN = {
     "not_expired",
     "trade_not_deliverable",
     "reversal_above_original",
+    "transaction_unknown",
+    "reversal_of_reversal",
+    "not_reversible",
+    "registry_evidence_needed",
+    "reversal_whole_only",
+    "units_moved_on",
 }
 """Refusals that depend on the state of the book: recorded, and the same for ever under their key."""
 LOT_BEARING = {"GEC"}
@@ -131,6 +137,8 @@ ONCE = {
 }
 """What may be done to a serial only once, by which command."""
 MARKS = ONCE.keys() - {"list"}
+IRREVERSIBLE = {"trade", "transfer_trade", "identify_trade", "void_trade", "deliver"}
+"""A trade is withdrawn by an event of its own."""
 
 
 class No(Exception):
@@ -174,6 +182,8 @@ class Oracle:
         self.answers, self.evidence = {}, {}
         self.done = {}
         """(what may be done once, lot, serial) -> the trade that did it, or None."""
+        self.posted = {}
+        """Log index -> command and legs of a transaction, and what of the legs still stands."""
 
     def submit(self, request, today):
         """The answer to one request on the civil day `today`."""
@@ -279,10 +289,12 @@ class Oracle:
         on = self.days[0] if self.days else command.get("occurred_on") or today
         legs = self._select(legs, effective_on, command, on)
         self._check_claim(command, legs, on)
-        self._check_balances(command, legs, effective_on)
-        dips = self.confirmed_serials_may_dip and _confirmed(command)
-        once = ONCE.get(command["type"])
-        legs = self._name_serials(legs, lot, "9999" if dips else effective_on, once)
+        try:
+            self._check_balances(command, legs, effective_on)
+            legs = self._named(command, legs, lot, effective_on)
+        except No as no:
+            moved_on = command["type"] == "reverse" and no.code in {"insufficient_balance", "serial_not_held"}
+            raise No("units_moved_on") if moved_on else no from None
         for _ in missing:
             self._record()
         if lot is not None and lot["code"] not in self.lots and any(leg["lot"] == lot["code"] for leg in legs):
@@ -291,18 +303,25 @@ class Oracle:
             self._record()
         index = self._record()
         self.facts += [Fact(index, leg, effective_on) for leg in legs]
+        self.posted[index] = {"type": command["type"], "legs": legs, "left": [dict(leg) for leg in legs]}
         if request["evidence_key"] is not None:
             self.evidence[request["evidence_key"]] = index
         if trade is not None:
             self.trades[trade["trade_id"]] = trade
-        self._remember_done(command, legs, once, trade)
+        self._remember_done(command, legs, trade)
         return self._balances_after(request, legs)
 
-    def _remember_done(self, command, legs, once, trade):
+    def _named(self, command, legs, lot, effective_on):
+        dips = self.confirmed_serials_may_dip and _confirmed(command)
+        return self._name_serials(legs, lot, "9999" if dips else effective_on, ONCE.get(command["type"]))
+
+    def _remember_done(self, command, legs, trade):
         if command["type"] in MARKS:
             for leg in legs:
                 for serial in leg["serials"] if leg["quantity"] < 0 else ():
-                    self.done[once, leg["lot"], serial] = trade and trade["trade_id"]
+                    self.done[ONCE[command["type"]], leg["lot"], serial] = trade and trade["trade_id"]
+        if command["type"] == "reverse":
+            self._take_back(self.posted[command["transaction"]], legs)
         if trade is not None and trade["state"] == "VOID":
             self.done = {key: by for key, by in self.done.items() if by != trade["trade_id"]}
 
@@ -561,6 +580,58 @@ class Oracle:
             raise No("not_expired")
         self.days = (occurred_on, effective_on)
         return self._moved(command, account, f"Expired:{account.split(':')[-1]}")
+
+    def _take_back(self, original, legs):
+        """Take a reversal's legs off what stands of its original, and undo what could be done once."""
+        for back in legs:
+            for leg in original["left"]:
+                if all(leg[name] == back[name] for name in ("account", "commodity", "lot")) and leg["quantity"]:
+                    leg["quantity"] += back["quantity"]
+                    leg["serials"] = tuple(s for s in leg["serials"] if s not in back["serials"])
+        gone = not any(leg["quantity"] for leg in original["left"] if leg["commodity"] == "GEC")
+        if original["type"] == "issue" or (original["type"] == "settle_bundle" and gone):
+            stand = {(leg["lot"], s) for leg in original["left"] if leg["quantity"] < 0 for s in leg["serials"]}
+            done = {(leg["lot"], s) for leg in original["legs"] for s in leg["serials"]}
+            undone = {(ONCE[original["type"]], *key) for key in done - stand}
+            self.done = {key: by for key, by in self.done.items() if key not in undone}
+
+    def _plan_reverse(self, command):
+        original = self.posted.get(command["transaction"])
+        if original is None:
+            raise No("transaction_unknown")
+        if original["type"] == "reverse":
+            raise No("reversal_of_reversal")
+        if original["type"] in IRREVERSIBLE:
+            raise No("not_reversible")
+        evidence = command.get("evidence", {})
+        if original["type"] == "retire" and not ("document" in evidence and evidence["level"] == "CONFIRMED"):
+            raise No("registry_evidence_needed")
+        left = [leg for leg in original["left"] if leg["quantity"]]
+        if command.get("parts"):
+            left = [leg for part in command["parts"] for leg in self._part(original, part)]
+        if not left:
+            raise No("reversal_above_original")
+        return [dict(leg, quantity=-leg["quantity"]) for leg in left], None, None
+
+    def _part(self, original, part):
+        """The legs of one lot cut to a part, with its share of the money."""
+        lot, quantity, serials = part["lot"], part["quantity"], serials_of(part.get("serials", ()))
+        units = [leg for leg in original["left"] if (leg["commodity"], leg["lot"]) == ("GEC", lot) and leg["quantity"]]
+        if units and len(units) != 2:
+            raise No("reversal_whole_only")
+        if not units or quantity > abs(units[0]["quantity"]):
+            raise No("reversal_above_original")
+        if units[0]["serials"] and (len(serials) != quantity or not set(serials) <= set(units[0]["serials"])):
+            raise No("serials_mismatch")
+        limit = abs(units[0]["quantity"])
+        whole = next(abs(leg["quantity"]) for leg in original["legs"] if (leg["commodity"], leg["lot"]) == ("GEC", lot))
+        legs = [dict(leg, quantity=_sign(leg) * quantity, serials=serials) for leg in units]
+        for leg in original["legs"]:
+            if (leg["commodity"], leg["lot"]) == ("CNY", lot):
+                amount = abs(leg["quantity"])
+                fen = amount * limit // whole - amount * (limit - quantity) // whole
+                legs += [dict(leg, quantity=_sign(leg) * fen)] if fen else []
+        return legs
 
     def _plan_deliver(self, command):
         trade = self._standing(command)
@@ -930,6 +1001,10 @@ def _confirmed(command):
     """Statement facts that are certain may break the rule on later days, though not the balance in the end."""
     of_trade = command["type"] in {"trade", "transfer_trade", "identify_trade", "void_trade", "deliver"}
     return of_trade and command.get("evidence", {}).get("level") == "CONFIRMED"
+
+
+def _sign(leg):
+    return 1 if leg["quantity"] > 0 else -1
 
 
 def _signed(leg):

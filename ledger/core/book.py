@@ -137,6 +137,12 @@ class Book:
         self.trades: dict[str, TradeFacts] = {}
         self.marks: dict[tuple[int, str], dict[int, Ranges]] = {}
         """(lot id, what may happen to a serial once) -> by the log index of what did it, as far as loaded."""
+        self.originals: dict[int, PostingBody | None] = {}
+        """Transactions that a reversal names, by log index (None: there is none), and those that made marks."""
+        self.reversals: dict[int, dict[int, PostingBody]] = {}
+        """Log index of an original -> its reversals, by theirs."""
+        self.users: dict[int, tuple[int, ...]] = {}
+        """Log index of an original -> the transactions that took from where its units went; the first few."""
         self._marked: set[tuple[int, str, int]] = set()
         self.parties: dict[str, Party] = {}
         self.names: dict[str, str] = {}

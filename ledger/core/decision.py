@@ -23,6 +23,7 @@ from ledger.core.events import (
     POSTINGS,
 )
 from ledger.core.party import PARK_ACCOUNTS, accounts_of, lookup_name
+from ledger.core.plans.reversals import standing
 from ledger.core.policy import CodeLayout, TradeOnce
 from ledger.core.posting_engine import BODY_BYTES_MAX, Posted, decide_posting
 from ledger.core.record import (
@@ -80,6 +81,8 @@ def learn(book: Book, index: int, body: Body, names: tuple[str, ...] = ()) -> li
             rows = book.apply(index, body)
             if body.trade is not None:
                 _learn_trade(book, index, body)
+            if body.reverses is not None and (known := book.reversals.get(int(body.reverses))) is not None:
+                book.put(known, index, body)
             if body.command in _MARKING:
                 _learn_marks(book, index, body)
         case LotBody():
@@ -186,12 +189,25 @@ def _open(book: Book, names: tuple[str, ...], owner: str | None) -> None:
             book.next_account_id += 1
 
 
-_MARKING = {"issue": "issued", "trade": "traded", "settle_bundle": "traded", "identify_trade": "traded"}
+_MARKING = {
+    "issue": "issued",
+    "trade": "traded",
+    "settle_bundle": "traded",
+    "identify_trade": "traded",
+    "reverse": "",
+}
+"""The commands that do to serials what may be done once; a reversal may undo it."""
 
 
 def _learn_marks(book: Book, index: int, body: PostingBody) -> None:
     """Mark the serials that were issued or traded; to trade only once is a rule, which the record must name."""
+    if body.command == "reverse":
+        _unmark(book, int(body.reverses or 0))
+        return
     event = _MARKING[body.command]
+    if body.command in {"issue", "settle_bundle"}:
+        book.put(book.originals, index, body)
+        book.put(book.reversals, index, {})
     if event == "traded" and not book.policies.names_any(body.policies, TradeOnce):
         return
     given = [leg for leg in body.legs if leg.serials and leg.quantity.startswith("-")]
@@ -204,6 +220,21 @@ def _learn_marks(book: Book, index: int, body: PostingBody) -> None:
         index = book.trades[body.trade.trade_id].log_index  # the trade did it; it was not known to which serials
     for lot, serials in by_lot.items():
         book.mark(book.lots[lot].lot_id, event, index, serials)
+
+
+def _unmark(book: Book, original_index: int) -> None:
+    """Serials whose issuance was reversed may be issued again; those of a bundle traded, once none of it stands."""
+    original = book.originals.get(original_index)
+    if original is None or original.command not in {"issue", "settle_bundle"}:
+        return
+    left = standing(original, book.reversals[original_index].values())
+    given = [one.leg for one in left if one.leg.serials and one.leg.quantity < 0]
+    if original.command == "settle_bundle" and any(one.leg.commodity == "GEC" for one in left):
+        return
+    for lot in {leg.lot for leg in original.legs if leg.serials}:
+        rest = merge(*(leg.serials for leg in given if leg.lot == lot))
+        assert lot is not None
+        book.mark(book.lots[lot].lot_id, _MARKING[original.command], original_index, rest)
 
 
 def _learn_trade(book: Book, index: int, body: PostingBody) -> None:

@@ -18,6 +18,8 @@ FreezeReason = Literal["dispute", "authority", "ccer", "error"]
 """Why certificates are frozen: an objection, an order, a CCER of the same energy, a suspected booking error."""
 EnergyRoute = Literal["HYDRO_TRANSFER", "SELF_USE"]
 """How certificates come with the energy itself and not by a trade (domain reference, section 1.3)."""
+ReversalReason = Literal["error", "duplicate", "notice"]
+"""Why a transaction is taken back: our own booking error, booked twice, a notice of the platform or the registry."""
 SubscriptionChange = Literal["withdrawn", "reduced", "error"]
 """Why an enterprise owes fewer certificates than it promised."""
 
@@ -292,11 +294,27 @@ class ReduceSubscription(_Fact, frozen=True, kw_only=True, omit_defaults=True, t
     reason: SubscriptionChange
 
 
+class Part(msgspec.Struct, frozen=True, omit_defaults=True):
+    """So many certificates of a lot."""
+
+    lot: str
+    quantity: int
+    serials: Ranges = ()
+
+
+class Reverse(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="reverse"):
+    """Take a transaction back by its mirror (冲销): all that still stands of it, or parts by lot."""
+
+    transaction: int
+    reason: ReversalReason
+    parts: tuple[Part, ...] = ()
+
+
 TradeEvent = Trade | TransferTrade | IdentifyTrade | VoidTrade | Deliver
 Incoming = Issue | OpenBalance | SettleBundle | TransferWithEnergy | ReceiveForProvince
 Posting = (
     Transfer | Subscribe | ReduceSubscription | TradeEvent | Incoming | Allocate | ListForSale | Delist
-    | Freeze | Unfreeze | Retire | Expire | CancelForCcer
+    | Freeze | Unfreeze | Retire | Expire | CancelForCcer | Reverse
 )  # fmt: skip
 POSTINGS: tuple[type, ...] = get_args(Posting)
 

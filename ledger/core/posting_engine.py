@@ -91,13 +91,13 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
         policies = tuple(map(str, sorted(judged | set(map(int, policies)))))
     findings = _enough(book, plan, legs, dates)
     if isinstance(findings, Refusal):
-        return findings
+        return _moved_on(book, plan, findings)
     if True in [leg.lot is not None and leg.lot.facts.numbered for leg in legs]:
         # A CONFIRMED statement fact may come before the serials did; `_enough` has noted the finding.
         day = FOREVER if _is_certain(plan) else ordinal(dates.effective_on)
         chosen = choose_serials(book, legs, Choice(day, _once(book, plan, policies), plan.adopts))
         if isinstance(chosen, Refusal):
-            return chosen
+            return _moved_on(book, plan, chosen)
         legs = chosen
     body = _body(plan, legs, dates, policies, findings, selection)
     if (too_large := _too_large(body, new_lot)) is not None:
@@ -230,6 +230,18 @@ def _judge_lot(book: Book, plan: Plan, facts: LotFacts, dates: _Dates) -> tuple[
     if plan.claim is not None:
         return judge_claim(facts, plan.claim.year, book.policies, on=dates.occurred_on)
     return judge_sale(facts, book.policies, on=dates.occurred_on) if plan.for_sale else ()
+
+
+def _moved_on(book: Book, plan: Plan, why: Refusal) -> Refusal:
+    """Of a reversal whose units are no longer where they were brought: the chain that used them."""
+    if (
+        plan.command != "reverse"
+        or plan.reverses is None
+        or why.code not in {"insufficient_balance", "serial_not_held"}
+    ):
+        return why
+    users = book.users.get(plan.reverses, ())
+    return refuse("units_moved_on", transaction=plan.reverses, users=", ".join(map(str, users)) or "-")
 
 
 def _once(book: Book, plan: Plan, policies: tuple[str, ...]) -> str | None:

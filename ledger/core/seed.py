@@ -4,6 +4,7 @@ Rows that a later version adds are appended to the ledgers of earlier ones when 
 """
 
 from ledger.core.account import KINDS
+from ledger.core.plans.reversals import REVERSIBLE
 from ledger.core.policy import (
     Acquisition,
     CcerLinkage,
@@ -39,7 +40,7 @@ def _both(one: str, other: str) -> tuple[tuple[str, str], ...]:
     return tuple((source, target) for source in (one, other) for target in (one, other))
 
 
-SEED: tuple[PolicyRow, ...] = (
+_EVENTS: tuple[PolicyRow, ...] = (
     *_moves(
         "transfer",
         "enterprise operator",
@@ -195,3 +196,17 @@ SEED: tuple[PolicyRow, ...] = (
     _row(TradeOnce(), "domain 1.6 [V2] draft, final [M-H]"),
     _row(CcerLinkage(), "domain 1.9 [V9], 1.1 [V10]: two years", since="2024-10-01", until="2026-09-30"),
 )
+
+
+def _mirrored(rows: tuple[PolicyRow, ...]) -> list[PolicyRow]:
+    """An operator may take back, by a reversal, whatever a reversible event moved."""
+    moves = [row.rule for row in rows if isinstance(row.rule, Move) and row.rule.command in REVERSIBLE]
+    pairs = dict.fromkeys((move.commodity, move.target, move.source) for move in moves)
+    return [
+        row
+        for commodity, source, target in pairs
+        for row in _moves("reverse", "operator", commodity, (source, target), source="domain 3.3 row 16, 3.4")
+    ]
+
+
+SEED: tuple[PolicyRow, ...] = (*_EVENTS, *_mirrored(_EVENTS))

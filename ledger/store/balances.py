@@ -22,7 +22,7 @@ from ledger.core.plans import Units, legs_of, units_entering
 from ledger.core.policy import PolicyRow
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
 from ledger.core.serial_range import HeldRange, SerialRange, merge
-from ledger.store.registry import load_keys, load_names, rows_of
+from ledger.store.registry import load_keys, load_names, load_originals, rows_of
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -31,6 +31,7 @@ async def load(connection: Connection, ledger_id: int, book: Book, requests: lis
     """Bring into `book` all that deciding these requests looks at."""
     await load_keys(connection, ledger_id, book, requests)
     await load_names(connection, ledger_id, book, requests)
+    await load_originals(connection, ledger_id, book, requests)
     events = _trade_events(requests)
     # The lots of trades come first: what their events touch depends on them.
     known = {book.trades[trade].lot for trade in events if trade in book.trades}

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from ledger.core.record import RECORD_BYTES_MAX
+from ledger.core.record import RECORD_BYTES_MAX, Envelope, decode
 from ledger.proof.merkle import HASH_BYTES, TILE_WIDTH, Frontier, leaf_hash, root_of
 
 _LENGTH = struct.Struct(">H")
@@ -142,3 +142,28 @@ def read_records(connection: psycopg.Connection[Any], ledger_id: int) -> Iterato
         cursor.execute("select records from journal_segment where ledger_id = %s order by first_index", (ledger_id,))
         for (records,) in cursor:
             yield from split_records(records)
+
+
+_RECORDS = """
+    select i, substr(s.records, p.at + 3, p.length)
+    from unnest(%s::bigint[]) as i
+    join lateral (
+        select first_index, record_count, records, offsets from journal_segment
+        where ledger_id = %s and first_index <= i order by first_index desc limit 1
+    ) as s on i < s.first_index + s.record_count
+    cross join lateral (
+        select o.at, get_byte(substr(s.records, o.at + 1, 2), 0) * 256
+            + get_byte(substr(s.records, o.at + 1, 2), 1) as length
+        from (
+            select ('x' || encode(substr(s.offsets, (4 * (i - s.first_index))::int + 1, 4), 'hex'))::bit(32)::int as at
+        ) as o
+    ) as p
+"""
+
+
+async def records_at(
+    connection: psycopg.AsyncConnection[Any], ledger_id: int, indexes: Sequence[int]
+) -> dict[int, Envelope]:
+    """The records of these log indexes, as far as the journal has them."""
+    rows = await (await connection.execute(_RECORDS, (list(indexes), ledger_id))).fetchall()
+    return {index: decode(content) for index, content in rows}

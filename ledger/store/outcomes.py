@@ -8,8 +8,9 @@ import msgspec
 import psycopg
 
 from ledger.core.reasons import REASONS
-from ledger.core.record import Envelope, RefusalBody, decode
+from ledger.core.record import Envelope, RefusalBody
 from ledger.core.refusal import Refusal
+from ledger.store.journal import records_at
 
 
 class BalanceAfter(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -54,22 +55,6 @@ def instant(moment: datetime.datetime) -> str:
     return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-_RECORDS = """
-    select i, substr(s.records, p.at + 3, p.length)
-    from unnest(%s::bigint[]) as i
-    join lateral (
-        select first_index, records, offsets from journal_segment
-        where ledger_id = %s and first_index <= i order by first_index desc limit 1
-    ) as s on true
-    cross join lateral (
-        select o.at, get_byte(substr(s.records, o.at + 1, 2), 0) * 256
-            + get_byte(substr(s.records, o.at + 1, 2), 1) as length
-        from (
-            select ('x' || encode(substr(s.offsets, (4 * (i - s.first_index))::int + 1, 4), 'hex'))::bit(32)::int as at
-        ) as o
-    ) as p
-"""
-
 _BALANCES = """
     select distinct on (p.log_index, p.account_id) p.log_index, a.name, a.commodity, p.balance, a.owner
     from posting p join account a using (ledger_id, account_id)
@@ -84,13 +69,13 @@ async def read_outcomes(
     """The outcome each record is, told again: by index, for the tenant that asked (None: all accounts)."""
     indexes = sorted({index for index, _ in asked})
     tenants = dict(asked)
-    rows = await (await connection.execute(_RECORDS, (indexes, ledger_id))).fetchall()
+    records = await records_at(connection, ledger_id, indexes)
     after = await (await connection.execute(_BALANCES, (ledger_id, indexes))).fetchall()
     balances: dict[int, list[BalanceAfter]] = {index: [] for index in indexes}
     for index, name, commodity, balance, owner in after:
         if tenants[index] is None or owner == tenants[index]:
             balances[index].append(BalanceAfter(name, commodity, balance))
-    return {index: _outcome(decode(content), tuple(sorted(balances[index]))) for index, content in rows}
+    return {index: _outcome(envelope, tuple(sorted(balances[index]))) for index, envelope in records.items()}
 
 
 def _outcome(envelope: Envelope, balances: tuple[BalanceAfter, ...]) -> Outcome:

@@ -11,9 +11,11 @@ from ledger.core.command import (
     Request,
     RevokeCredential,
 )
-from ledger.core.events import POSTINGS, TradeEvent, Transfer, parties_named
+from ledger.core.events import POSTINGS, Reverse, TradeEvent, Transfer, parties_named
 from ledger.core.party import lookup_name
+from ledger.core.record import PostingBody
 from ledger.core.serial_range import SerialRange, merge
+from ledger.store.journal import records_at
 from ledger.store.literals import texts
 
 Connection = psycopg.AsyncConnection[Any]
@@ -54,6 +56,46 @@ async def load_keys(connection: Connection, ledger_id: int, book: Book, requests
             evidence,
         )
         book.evidence.update(rows)
+
+
+async def load_originals(connection: Connection, ledger_id: int, book: Book, requests: list[Request]) -> None:
+    """The transactions that reversals name, what was taken back of them before, and who took their units further."""
+    wanted = {r.command.transaction for r in requests if isinstance(r.command, Reverse)}
+    book.users.update(dict.fromkeys(wanted, ()))
+    if not wanted:
+        return
+    missing = [index for index in wanted if index not in book.originals]
+    if missing:
+        rows = await rows_of(
+            connection,
+            "select reverses, log_index from event where ledger_id = %s and reverses = any(%s)",
+            ledger_id,
+            missing,
+        )
+        records = await records_at(connection, ledger_id, [*missing, *(index for _, index in rows)])
+        bodies = {index: e.body for index, e in records.items() if isinstance(e.body, PostingBody)}
+        for index in missing:
+            book.originals[index] = bodies.get(index)
+            book.reversals[index] = {later: bodies[later] for original, later in rows if original == index}
+    for index, user in await rows_of(connection, _USERS, list(wanted), ledger_id, ledger_id, ledger_id, USERS_SHOWN):
+        book.users[index] += (user,)
+
+
+USERS_SHOWN = 10
+"""Transactions named in the refusal of a reversal whose units have moved on."""
+_USERS = """
+    select o.log_index, u.log_index
+    from unnest(%s::bigint[]) as o (log_index)
+    cross join lateral (
+        select distinct p.log_index from posting g
+        join posting p on p.ledger_id = %s and p.account_id = g.account_id and p.log_index > g.log_index
+            and p.lot_id = g.lot_id and p.quantity < 0
+        where g.ledger_id = %s and g.log_index = o.log_index and g.quantity > 0
+            and not exists (select from event e where e.ledger_id = %s and e.log_index = p.log_index
+                and e.reverses = o.log_index)
+        order by p.log_index limit %s
+    ) as u
+"""
 
 
 async def load_names(connection: Connection, ledger_id: int, book: Book, requests: list[Request]) -> None:

@@ -163,6 +163,7 @@ TABLE: dict[str, Row] = {
     "postCancellation": Row(
         OPERATOR, post("/v1/cancellations", lambda _, __: {"project": PROJECT, "quantity": "1", "evidence": PROVED})
     ),
+    "postReversal": Row(OPERATOR, post("/v1/reversals", lambda _, number: {"transaction": number, "why": "error"})),
     "postExpiry": Row(
         OPERATOR,
         post("/v1/expiries", lambda who, _: {"account": f"Holding:Ent:{who}", "lot": LOT_B, "quantity": "1"}),

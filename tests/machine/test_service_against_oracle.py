@@ -40,9 +40,11 @@ from ledger.core.events import (
     Leg,
     ListForSale,
     OpenBalance,
+    Part,
     ReceiveForProvince,
     ReduceSubscription,
     Retire,
+    Reverse,
     SettleBundle,
     Subscribe,
     Trade,
@@ -371,6 +373,26 @@ class ServiceMachine(RuleBasedStateMachine):
     def befalls(self, wish: tuple[Any, ...]) -> Request:
         """Something of what comes in, or befalls what is held, so that the rarer events are not drowned."""
         request = self.request(wish)
+        self.submit_one_by_one([request])
+        return request
+
+    @rule(target=asked, ask=st.data())
+    def take_back(self, ask: st.DataObject) -> Request:
+        """Reverse some transaction, whole or a part of a lot of it, whatever became of its units."""
+        known = sorted(self.oracle.posted) or [0]
+        index = ask.draw(st.sampled_from([*known[-12:], 10**6]))
+        original = self.oracle.posted.get(index, {"legs": []})
+        parts: tuple[Part, ...] = ()
+        units = [leg for leg in original["legs"] if leg["commodity"] == "GEC"]
+        if units and ask.draw(st.booleans()):
+            leg, quantity = ask.draw(st.sampled_from(units)), ask.draw(st.integers(1, 5))
+            first = min(leg["serials"], default=0) + ask.draw(st.integers(0, 2))
+            parts = (Part(leg["lot"], quantity, (SerialRange(first, first + quantity),) if leg["serials"] else ()),)
+        level = ask.draw(st.sampled_from(["CONFIRMED", "CONFIRMED", "REPORTED"]))
+        dated = {"evidence": Evidence(level=level, document=DOCUMENT)} | ask.draw(dates())
+        request = self.request(
+            ("operator", None, Reverse(transaction=index, reason="error", parts=parts, **dated), None)
+        )
         self.submit_one_by_one([request])
         return request
 

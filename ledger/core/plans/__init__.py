@@ -6,7 +6,7 @@ from typing import Any, get_args
 from ledger.core import events
 from ledger.core.book import Book
 from ledger.core.events import Incoming, Leg, Posting, Trade, TradeEvent, Transfer
-from ledger.core.plans import holdings, incoming, subscriptions, trades
+from ledger.core.plans import holdings, incoming, reversals, subscriptions, trades
 from ledger.core.plans.plan import Plan, Units, planned, units_of
 from ledger.core.refusal import Refusal
 
@@ -39,6 +39,7 @@ _PLANS: dict[type, Callable[[Any, Book, str], Plan | Refusal]] = {
     events.CancelForCcer: holdings.cancellation,
     events.Retire: holdings.retirement,
     events.Expire: holdings.expiry,
+    events.Reverse: reversals.reversal,
 }
 
 _LEGS: dict[type, Callable[[Any, Book], tuple[Leg, ...]]] = {
@@ -52,6 +53,7 @@ _LEGS: dict[type, Callable[[Any, Book], tuple[Leg, ...]]] = {
     events.CancelForCcer: holdings.cancellation_legs,
     events.Retire: holdings.retirement_legs,
     events.Expire: holdings.expiry_legs,
+    events.Reverse: reversals.reversal_legs,
 }
 _LEGS |= dict.fromkeys(get_args(Incoming), incoming.incoming_legs)
 
