@@ -15,6 +15,7 @@ from api.audit import AuditController, LimitsController
 from api.batches import BatchController
 from api.imports import ImportController
 from api.problems import HANDLERS
+from api.proposals import ProposalController
 from api.security import KeyMiddleware
 from api.strictness import before_request, declared_of
 from ledger.keys import Credential, Keys
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             *transactions.HANDLERS,
             transactions.TransactionController,
             BatchController,
+            ProposalController,
             AccountController,
             TrialBalanceController,
             AuditController,

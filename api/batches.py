@@ -126,11 +126,14 @@ def batch_out(
     """The results; an atomic batch that was refused is a problem that carries them."""
     chinese = problems.wants_chinese(request)
     items = [item_out(k, o, chinese=chinese) for k, o in zip(keys, outcomes, strict=True)]
-    counts = {status: sum(item.status == status for item in items) for status in ("posted", "refused", "unknown")}
+    counts = {
+        status: sum(item.status == status for item in items) for status in ("posted", "proposed", "refused", "unknown")
+    }
     busy = next((o.refusal for o in outcomes if isinstance(o, Refused) and o.refusal.reason.status == 503), None)
-    if busy is not None and not counts["posted"]:
+    written = counts["posted"] + counts["proposed"]
+    if busy is not None and not written:
         raise Problem(busy)
-    if atomic and not counts["posted"]:
+    if atomic and not written:
         cause = next((o for o in outcomes if isinstance(o, Refused) and o.refusal.code != "batch_refused"), None)
         if cause is not None:
             raise Problem(cause.refusal, record=cause.index, items=items)
@@ -142,7 +145,8 @@ def item_out(key: str, outcome: Outcome, *, chinese: bool) -> ItemOut:
     """What became of one item of a batch."""
     match outcome:
         case Posted():
-            return ItemOut(status="posted", key=key, replayed=outcome.replayed, receipt=receipt_out(outcome))
+            status = "proposed" if outcome.proposed else "posted"
+            return ItemOut(status=status, key=key, replayed=outcome.replayed, receipt=receipt_out(outcome))
         case Refused(refusal=refusal):
             return ItemOut(
                 status="refused",

@@ -81,7 +81,7 @@ def _describe(operation: dict[str, Any]) -> None:
             headers["Content-Language"] = {"schema": {"enum": ["en", "zh-CN"]}, "required": True}
             headers["Vary"] = _TEXT
         match status:
-            case "201":
+            case "201" | "202":
                 headers["Idempotent-Replayed"] = {"description": "true where the key had this outcome already"} | _TEXT
             case "401":
                 headers["WWW-Authenticate"] = {"required": True} | _TEXT

@@ -1,5 +1,7 @@
 """What crosses the wire outward. Quantities are decimal strings; what comes in is in `api.bodies`."""
 
+from typing import Literal
+
 import msgspec
 
 from ledger.imports.posting import ImportReport
@@ -20,6 +22,8 @@ class BalanceAfterOut(_Out, kw_only=True):
 class ReceiptOut(_Out, kw_only=True):
     """A write that is in the journal. The transaction's id is its log index."""
 
+    status: Literal["posted", "proposed"] = "posted"
+    """proposed: nothing is posted yet; `transaction` is the proposal, which waits for a second person."""
     transaction: str
     recorded_at: str
     tree_size: str
@@ -43,6 +47,7 @@ class BatchOut(_Out, kw_only=True):
     """Results in the order of the items."""
 
     posted: int
+    proposed: int
     refused: int
     unknown: int
     items: list[ItemOut]
@@ -177,6 +182,28 @@ class RecordsOut(_Out, kw_only=True):
     tree_size: str
     root: str
     items: list[RecordOut]
+    next_cursor: str | None
+
+
+class ProposalOut(_Out, kw_only=True):
+    """A command that waits for a second person, and what came of it."""
+
+    proposal: str
+    """Its log index."""
+    command: msgspec.Raw
+    """As it would be posted."""
+    role: str
+    subject: str
+    state: str
+    """open, approved or rejected."""
+    judged: str | None
+    """Log index of the judgement."""
+
+
+class ProposalsOut(_Out, kw_only=True):
+    """A page of proposals."""
+
+    items: list[ProposalOut]
     next_cursor: str | None
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import ResponseSpec
 from litestar.params import HeaderParameter, JSONBody, PathParameter
 
 from api import problems
@@ -29,6 +30,7 @@ IdempotencyKey = Annotated[
 def receipt_out(posted: Posted) -> ReceiptOut:
     """What a caller hears of a posted command; the same bytes whenever it asks again."""
     return ReceiptOut(
+        status="proposed" if posted.proposed else "posted",
         transaction=str(posted.index),
         recorded_at=posted.recorded_at,
         tree_size=str(posted.tree_size),
@@ -39,18 +41,23 @@ def receipt_out(posted: Posted) -> ReceiptOut:
 
 
 def answer(outcome: Outcome) -> Response[ReceiptOut]:
-    """201 with the receipt, or the problem that tells the refusal."""
+    """201 with the receipt, 202 where it waits for a second person, or the problem that tells the refusal."""
     match outcome:
         case Posted():
             headers = {"Idempotent-Replayed": "true"} if outcome.replayed else {}
-            return Response(receipt_out(outcome), status_code=201, headers=headers)
+            status = 202 if outcome.proposed else 201
+            return Response(receipt_out(outcome), status_code=status, headers=headers)
         case Refused():
             raise Problem(outcome.refusal, record=outcome.index)
         case Unknown():
             raise Problem(refuse("outcome_unknown"))
 
 
-_WRITES: dict[str, Any] = {"opt": MAY_POST.opt(), "responses": problems.declared(*problems.WRITE), "status_code": 201}
+_WRITES: dict[str, Any] = {
+    "opt": MAY_POST.opt(),
+    "responses": problems.declared(*problems.WRITE) | {202: ResponseSpec(ReceiptOut, generate_examples=False)},
+    "status_code": 201,
+}
 
 
 def _handler(event: Event) -> HTTPRouteHandler:

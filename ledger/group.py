@@ -21,7 +21,7 @@ from ledger.core.command import (
 )
 from ledger.core.decision import decide, is_name, learn, private_texts
 from ledger.core.party import lookup_name
-from ledger.core.record import TYPE_OF_BODY, Body, Envelope, PostingBody, RefusalBody, encode
+from ledger.core.record import TYPE_OF_BODY, Body, Envelope, PostingBody, ProposalBody, RefusalBody, encode
 from ledger.core.refusal import Refusal, refuse
 from ledger.store.outcomes import BalanceAfter, Outcome, Posted, Refused, Unknown
 from ledger.store.unit_of_work import Changes, Entry, PrivateText
@@ -117,6 +117,8 @@ class Deciding:
             return _replay(request, known)
         decision = decide(book, request, today=today)
         if not isinstance(decision, Refusal):
+            if decision.evidence_key is not None:
+                request = msgspec.structs.replace(request, evidence_key=decision.evidence_key)
             entry = _record(book, request, decision.bodies, entries)
             return Item(request, entry=entry, after=_balances_after(book, entry))
         if not decision.reason.frozen:
@@ -207,7 +209,7 @@ def outcome_of(item: Item, moment: str, again: dict[int, Outcome]) -> Outcome:
     if item.refusal is not None:
         return Refused(item.refusal, None if item.entry is None else item.entry.index)
     assert item.entry is not None
-    return Posted(item.entry.index, moment, item.after)
+    return Posted(item.entry.index, moment, item.after, proposed=isinstance(item.entry.body, ProposalBody))
 
 
 def _known(entry: Entry) -> Known:

@@ -41,6 +41,8 @@ FROZEN = {
     "registry_evidence_needed",
     "reversal_whole_only",
     "units_moved_on",
+    "proposal_unknown",
+    "proposal_decided",
 }
 """Refusals that depend on the state of the book: recorded, and the same for ever under their key."""
 LOT_BEARING = {"GEC"}
@@ -182,7 +184,7 @@ class Oracle:
         self.answers, self.evidence = {}, {}
         self.done = {}
         """(what may be done once, lot, serial) -> the trade that did it, or None."""
-        self.posted = {}
+        self.posted, self.proposals = {}, {}
         """Log index -> command and legs of a transaction, and what of the legs still stands."""
 
     def submit(self, request, today):
@@ -196,6 +198,9 @@ class Oracle:
         before = copy.deepcopy(self.__dict__)
         try:
             balances = self._do(request, today)
+            if self._needs_a_second_person(request["command"]):
+                self.__dict__, balances = copy.deepcopy(before), ()
+                self.proposals[self._record()] = request
         except No as no:
             self.__dict__ = before
             if no.code not in FROZEN:
@@ -273,6 +278,8 @@ class Oracle:
                 return self._open(request)
             case "register_party":
                 return self._register(request)
+            case "approve" | "reject":
+                return self._judge(request, today)
         if request["evidence_key"] is not None and request["evidence_key"] in self.evidence:
             raise No("evidence_used")
         self.adopts, self.days, self.today = set(), None, today
@@ -335,6 +342,24 @@ class Oracle:
         self.accounts |= {"Commitment:Contra", "Commitment:Unallocated"}
         self._record()
         return ()
+
+    def _needs_a_second_person(self, command):
+        return command["type"] == "reverse" and self.posted[command["transaction"]]["type"] == "retire"
+
+    def _judge(self, request, today):
+        number = request["command"]["proposal"]
+        proposal = self.proposals.get(number)
+        if proposal is None:
+            raise No("proposal_unknown")
+        if proposal == "decided":
+            raise No("proposal_decided")
+        if request["role"] != "operator":
+            raise No("forbidden")
+        if request["subject"] == proposal["subject"] or request["subject"].startswith("system:"):
+            raise No("second_person_needed")
+        self.proposals[number] = "decided"
+        self._record()
+        return self._do(proposal, today) if request["command"]["type"] == "approve" else ()
 
     def _register(self, request):
         command = request["command"]

@@ -146,6 +146,10 @@ def bodies(kind: str) -> st.SearchStrategy[record.Body]:
             record.RetirementBody, beneficiary=texts(), enterprise=texts(), from_month=text, proof=text,
             purpose=texts(), site=text, to_month=text, year=texts(),
         ),
+        "judgement": lambda: st.builds(record.JudgementBody, proposal=texts(), subject=texts(), verdict=texts()),
+        "proposal": lambda: st.builds(
+            record.ProposalBody, command=texts(), evidence_key=text, role=texts(), subject=texts(), tenant=text
+        ),
         "import": lambda: st.builds(record.ImportBody, document=hashes(), figures=figures, layout=texts()),
         "ledger": lambda: st.builds(record.LedgerBody, continues=text, origin=texts(), zone=texts()),
         "lot": lambda: st.builds(record.LotBody, lot=lot_facts()),

@@ -90,6 +90,21 @@ class Party(msgspec.Struct, frozen=True):
     log_index: int
 
 
+class ProposalFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that waits for a second person, and what came of it."""
+
+    log_index: int
+    command: str
+    """Its canonical JSON."""
+    role: str
+    subject: str
+    tenant: str | None
+    evidence_key: str | None
+    state: str = "open"
+    """open, approved or rejected."""
+    judged_index: int | None = None
+
+
 class Known(msgspec.Struct, frozen=True, gc=False):
     """The outcome a request key is frozen with."""
 
@@ -102,7 +117,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 class Book:
     """Balances, lots and facts of one ledger, as far as they are loaded."""
 
-    def __init__(self, ledger: str) -> None:
+    def __init__(self, ledger: str) -> None:  # noqa: PLR0915 (a line for each thing a book holds)
         self.ledger = ledger
         self.size = 0
         self.next_account_id = 1
@@ -144,6 +159,7 @@ class Book:
         self.users: dict[int, tuple[int, ...]] = {}
         """Log index of an original -> the transactions that took from where its units went; the first few."""
         self._marked: set[tuple[int, str, int]] = set()
+        self.proposals: dict[int, ProposalFacts] = {}
         self.parties: dict[str, Party] = {}
         self.names: dict[str, str] = {}
         """A company name as it is looked up -> the party it belongs to."""

@@ -57,6 +57,19 @@ class RevokeCredential(msgspec.Struct, frozen=True, kw_only=True, tag="revoke_cr
     credential: str
 
 
+class Approve(msgspec.Struct, frozen=True, kw_only=True, tag="approve"):
+    """A second person approves a proposal: its command is decided again, and posted."""
+
+    proposal: int
+    """Its log index."""
+
+
+class Reject(msgspec.Struct, frozen=True, kw_only=True, tag="reject"):
+    """A second person rejects a proposal."""
+
+    proposal: int
+
+
 class RecordImport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="record_import"):
     """That a statement file was read and posted, with the figures it was answered with."""
 
@@ -65,7 +78,8 @@ class RecordImport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     figures: dict[str, str]
 
 
-Command = Posting | OpenLedger | RegisterParty | SetPolicy | CreateCredential | RevokeCredential | RecordImport
+Registry = OpenLedger | RegisterParty | SetPolicy | CreateCredential | RevokeCredential | RecordImport
+Command = Posting | Approve | Reject | Registry
 
 
 class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -9,10 +9,12 @@ from ledger.core.account import Account, account_name, kind_of
 from ledger.core.book import Book, Party, PostingRow, TradeFacts, serial_ranges
 from ledger.core.certificate import Lot
 from ledger.core.command import (
+    Approve,
     CreateCredential,
     OpenLedger,
     RecordImport,
     RegisterParty,
+    Reject,
     Request,
     RevokeCredential,
     SetPolicy,
@@ -25,17 +27,20 @@ from ledger.core.events import (
 from ledger.core.party import PARK_ACCOUNTS, accounts_of, lookup_name
 from ledger.core.plans.reversals import standing
 from ledger.core.policy import CodeLayout, TradeOnce
-from ledger.core.posting_engine import BODY_BYTES_MAX, Posted, decide_posting
+from ledger.core.posting_engine import BODY_BYTES_MAX, Posted
+from ledger.core.proposals import decide_event, decide_judgement, learn_judgement, learn_proposal
 from ledger.core.record import (
     AccountBody,
     Body,
     CredentialBody,
     ImportBody,
+    JudgementBody,
     LedgerBody,
     LotBody,
     PartyBody,
     PolicyBody,
     PostingBody,
+    ProposalBody,
 )
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_range import Ranges, merge, subtract
@@ -46,7 +51,9 @@ ADMINISTERED = {"operator", "admin"}
 def decide(book: Book, request: Request, *, today: str) -> Posted | Refusal:
     """The records the command becomes, or why it is refused; `today` is the ledger's civil day (ISO)."""
     if isinstance(request.command, POSTINGS):
-        return decide_posting(book, request, today=today)
+        return decide_event(book, request, today=today)
+    if isinstance(request.command, Approve | Reject):
+        return decide_judgement(book, request, today=today)
     decision = _decide_registry(book, request)
     for body in decision.bodies if isinstance(decision, Posted) else ():
         if (size := len(msgspec.json.encode(body))) > BODY_BYTES_MAX:
@@ -98,6 +105,10 @@ def learn(book: Book, index: int, body: Body, names: tuple[str, ...] = ()) -> li
             book.policies.add(index, body.row)
         case CredentialBody():
             book.put(book.credentials, body.credential, body.state)
+        case ProposalBody():
+            learn_proposal(book, index, body)
+        case JudgementBody():
+            learn_judgement(book, index, body)
     book.size = index + 1
     return rows
 

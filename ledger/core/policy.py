@@ -81,7 +81,15 @@ class CcerLinkage(msgspec.Struct, frozen=True, kw_only=True, tag="ccer_linkage",
     """Certificates of energy that is registered as CCER are frozen, then cancelled."""
 
 
-Rule = Move | Dating | CodeLayout | Validity | VintageMatch | Acquisition | TradeOnce | CcerLinkage
+class Approval(msgspec.Struct, frozen=True, kw_only=True, tag="approval", tag_field="kind"):
+    """A command waits for a second person of this role; a reversal, by what it takes back (`of`; empty: anything)."""
+
+    command: str
+    of: str
+    role: str
+
+
+Rule = Move | Dating | CodeLayout | Validity | VintageMatch | Acquisition | TradeOnce | CcerLinkage | Approval
 
 
 class PolicyRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -100,6 +108,7 @@ class PolicyBook(msgspec.Struct):
 
     rows: list[tuple[int, PolicyRow]] = msgspec.field(default_factory=list)
     _moves: dict[tuple[str, str, str, str, str], list[tuple[int, PolicyRow]]] = msgspec.field(default_factory=dict)
+    _of_kind: dict[type, list[tuple[int, PolicyRow]]] = msgspec.field(default_factory=dict)
     _rule_at: dict[int, Rule] = msgspec.field(default_factory=dict)
 
     def add(self, index: int, row: PolicyRow) -> None:
@@ -109,12 +118,14 @@ class PolicyBook(msgspec.Struct):
         if isinstance(rule, Move):
             key = (rule.command, rule.source, rule.target, rule.commodity, rule.role)
             self._moves.setdefault(key, []).append((index, row))
+        else:
+            self._of_kind.setdefault(type(rule), []).append((index, row))
 
     def cut(self, count: int) -> None:
         """Keep the first `count` rows only."""
         if count < len(self.rows):
             kept = self.rows[:count]
-            self.rows, self._moves, self._rule_at = [], {}, {}
+            self.rows, self._moves, self._of_kind, self._rule_at = [], {}, {}, {}
             for index, row in kept:
                 self.add(index, row)
 
@@ -127,35 +138,35 @@ class PolicyBook(msgspec.Struct):
 
     def dating(self, role: str, on: str) -> tuple[int, Dating] | None:
         """The newest row in force on how `role` may date facts."""
-        return self._newest(on, lambda rule: isinstance(rule, Dating) and rule.role == role)
+        return self._newest(Dating, on, lambda rule: rule.role == role)
 
     def code_layout(self, on: str) -> tuple[int, CodeLayout] | None:
         """The newest row in force on how certificate codes are cut."""
-        return self._newest(on, lambda rule: isinstance(rule, CodeLayout))
+        return self._newest(CodeLayout, on)
 
     def validity(self, month: str, on: str) -> tuple[int, Validity] | None:
         """The newest row in force on how long certificates of this production month last."""
-        return self._newest(
-            on, lambda rule: isinstance(rule, Validity) and rule.produced_from <= month < rule.produced_before
-        )
+        return self._newest(Validity, on, lambda rule: rule.produced_from <= month < rule.produced_before)
 
     def vintage_match(self, year: str, on: str) -> tuple[int, VintageMatch] | None:
         """The newest row in force on what may be claimed for consumption in this year."""
-        return self._newest(
-            on, lambda rule: isinstance(rule, VintageMatch) and rule.consumed_from <= year < rule.consumed_before
-        )
+        return self._newest(VintageMatch, on, lambda rule: rule.consumed_from <= year < rule.consumed_before)
 
     def acquisition(self, route: str, on: str) -> tuple[int, Acquisition] | None:
         """The newest row in force on what may come by this route."""
-        return self._newest(on, lambda rule: isinstance(rule, Acquisition) and rule.route == route)
+        return self._newest(Acquisition, on, lambda rule: rule.route == route)
 
     def trade_once(self, on: str) -> tuple[int, TradeOnce] | None:
         """The newest row in force that lets a certificate be traded only once."""
-        return self._newest(on, lambda rule: isinstance(rule, TradeOnce))
+        return self._newest(TradeOnce, on)
 
     def ccer_linkage(self, on: str) -> tuple[int, CcerLinkage] | None:
         """The newest row in force that links certificates to CCER."""
-        return self._newest(on, lambda rule: isinstance(rule, CcerLinkage))
+        return self._newest(CcerLinkage, on)
+
+    def approval(self, command: str, of: str, on: str) -> tuple[int, Approval] | None:
+        """The newest row in force by which this command needs a second person."""
+        return self._newest(Approval, on, lambda rule: rule.command == command and rule.of in {"", of})
 
     def names_any(self, ids: Iterable[str], kind: type) -> bool:
         """Whether any of these log indexes is a row of this kind of rule."""
@@ -165,8 +176,8 @@ class PolicyBook(msgspec.Struct):
         """The rows in force on how long certificates last, newest first."""
         return tuple(row.rule for _, row in reversed(self.rows) if isinstance(row.rule, Validity) and in_force(row, on))
 
-    def _newest(self, on, fits):  # type: ignore[no-untyped-def]  # both callers state the type
-        for index, row in reversed(self.rows):
+    def _newest(self, kind, on, fits=lambda _: True):  # type: ignore[no-untyped-def]  # each caller states the type
+        for index, row in reversed(self._of_kind.get(kind, ())):
             if fits(row.rule) and in_force(row, on):
                 return index, row.rule
         return None

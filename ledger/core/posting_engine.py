@@ -48,6 +48,8 @@ class Posted(msgspec.Struct, frozen=True):
     """The records a command becomes, in log order; the last is the command's own."""
 
     bodies: tuple[Body, ...]
+    evidence_key: str | None = None
+    """Of a proposal that was approved: the evidence it uses up."""
 
 
 class _Dates(msgspec.Struct, frozen=True, gc=False):

@@ -318,4 +318,22 @@ REASONS = (
         "交易记录 {transaction} 的绿证已由 {users} 转出，请先冲销。",
         frozen=True,
     ),
+    Reason(
+        "proposal_unknown",
+        422,
+        "Unknown proposal",
+        "There is no proposal {proposal} in the book.",
+        "提案不存在",
+        "账内没有提案 {proposal}。",
+        frozen=True,
+    ),
+    Reason(
+        "proposal_decided",
+        409,
+        "Proposal already decided",
+        "Proposal {proposal} was {state} already.",
+        "提案已处理",
+        "提案 {proposal} 已处理：{state}。",
+        frozen=True,
+    ),
 )

@@ -236,4 +236,12 @@ REASONS = (
         "须注明编号",
         "交易 {trade} 的绿证有编号，须注明是哪些。",
     ),
+    Reason(
+        "second_person_needed",
+        403,
+        "Second person needed",
+        "Proposal {proposal} is for a second person to decide; {subject} proposed it or is a system.",
+        "需要第二人",
+        "提案 {proposal} 须由第二人决定；{subject} 为提案人或系统。",
+    ),
 )

@@ -141,6 +141,27 @@ class RetirementBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     year: str
 
 
+class ProposalBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A command that waits for a second person: nothing is posted or reserved."""
+
+    command: str
+    """The canonical JSON of the command."""
+    evidence_key: str | None = None
+    role: str
+    subject: str
+    """Who proposed, by an opaque id: person:... or system:..."""
+    tenant: str | None = None
+
+
+class JudgementBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A second person's word on a proposal; what was approved is posted by the record that caused this one."""
+
+    proposal: str
+    subject: str
+    verdict: str
+    """approved or rejected."""
+
+
 class ImportBody(msgspec.Struct, frozen=True, kw_only=True):
     """A statement file read and posted."""
 
@@ -160,17 +181,21 @@ Body = (
     | CredentialBody
     | ImportBody
     | RetirementBody
+    | ProposalBody
+    | JudgementBody
 )
 
 BODY_TYPES: dict[str, type] = {
     "account": AccountBody,
     "credential": CredentialBody,
     "import": ImportBody,
+    "judgement": JudgementBody,
     "ledger": LedgerBody,
     "lot": LotBody,
     "party": PartyBody,
     "policy": PolicyBody,
     "posting": PostingBody,
+    "proposal": ProposalBody,
     "refusal": RefusalBody,
     "retirement": RetirementBody,
 }

@@ -7,6 +7,7 @@ from ledger.core.account import KINDS
 from ledger.core.plans.reversals import REVERSIBLE
 from ledger.core.policy import (
     Acquisition,
+    Approval,
     CcerLinkage,
     CodeLayout,
     Dating,
@@ -193,6 +194,10 @@ _EVENTS: tuple[PolicyRow, ...] = (
     _row(Acquisition(route="HYDRO_TRANSFER", is_trade=False, tradable="no"), "domain 1.3 [V5]"),
     _row(Acquisition(route="SELF_USE", is_trade=False, tradable="no"), "domain 1.3 [V5]"),
     _row(Acquisition(route="PROVINCIAL_ALLOCATION", is_trade=False, tradable="either"), "domain 1.2 [V6]"),
+    _row(
+        Approval(command="reverse", of="retire", role="operator"),
+        "domain 3.4: our own booking error, with evidence, and a second approver",
+    ),
     _row(TradeOnce(), "domain 1.6 [V2] draft, final [M-H]"),
     _row(CcerLinkage(), "domain 1.9 [V9], 1.1 [V10]: two years", since="2024-10-01", until="2026-09-30"),
 )

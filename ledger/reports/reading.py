@@ -55,6 +55,17 @@ class Balance(msgspec.Struct, frozen=True):
     lots: tuple[LotBalance, ...] | None = None
 
 
+class ProposalRow(msgspec.Struct, frozen=True):
+    """A command that waits for a second person, and what came of it."""
+
+    log_index: int
+    command: str
+    role: str
+    subject: str
+    state: str
+    judged_index: int | None
+
+
 class PostingLine(msgspec.Struct, frozen=True):
     """One posting with the balance after it."""
 
@@ -217,6 +228,18 @@ class Reading:
         (rows,) = await self._reader.fetch(scope, Query(_LEGS, (index,)))
         return found[1], {leg: (name, balance) for leg, name, balance in rows}
 
+    async def proposals(self, scope: Scope, *, after: int, limit: int) -> list[ProposalRow]:
+        """Proposals after the one of this log index, in order."""
+        (rows,) = await self._reader.fetch(scope, Query(_PROPOSALS, (after, limit)))
+        return [ProposalRow(*row) for row in rows]
+
+    async def proposal(self, scope: Scope, index: int) -> ProposalRow | Refusal:
+        """The proposal of this log index; not_found also for another tenant's."""
+        found = await self.proposals(scope, after=index - 1, limit=1)
+        if not found or found[0].log_index != index:
+            return refuse("not_found", what=f"proposal {index}")
+        return found[0]
+
     async def records(self, scope: Scope, *, first: int, limit: int) -> list[bytes]:
         """Record bytes in log order from `first` on; only for park-wide readers."""
         assert scope.tenant == ALL_TENANTS
@@ -225,6 +248,10 @@ class Reading:
         return [bytes(content) for (content,) in rows]
 
 
+_PROPOSALS = """
+    select log_index, command, role, subject, state, judged_index from visible_proposal
+    where log_index > %s order by log_index limit %s
+"""
 _LOTS_NOW = """
     select a.account_id, b.lot_id, l.code, b.quantity
     from visible_account a cross join lateral balances_of(a.account_id) b left join visible_lot l using (lot_id)

@@ -20,9 +20,17 @@ from ledger.core.command import Request
 from ledger.core.events import POSTINGS, Leg, ListForSale, Posting, TradeEvent, Transfer
 from ledger.core.plans import Units, legs_of, units_entering
 from ledger.core.policy import PolicyRow
+from ledger.core.proposals import unfolded
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
 from ledger.core.serial_range import HeldRange, SerialRange, merge
-from ledger.store.registry import load_keys, load_names, load_originals, rows_of
+from ledger.store.registry import (
+    load_evidence,
+    load_keys,
+    load_names,
+    load_originals,
+    load_proposals,
+    rows_of,
+)
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -30,6 +38,9 @@ Connection = psycopg.AsyncConnection[Any]
 async def load(connection: Connection, ledger_id: int, book: Book, requests: list[Request], *, today: str) -> None:
     """Bring into `book` all that deciding these requests looks at."""
     await load_keys(connection, ledger_id, book, requests)
+    await load_proposals(connection, ledger_id, book, requests)
+    requests = [unfolded(book, request) for request in requests]
+    await load_evidence(connection, ledger_id, book, requests)
     await load_names(connection, ledger_id, book, requests)
     await load_originals(connection, ledger_id, book, requests)
     events = _trade_events(requests)

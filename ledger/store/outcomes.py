@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 
 from ledger.core.reasons import REASONS
-from ledger.core.record import Envelope, RefusalBody
+from ledger.core.record import Envelope, ProposalBody, RefusalBody
 from ledger.core.refusal import Refusal
 from ledger.store.journal import records_at
 
@@ -28,6 +28,8 @@ class Posted(msgspec.Struct, frozen=True, gc=False):
     recorded_at: str
     balances: tuple[BalanceAfter, ...] = ()
     replayed: bool = False
+    proposed: bool = False
+    """Nothing is posted yet: the record is a proposal that waits for a second person."""
 
     @property
     def tree_size(self) -> int:
@@ -83,4 +85,5 @@ def _outcome(envelope: Envelope, balances: tuple[BalanceAfter, ...]) -> Outcome:
     if isinstance(envelope.body, RefusalBody):
         refusal = Refusal(REASONS[envelope.body.code], envelope.body.figures)
         return Refused(refusal, index, replayed=True)
-    return Posted(index, envelope.recorded_at, balances, replayed=True)
+    proposed = isinstance(envelope.body, ProposalBody)
+    return Posted(index, envelope.recorded_at, balances, replayed=True, proposed=proposed)

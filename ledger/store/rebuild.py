@@ -198,6 +198,8 @@ class _Rebuild:
         }
         self._compare("serial_mark", marks, _MARKS)
         self._compare("event", self.events, _EVENTS)
+        proposals = {msgspec.structs.astuple(one) for one in book.proposals.values()}
+        self._compare("proposal", proposals, _PROPOSALS)
         parties = {(p.party, p.kind, p.log_index) for p in book.parties.values()}
         self._compare("party", parties, "select party_id, kind, log_index from party where ledger_id = %s")
         policies = {(index, msgspec.json.encode(row, order="sorted")) for index, row in self.policies.items()}
@@ -284,6 +286,10 @@ _TRADES = """
     select trade_id, log_index, buyer, seller, platform, lot_id, serials, quantity, price, amount_fen, state,
         transferred_index, voided, delivered_index
     from trade where ledger_id = %s
+"""
+_PROPOSALS = """
+    select log_index, command, role, subject, tenant, evidence_key, state, judged_index
+    from proposal where ledger_id = %s
 """
 _MARKS = "select lot_id, event, log_index, lower(serials), upper(serials) from serial_mark where ledger_id = %s"
 _EVENTS = """

@@ -4,13 +4,8 @@ from typing import Any
 
 import psycopg
 
-from ledger.core.book import Book, Known, Party, TradeFacts
-from ledger.core.command import (
-    CreateCredential,
-    RegisterParty,
-    Request,
-    RevokeCredential,
-)
+from ledger.core.book import Book, Known, Party, ProposalFacts, TradeFacts
+from ledger.core.command import Approve, CreateCredential, RegisterParty, Reject, Request, RevokeCredential
 from ledger.core.events import POSTINGS, Reverse, TradeEvent, Transfer, parties_named
 from ledger.core.party import lookup_name
 from ledger.core.record import PostingBody
@@ -27,7 +22,7 @@ async def rows_of(connection: Connection, text: str, *parameters: Any) -> list[A
 
 
 async def load_keys(connection: Connection, ledger_id: int, book: Book, requests: list[Request]) -> None:
-    """The outcomes that are frozen under the requests' keys, and the evidence that is used up."""
+    """The outcomes that are frozen under the requests' keys."""
     keys = texts([request.request_key for request in requests])
     tenants = texts([request.principal.tenant or "" for request in requests])
     rows = await rows_of(
@@ -47,6 +42,10 @@ async def load_keys(connection: Connection, ledger_id: int, book: Book, requests
     )
     for tenant, key, *known in rows:
         book.outcomes[tenant, key] = Known(*known)
+
+
+async def load_evidence(connection: Connection, ledger_id: int, book: Book, requests: list[Request]) -> None:
+    """Which of the evidence that the requests rest on is used up."""
     evidence = [r.evidence_key for r in requests if r.evidence_key is not None and r.evidence_key not in book.evidence]
     if evidence:
         rows = await rows_of(
@@ -56,6 +55,23 @@ async def load_keys(connection: Connection, ledger_id: int, book: Book, requests
             evidence,
         )
         book.evidence.update(rows)
+
+
+async def load_proposals(connection: Connection, ledger_id: int, book: Book, requests: list[Request]) -> None:
+    """The proposals that a second person speaks of, and whether their evidence is used by now."""
+    named = {r.command.proposal for r in requests if isinstance(r.command, Approve | Reject)}
+    if missing := named.difference(book.proposals):
+        rows = await rows_of(
+            connection,
+            """
+            select log_index, command, role, subject, tenant, evidence_key, state, judged_index from proposal
+            where ledger_id = %s and log_index = any(%s)
+            """,
+            ledger_id,
+            list(missing),
+        )
+        names = ProposalFacts.__struct_fields__
+        book.proposals.update((row[0], ProposalFacts(**dict(zip(names, row, strict=True)))) for row in rows)
 
 
 async def load_originals(connection: Connection, ledger_id: int, book: Book, requests: list[Request]) -> None:

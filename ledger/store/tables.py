@@ -266,6 +266,22 @@ class Event(SQLModel, table=True):
     reverses: int | None = Field(default=None, sa_type=BigInteger)
 
 
+class Proposal(SQLModel, table=True):
+    """A command that waits for a second person, and what came of it."""
+
+    __tablename__ = "proposal"
+    __table_args__ = _IN_SCHEMA
+    ledger_id: int = Field(primary_key=True)
+    log_index: int = Field(primary_key=True, sa_type=BigInteger)
+    command: str = Field(sa_type=Text)
+    role: str = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text)
+    tenant: str | None = Field(default=None, sa_type=Text)
+    evidence_key: str | None = Field(default=None, sa_type=Text)
+    state: str = Field(sa_type=Text)
+    judged_index: int | None = Field(default=None, sa_type=BigInteger)
+
+
 class Party(SQLModel, table=True):
     """A registered company."""
 

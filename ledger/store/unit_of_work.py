@@ -17,17 +17,19 @@ from psycopg.types.multirange import Int8Multirange
 from psycopg.types.range import Int8Range
 
 from ledger.core.account import Account, kind_of
-from ledger.core.book import Book, PostingRow, TradeFacts
+from ledger.core.book import Book, PostingRow, ProposalFacts, TradeFacts
 from ledger.core.certificate import Lot
 from ledger.core.command import Request
 from ledger.core.record import (
     AccountBody,
     Body,
     CredentialBody,
+    JudgementBody,
     LotBody,
     PartyBody,
     PolicyBody,
     PostingBody,
+    ProposalBody,
     RefusalBody,
 )
 from ledger.core.serial_range import Holdings, Ranges
@@ -80,6 +82,7 @@ class Changes(msgspec.Struct):
     ranges: dict[tuple[int, int], Holdings] = msgspec.field(default_factory=dict)
     marks: dict[tuple[int, str, int], Ranges] = msgspec.field(default_factory=dict)
     """(lot id, event, log index) -> the serials it was done to; none where it was undone."""
+    proposals: dict[int, ProposalFacts] = msgspec.field(default_factory=dict)
     events: list[tuple[int, PostingBody]] = msgspec.field(default_factory=list)
     """What postings were, other than plain transfers."""
 
@@ -94,6 +97,10 @@ class Changes(msgspec.Struct):
                 for row, leg in zip(entry.rows, body.legs, strict=True):
                     if leg.serials:
                         self.ranges[row.account_id, row.lot_id] = ()
+            case ProposalBody():
+                self.proposals[entry.index] = book.proposals[entry.index]
+            case JudgementBody() as body:
+                self.proposals[int(body.proposal)] = book.proposals[int(body.proposal)]
             case LotBody() as body:
                 self.lots.append(book.lots[body.lot.code])
             case PartyBody() as body:
@@ -276,7 +283,21 @@ async def write_changes(connection: Connection, ledger_id: int, changes: Changes
     await _write_trades(connection, ledger_id, list(changes.trades.values()), first_index)
     await _write_ranges(connection, ledger_id, changes.ranges)
     await _write_marks(connection, ledger_id, changes.marks, first_index)
+    await _write_proposals(connection, ledger_id, list(changes.proposals.values()), first_index)
     await _write_many(connection, "event", [(ledger_id, *event_values(index, body)) for index, body in changes.events])
+
+
+async def _write_proposals(
+    connection: Connection, ledger_id: int, proposals: Sequence[ProposalFacts], first_index: int
+) -> None:
+    new = [(ledger_id, *msgspec.structs.astuple(one)) for one in proposals if one.log_index >= first_index]
+    await _write_many(connection, "proposal", new)
+    for one in proposals:
+        if one.log_index < first_index:
+            await connection.execute(
+                "update proposal set state = %s, judged_index = %s where ledger_id = %s and log_index = %s",
+                (one.state, one.judged_index, ledger_id, one.log_index),
+            )
 
 
 def event_values(index: int, body: PostingBody) -> tuple[Any, ...]:

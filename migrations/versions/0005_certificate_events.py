@@ -35,10 +35,28 @@ create table event (
 );
 create index event_reverses on event (ledger_id, reverses) where reverses is not null;
 
+-- Commands that wait for a second person; an enterprise sees its own.
+create table proposal (
+    ledger_id integer not null,
+    log_index bigint not null,
+    command text not null,
+    role text not null,
+    subject text not null,
+    tenant text,
+    evidence_key text,
+    state text not null,
+    judged_index bigint,
+    primary key (ledger_id, log_index)
+);
+create view visible_proposal with (security_barrier) as
+    select log_index, command, role, subject, state, judged_index from proposal
+    where ledger_id = ledger_now() and (tenant_now() = '*' or tenant = tenant_now());
+
 alter table trade add column voided bigint not null default 0;
 alter table trade add column delivered_index bigint;
 
-grant select, insert, update, delete on serial_mark, event to greenledger_writer;
+grant select, insert, update, delete on serial_mark, event, proposal to greenledger_writer;
+grant select on visible_proposal to greenledger_reader;
 """
 
 

@@ -24,6 +24,7 @@ ROLES = {
     "a": ("enterprise", A),
     "b": ("enterprise", B),
     "operator": ("operator", None),
+    "second": ("operator", None),
     "regulator": ("regulator", None),
     "auditor": ("auditor", None),
     "admin": ("admin", None),
@@ -112,6 +113,11 @@ class Client(httpx.Client):
         """POST a JSON body under a request key."""
         headers = {"Idempotency-Key": key or secrets.token_hex(8)} | more.pop("headers", {})
         return self.post(path, json=body, headers=headers, **more)
+
+    def judge(self, proposal: str, judgement: str) -> httpx.Response:
+        """Approve or reject a proposal; the request has no body."""
+        headers = {"Idempotency-Key": secrets.token_hex(8)}
+        return self.post(f"/v1/proposals/{proposal}/{judgement}", headers=headers)
 
     def send_bytes(self, path: str, content: bytes, *, kind: str = "application/json", **more: Any) -> httpx.Response:
         """POST these very bytes under a fresh request key."""

@@ -38,9 +38,9 @@ from tests.api.conftest import (
 from tests.conftest import PROJECT, PROVINCE, SELLER, Park, Server
 
 EVERYBODY = frozenset(ROLES)
-POSTERS = frozenset({"a", "b", "operator"})
-OPERATOR = frozenset({"operator"})
-PARK = frozenset({"operator", "regulator", "auditor", "admin"})
+POSTERS = frozenset({"a", "b", "operator", "second"})
+OPERATOR = frozenset({"operator", "second"})
+PARK = frozenset({"operator", "second", "regulator", "auditor", "admin"})
 ORDER = "ORDER-OF-A-4711"
 PROMISED = 424_242
 NOBODY = "GH-777"
@@ -164,6 +164,10 @@ TABLE: dict[str, Row] = {
         OPERATOR, post("/v1/cancellations", lambda _, __: {"project": PROJECT, "quantity": "1", "evidence": PROVED})
     ),
     "postReversal": Row(OPERATOR, post("/v1/reversals", lambda _, number: {"transaction": number, "why": "error"})),
+    "listProposals": Row(EVERYBODY, get("/v1/proposals")),
+    "getProposal": Row(EVERYBODY, get("/v1/proposals/{number}"), (404, "not_found")),
+    "approveProposal": Row(OPERATOR, lambda caller, _, number: caller.judge(number, "approvals")),
+    "rejectProposal": Row(OPERATOR, lambda caller, _, number: caller.judge(number, "rejections")),
     "postExpiry": Row(
         OPERATOR,
         post("/v1/expiries", lambda who, _: {"account": f"Holding:Ent:{who}", "lot": LOT_B, "quantity": "1"}),

@@ -144,7 +144,7 @@ class Park:
         if isinstance(decision, Posted):
             for body in decision.bodies:
                 self.learn(body)
-            if evidence_key is not None:
+            if evidence_key is not None and isinstance(decision.bodies[-1], PostingBody):
                 self.book.evidence[evidence_key] = self.book.size - 1
         return decision
 

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.core.account import account_name
-from ledger.core.command import Principal
+from ledger.core.command import Approve, Principal
 from ledger.core.events import Part, Retire, Reverse, SettleBundle, Subscribe, VoidTrade
 from ledger.core.serial_range import SerialRange
 from tests.core.park import CONFIRMED, ONE, PROJECT, SELLER, Park, codes, facts, issue, ranges, series, trade, transfer
 
+SECOND = Principal(actor="key-2", role="operator", subject="person:zoe")
 HELD, OTHER = account_name("holding_ent", "GH-001"), account_name("holding_ent", "GH-002")
 LOT = "s"
 
@@ -111,6 +112,7 @@ def test_a_retirement_is_taken_back_only_on_the_registrys_word(park: Reversing) 
     original = park.last
     assert park.refused(back(original, evidence=type(CONFIRMED)(level="REPORTED"))).code == "registry_evidence_needed"
     park.post(back(original))
+    park.post(Approve(proposal=park.last), by=SECOND)
     assert park.balance(account_name("retired", "GH-001", "OTHER", "2026")) == 0
     assert park.refused(claim, by=ONE, evidence_key="proof:HX-1").code == "evidence_used"
     park.post(type(claim)(enterprise="GH-001", quantity=5, purpose="OTHER", year="2026", lot="c", proof="HX-2"), by=ONE)

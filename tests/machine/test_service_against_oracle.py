@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 
 from ledger.core import posting_engine
 from ledger.core.certificate import LotFacts
-from ledger.core.command import Principal, Request
+from ledger.core.command import Approve, Principal, Reject, Request
 from ledger.core.events import (
     Allocate,
     CancelForCcer,
@@ -396,6 +396,32 @@ class ServiceMachine(RuleBasedStateMachine):
         self.submit_one_by_one([request])
         return request
 
+    @rule(target=asked, ask=st.data())
+    def judge(self, ask: st.DataObject) -> Request:
+        """Somebody approves or rejects a proposal: another person, the one who made it, a system, an enterprise."""
+        number = ask.draw(st.sampled_from([*sorted(self.oracle.proposals)[-3:], 10**6]))
+        who = [("operator", "person:zoe", None)] * 4 + [
+            ("operator", "s-operator", None),
+            ("operator", "system:x", None),
+        ]
+        role, subject, tenant = ask.draw(st.sampled_from([*who, ("enterprise", "person:zoe", PARTIES[0])]))
+        command = ask.draw(st.sampled_from([Approve, Approve, Reject]))(proposal=number)
+        self.made += 1
+        principal = Principal(actor="judge", role=role, subject=subject, tenant=tenant)
+        request = request_of(command, principal, key=f"k{self.made}")
+        self.submit_one_by_one([request])
+        return request
+
+    @rule(target=asked, ask=st.data())
+    def claim_by_mistake(self, ask: st.DataObject) -> Request:
+        """A claim, and at once the wish to take it back, which waits for a second person."""
+        claims = self.request(ask.draw(retirements()))
+        self.submit_one_by_one([claims])
+        evidence = Evidence(level="CONFIRMED", document=DOCUMENT)
+        back = Reverse(transaction=self.oracle.size - 1, reason="error", evidence=evidence)
+        self.submit_one_by_one([self.request(("operator", None, back, None))])
+        return claims
+
     @rule(target=asked, trade=trades(), dated=dates())
     def receive(self, trade: tuple[Any, ...], dated: dict[str, Any]) -> Request:
         """Trade and transfer, so that enterprises come to hold something."""
@@ -542,6 +568,7 @@ def plain(request: Request) -> dict[str, Any]:
     return {
         "command": json.loads(request.canonical),
         "role": request.principal.role,
+        "subject": request.principal.subject,
         "tenant": request.principal.tenant,
         "request_key": request.request_key,
         "evidence_key": request.evidence_key,

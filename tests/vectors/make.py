@@ -16,6 +16,7 @@ from ledger.core.events import (
 )
 from ledger.core.policy import (
     Acquisition,
+    Approval,
     CcerLinkage,
     CodeLayout,
     Dating,
@@ -31,12 +32,14 @@ from ledger.core.record import (
     CredentialBody,
     Envelope,
     ImportBody,
+    JudgementBody,
     LedgerBody,
     LotBody,
     PartyBody,
     PolicyBody,
     PostedLeg,
     PostingBody,
+    ProposalBody,
     RefusalBody,
     RetirementBody,
     TradeState,
@@ -110,7 +113,13 @@ def bodies() -> dict[str, Body]:
         "policy VintageMatch": PolicyBody(row=next(r for r in SEED if isinstance(r.rule, VintageMatch))),
     } | {
         f"policy {kind.__name__}": PolicyBody(row=next(row for row in SEED if isinstance(row.rule, kind)))
-        for kind in (Acquisition, TradeOnce, CcerLinkage)
+        for kind in (Acquisition, TradeOnce, CcerLinkage, Approval)
+    } | {
+        "proposal": ProposalBody(
+            command='{"type":"reverse","transaction":7,"reason":"error"}', evidence_key="proof:HX-1", role="operator",
+            subject="person:ann", tenant="GH-001",
+        ),
+        "judgement": JudgementBody(proposal="8", subject="person:ben", verdict="approved"),
     }  # fmt: skip
 
 

@@ -1,0 +1,115 @@
+"""Four eyes: what policy says so waits as a proposal until a second person approves or rejects it. Pure.
+
+A proposal reserves nothing. Its command is decided when it is proposed, so that what cannot be is refused at once,
+and decided again when it is approved; both are facts. Proposer and approver differ by subject, and a system cannot
+approve.
+"""
+
+import msgspec
+
+from ledger.core.book import Book, ProposalFacts
+from ledger.core.command import Approve, Principal, Reject, Request, Role, canonical, decode
+from ledger.core.events import POSTINGS, Posting, Reverse
+from ledger.core.posting_engine import Posted, decide_posting
+from ledger.core.record import JudgementBody, ProposalBody
+from ledger.core.refusal import Refusal, refuse
+
+
+def decide_event(book: Book, request: Request, *, today: str) -> Posted | Refusal:
+    """A posting command: its records, or the proposal it becomes where a rule wants a second person."""
+    decision = decide_posting(book, request, today=today)
+    if isinstance(decision, Refusal) or approver_of(book, request.command, today) is None:  # type: ignore[arg-type]
+        return decision
+    principal = request.principal
+    proposal = ProposalBody(
+        command=request.canonical.decode(),
+        evidence_key=request.evidence_key,
+        role=principal.role,
+        subject=principal.subject,
+        tenant=principal.tenant,
+    )
+    return Posted((proposal,))
+
+
+def approver_of(book: Book, command: Posting, today: str) -> str | None:
+    """The role that must approve the command by a rule in force today, or None where nobody need."""
+    name = type(command).__struct_config__.tag
+    of = ""
+    if isinstance(command, Reverse):
+        original = book.originals.get(command.transaction)
+        of = "" if original is None else original.command
+    found = book.policies.approval(str(name), of, today)
+    return None if found is None else found[1].role
+
+
+def decide_judgement(book: Book, request: Request, *, today: str) -> Posted | Refusal:
+    """Approve or reject a proposal: `proposal_unknown`, `proposal_decided`, `second_person_needed`, `forbidden`.
+
+    What is approved is decided again; where it no longer can be, it is refused and the proposal stays open.
+    """
+    command, principal = request.command, request.principal
+    assert isinstance(command, Approve | Reject)
+    known = book.proposals.get(command.proposal)
+    if known is None:
+        return refuse("proposal_unknown", proposal=command.proposal)
+    if known.state != "open":
+        return refuse("proposal_decided", proposal=command.proposal, state=known.state)
+    inner = proposed(book, command.proposal)
+    assert inner is not None and isinstance(inner.command, POSTINGS)
+    role = approver_of(book, inner.command, today)  # type: ignore[arg-type]  # a posting command
+    if role is not None and principal.role != role:
+        return refuse("forbidden", role=principal.role, action="approve or reject proposals")
+    if principal.subject == known.subject or principal.subject.startswith("system:"):
+        return refuse("second_person_needed", proposal=command.proposal, subject=principal.subject)
+    verdict = "approved" if isinstance(command, Approve) else "rejected"
+    judgement = JudgementBody(proposal=str(command.proposal), subject=principal.subject, verdict=verdict)
+    if verdict == "rejected":
+        return Posted((judgement,))
+    decision = decide_posting(book, inner, today=today)
+    if isinstance(decision, Refusal):
+        return decision
+    return Posted((judgement, *decision.bodies), inner.evidence_key)
+
+
+def proposed(book: Book, index: int) -> Request | None:
+    """The request that a proposal would be, as its proposer made it; None where there is no such proposal."""
+    known = book.proposals.get(index)
+    if known is None:
+        return None
+    command = decode(known.command.encode())
+    role: Role = known.role  # type: ignore[assignment]  # as the journal has it
+    principal = Principal(actor="proposal", role=role, subject=known.subject, tenant=known.tenant)
+    return Request(
+        command=command,
+        principal=principal,
+        request_key=f"proposal:{index}",
+        evidence_key=known.evidence_key,
+        canonical=canonical(command),
+    )
+
+
+def unfolded(book: Book, request: Request) -> Request:
+    """What a request would post, for loading: an approval posts what was proposed."""
+    if isinstance(request.command, Approve):
+        return proposed(book, request.command.proposal) or request
+    return request
+
+
+def learn_proposal(book: Book, index: int, body: ProposalBody) -> None:
+    """A proposal waits from here on."""
+    facts = ProposalFacts(
+        log_index=index,
+        command=body.command,
+        role=body.role,
+        subject=body.subject,
+        tenant=body.tenant,
+        evidence_key=body.evidence_key,
+    )
+    book.put(book.proposals, index, facts)
+
+
+def learn_judgement(book: Book, index: int, body: JudgementBody) -> None:
+    """A proposal is decided."""
+    known = book.proposals[int(body.proposal)]
+    judged = msgspec.structs.replace(known, state=body.verdict, judged_index=index)
+    book.put(book.proposals, known.log_index, judged)
