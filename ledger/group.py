@@ -23,8 +23,9 @@ from ledger.core.decision import decide, is_name, learn, private_texts
 from ledger.core.party import lookup_name
 from ledger.core.record import TYPE_OF_BODY, Body, Envelope, PostingBody, ProposalBody, RefusalBody, encode
 from ledger.core.refusal import Refusal, refuse
+from ledger.store.changes import Changes
 from ledger.store.outcomes import BalanceAfter, Outcome, Posted, Refused, Unknown
-from ledger.store.unit_of_work import Changes, Entry, PrivateText
+from ledger.store.unit_of_work import Entry, PrivateText
 
 
 class Ticket(msgspec.Struct, gc=False):

@@ -24,6 +24,7 @@ from ledger.core.command import Request
 from ledger.core.refusal import refuse
 from ledger.group import Deciding, Group, Ticket, encode_entries, key_of, outcome_of
 from ledger.store import balances, unit_of_work
+from ledger.store.changes import write_changes
 from ledger.store.journal import Tree, read_leaves, read_tree, seal
 from ledger.store.outcomes import Outcome, Posted, Refused, Unknown, instant, read_outcomes
 from ledger.store.session import connect
@@ -284,7 +285,7 @@ class Writer:
         if any(entry.request.evidence_key for entry in group.entries):
             await unit_of_work.write_evidence(connection, ledger_id, group.entries)
         if group.changes:
-            await unit_of_work.write_changes(connection, ledger_id, group.changes, first_index=group.first_index)
+            await write_changes(connection, ledger_id, group.changes, first_index=group.first_index)
             await unit_of_work.write_registry(connection, ledger_id, group.entries)
         size = segment.first_index + segment.count
         await unit_of_work.write_group(

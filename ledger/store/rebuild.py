@@ -26,8 +26,8 @@ from ledger.core.record import (
     decode,
 )
 from ledger.proof.merkle import Frontier, leaf_hash
+from ledger.store.changes import event_values, lot_values, trade_values
 from ledger.store.journal import TileBuffer, split_records
-from ledger.store.unit_of_work import event_values, lot_values, trade_values
 
 Connection = psycopg.Connection[Any]
 FINDINGS_MAX = 100

@@ -1,0 +1,217 @@
+"""What a group changed in the projections besides its postings, and how that is written."""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import sql
+from psycopg.types.multirange import Int8Multirange
+from psycopg.types.range import Int8Range
+
+from ledger.core.account import Account, kind_of
+from ledger.core.book import Book, ProposalFacts, TradeFacts
+from ledger.core.certificate import Lot
+from ledger.core.record import AccountBody, JudgementBody, LotBody, PartyBody, PostingBody, ProposalBody
+from ledger.core.serial_range import Holdings, Ranges
+from ledger.store.unit_of_work import Entry
+
+Connection = psycopg.AsyncConnection[Any]
+
+
+class Changes(msgspec.Struct):
+    """What a group changed in the projections besides the postings, as it stands after the group."""
+
+    accounts: list[tuple[Account, int]] = msgspec.field(default_factory=list)
+    lots: list[Lot] = msgspec.field(default_factory=list)
+    parties: list[tuple[str, str, int]] = msgspec.field(default_factory=list)
+    trades: dict[str, TradeFacts] = msgspec.field(default_factory=dict)
+    ranges: dict[tuple[int, int], Holdings] = msgspec.field(default_factory=dict)
+    marks: dict[tuple[int, str, int], Ranges] = msgspec.field(default_factory=dict)
+    """(lot id, event, log index) -> the serials it was done to; none where it was undone."""
+    proposals: dict[int, ProposalFacts] = msgspec.field(default_factory=dict)
+    events: list[tuple[int, PostingBody]] = msgspec.field(default_factory=list)
+    """What postings were, other than plain transfers."""
+
+    def note(self, book: Book, entry: Entry) -> None:
+        """Take in what one record changed."""
+        match entry.body:
+            case PostingBody() as body:
+                if body.command != "transfer":
+                    self.events.append((entry.index, body))
+                if body.trade is not None:
+                    self.trades[body.trade.trade_id] = book.trades[body.trade.trade_id]
+                for row, leg in zip(entry.rows, body.legs, strict=True):
+                    if leg.serials:
+                        self.ranges[row.account_id, row.lot_id] = ()
+            case ProposalBody():
+                self.proposals[entry.index] = book.proposals[entry.index]
+            case JudgementBody() as body:
+                self.proposals[int(body.proposal)] = book.proposals[int(body.proposal)]
+            case LotBody() as body:
+                self.lots.append(book.lots[body.lot.code])
+            case PartyBody() as body:
+                self.parties.append((body.party, body.kind, entry.index))
+                self._opened(book, body.accounts, entry.index)
+            case AccountBody() as body:
+                self._opened(book, body.accounts, entry.index)
+
+    def _opened(self, book: Book, names: tuple[str, ...], index: int) -> None:
+        for name in names:
+            kind = kind_of(name)
+            assert kind is not None
+            self.accounts += [(book.accounts[name, commodity], index) for commodity in kind.commodities]
+
+    def settle(self, book: Book) -> None:
+        """Fix the serial ranges and marks as they are now, at the end of the group."""
+        for key in self.ranges:
+            self.ranges[key] = book.ranges.get(key, ())
+        for lot_id, event, index in book.take_marked():
+            self.marks[lot_id, event, index] = book.marks[lot_id, event][index]
+
+
+async def write_changes(connection: Connection, ledger_id: int, changes: Changes, *, first_index: int) -> None:
+    """Write the projections that change seldom: accounts, lots, parties, trades, serials, proposals."""
+    accounts = [
+        (ledger_id, a.account_id, a.name, a.kind.code, a.commodity, a.owner, index) for a, index in changes.accounts
+    ]
+    await _write_many(connection, "account", accounts)
+    await _write_many(connection, "lot", [(ledger_id, *lot_values(lot)) for lot in changes.lots])
+    await _write_many(connection, "party", [(ledger_id, *party) for party in changes.parties])
+    await _write_trades(connection, ledger_id, list(changes.trades.values()), first_index)
+    await _write_ranges(connection, ledger_id, changes.ranges)
+    await _write_marks(connection, ledger_id, changes.marks, first_index)
+    await _write_proposals(connection, ledger_id, list(changes.proposals.values()), first_index)
+    await _write_many(connection, "event", [(ledger_id, *event_values(index, body)) for index, body in changes.events])
+
+
+async def _write_proposals(
+    connection: Connection, ledger_id: int, proposals: Sequence[ProposalFacts], first_index: int
+) -> None:
+    new = [(ledger_id, *msgspec.structs.astuple(one)) for one in proposals if one.log_index >= first_index]
+    await _write_many(connection, "proposal", new)
+    for one in proposals:
+        if one.log_index < first_index:
+            await connection.execute(
+                "update proposal set state = %s, judged_index = %s where ledger_id = %s and log_index = %s",
+                (one.state, one.judged_index, ledger_id, one.log_index),
+            )
+
+
+def event_values(index: int, body: PostingBody) -> tuple[Any, ...]:
+    """What a posting was, as columns after the ledger, in the table's order."""
+    reverses = None if body.reverses is None else int(body.reverses)
+    return index, body.command, body.occurred_on, body.evidence.level, body.status, reverses
+
+
+async def _write_marks(
+    connection: Connection, ledger_id: int, marks: dict[tuple[int, str, int], Ranges], first_index: int
+) -> None:
+    """What may happen to a serial once; the exclusion constraint looks when the group commits."""
+    if before := [key for key in marks if key[2] < first_index]:
+        lots, events, indexes = map(list, zip(*before, strict=True))
+        await connection.execute(
+            """
+            delete from serial_mark m
+            using unnest(%s::bigint[], %s::text[], %s::bigint[]) as k (lot_id, event, log_index)
+            where m.ledger_id = %s and m.lot_id = k.lot_id and m.event = k.event and m.log_index = k.log_index
+            """,
+            (lots, events, indexes, ledger_id),
+        )
+    rows = [(ledger_id, *key, Int8Range(r.first, r.end)) for key, serials in marks.items() for r in serials]
+    await _write_many(connection, "serial_mark", rows)
+
+
+def lot_values(lot: Lot) -> tuple[Any, ...]:
+    """A lot's columns after the ledger, in the table's order."""
+    f = lot.facts
+    return (
+        lot.lot_id,
+        f.code,
+        f.scheme,
+        f.project,
+        f.production_month,
+        f.numbered,
+        f.tradable,
+        f.energy_class,
+        f.trade_class,
+        f.source,
+        f.province,
+    )
+
+
+async def _write_many(connection: Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    if rows:
+        statement = sql.SQL("copy {} from stdin").format(sql.Identifier(table))
+        async with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                await copy.write_row(row)
+
+
+async def _write_trades(connection: Connection, ledger_id: int, trades: Sequence[TradeFacts], first_index: int) -> None:
+    new = [trade for trade in trades if trade.log_index >= first_index]
+    await _write_many(connection, "trade", [(ledger_id, *trade_values(trade)) for trade in new])
+    if moved := [trade for trade in trades if trade.log_index < first_index]:
+        async with connection.cursor() as cursor:
+            await cursor.executemany(
+                "update trade set transferred_index = %s, state = %s, lot_id = %s, serials = %s, voided = %s, "
+                "delivered_index = %s where ledger_id = %s and trade_id = %s",
+                [
+                    (
+                        t.transferred_index,
+                        t.state,
+                        t.lot_id,
+                        _multirange(t.ranges),
+                        t.voided,
+                        t.delivered_index,
+                        ledger_id,
+                        t.trade_id,
+                    )
+                    for t in moved
+                ],
+            )
+
+
+def trade_values(trade: TradeFacts) -> tuple[Any, ...]:
+    """A trade's columns after the ledger, in the table's order."""
+    return (
+        trade.trade_id,
+        trade.log_index,
+        trade.buyer,
+        trade.seller,
+        trade.platform,
+        trade.lot_id,
+        _multirange(trade.ranges),
+        trade.quantity,
+        trade.price,
+        trade.amount_fen,
+        trade.state,
+        trade.transferred_index,
+        trade.voided,
+        trade.delivered_index,
+    )
+
+
+def _multirange(ranges: Ranges) -> Int8Multirange:
+    return Int8Multirange([Int8Range(r.first, r.end) for r in ranges])
+
+
+async def _write_ranges(connection: Connection, ledger_id: int, ranges: dict[tuple[int, int], Holdings]) -> None:
+    """Moves are DELETE then INSERT; the exclusion constraint looks when the group commits."""
+    if not ranges:
+        return
+    accounts, lots = map(list, zip(*ranges, strict=True))
+    await connection.execute(
+        """
+        delete from serial_position s using unnest(%s::int[], %s::bigint[]) as k (account_id, lot_id)
+        where s.ledger_id = %s and s.account_id = k.account_id and s.lot_id = k.lot_id
+        """,
+        (accounts, lots, ledger_id),
+    )
+    rows = [
+        (ledger_id, lot_id, account_id, Int8Range(r.first, r.end), datetime.date.fromordinal(r.since))
+        for (account_id, lot_id), held in ranges.items()
+        for r in held
+    ]
+    await _write_many(connection, "serial_position", rows)
