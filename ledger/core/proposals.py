@@ -18,7 +18,8 @@ from ledger.core.refusal import Refusal, refuse
 def decide_event(book: Book, request: Request, *, today: str) -> Posted | Refusal:
     """A posting command: its records, or the proposal it becomes where a rule wants a second person."""
     decision = decide_posting(book, request, today=today)
-    if isinstance(decision, Refusal) or approver_of(book, request.command, today) is None:  # type: ignore[arg-type]
+    command: Posting = request.command  # type: ignore[assignment]  # decide() sends only posting commands here
+    if isinstance(decision, Refusal) or approver_of(book, command, today) is None:
         return decision
     principal = request.principal
     proposal = ProposalBody(
