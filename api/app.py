@@ -13,7 +13,9 @@ from api import metrics, service, transactions
 from api.accounts import AccountController, TrialBalanceController
 from api.audit import AuditController, LimitsController
 from api.batches import BatchController
+from api.certificates import CertificateController, RetirementController
 from api.imports import ImportController
+from api.positions import PositionController
 from api.problems import HANDLERS
 from api.proposals import ProposalController
 from api.security import KeyMiddleware
@@ -78,6 +80,9 @@ def create_app(settings: Settings | None = None) -> Litestar:
             transactions.TransactionController,
             BatchController,
             ProposalController,
+            CertificateController,
+            RetirementController,
+            PositionController,
             AccountController,
             TrialBalanceController,
             AuditController,

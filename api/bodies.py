@@ -25,7 +25,7 @@ ProjectCode = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,32}$")]
 Reference = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="The document's own number of this fact; used once.")
 ]
-CodeText = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]+$")]
+CodeText = Annotated[str, Meta(min_length=1, max_length=64, description="A certificate's code: 32 letters and digits.")]
 
 RequestKey = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")]
 SubscriptionStatus = Literal["commitment", "lump", "intention"]

@@ -207,6 +207,158 @@ class ProposalsOut(_Out, kw_only=True):
     next_cursor: str | None
 
 
+class LotOut(_Out, kw_only=True):
+    """What is known of a lot of certificates."""
+
+    lot: str
+    scheme: str
+    project: str
+    production_month: str
+    numbered: bool
+    tradable: bool
+    energy_class: str | None
+    trade_class: str | None
+    source: str | None
+    province: str | None
+
+
+class PlaceOut(_Out, kw_only=True):
+    """Where certificates lie now, both ends of the range included."""
+
+    account: str
+    serials: tuple[str, str]
+    since: str
+
+
+class HopOut(_Out, kw_only=True):
+    """One move of certificates; accounts of others read `withheld`."""
+
+    transaction: str
+    """Its log index."""
+    command: str
+    occurred_on: str
+    effective_on: str
+    recorded_at: str
+    from_account: str
+    to_account: str
+    quantity: str
+    serials: tuple[str, str] | None
+    """Absent while the certificates were counted only."""
+    evidence_level: str
+    document: str | None
+    document_line: str | None
+
+
+class CustodyOut(_Out, kw_only=True):
+    """The way of a range of certificates: how it came, hop by hop, and where it lies."""
+
+    tree_size: str
+    lot: LotOut
+    serials: list[tuple[str, str]]
+    places: list[PlaceOut]
+    hops: list[HopOut]
+    next_cursor: str | None
+
+
+class RetiredLotOut(_Out, kw_only=True):
+    """Certificates of one lot that a claim rests on; codes where a layout writes them."""
+
+    lot: LotOut
+    quantity: str
+    serials: list[tuple[str, str]]
+    codes: list[tuple[str, str]]
+
+
+class RetirementOut(_Out, kw_only=True):
+    """The statement of one retirement."""
+
+    transaction: str
+    claim_record: str
+    """Log index of the record that says what the claim is for."""
+    recorded_at: str
+    occurred_on: str
+    effective_on: str
+    enterprise: str
+    beneficiary: str
+    purpose: str
+    year: str
+    from_month: str | None
+    to_month: str | None
+    site: str | None
+    proof: str | None
+    quantity: str
+    lots: list[RetiredLotOut]
+    evidence_level: str
+    document: str | None
+    policies: list[str]
+    """Log indexes of the rules that judged it."""
+    reversed_by: list[str]
+    """Transactions that took it back as a booking error, whole or in part."""
+
+
+class PositionOut(_Out, kw_only=True):
+    """One party's figures in certificates; different things, never added up across."""
+
+    party: str
+    kind: str
+    group: str | None
+    subscribed: str
+    outstanding: str
+    traded: str
+    transferred: str
+    in_transit: str
+    held: str
+    held_expired: str
+    offered: str
+    listed: str
+    frozen: str
+    retired: str
+    expired: str
+    cancelled: str
+
+
+class ReckoningOut(_Out, kw_only=True):
+    """What is left of the promises, by one reading of them."""
+
+    subscribed: str
+    traded: str
+    outstanding: str
+    fulfilment_percent: str | None
+
+
+class PositionsOut(_Out, kw_only=True):
+    """Positions at a tree size. Reading A: promises outstanding; C: what was traded fulfils them."""
+
+    tree_size: str
+    effective_as_of: str | None
+    totals: dict[str, str]
+    readings: dict[str, ReckoningOut]
+    subscribed_levels: dict[str, str]
+    traded_levels: dict[str, str]
+    lines: list[PositionOut]
+
+
+class RouteOut(_Out, kw_only=True):
+    """What came to an enterprise by one route, of one vintage and source."""
+
+    party: str
+    route: str
+    vintage: str | None
+    source: str | None
+    received: str
+    priced: str
+    cost_fen: str
+    average_yuan: str | None
+
+
+class RoutesOut(_Out, kw_only=True):
+    """Certificates by the route they came by, at a tree size."""
+
+    tree_size: str
+    effective_as_of: str | None
+    lines: list[RouteOut]
+
+
 class LimitsOut(_Out, kw_only=True):
     """What one request may carry."""
 

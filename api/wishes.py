@@ -5,12 +5,12 @@ from typing import Any
 from api import bodies
 from api.problems import Problem
 from ledger.core import events
-from ledger.core.certificate import LotFacts
+from ledger.core.certificate import LotFacts, code_given
 from ledger.core.command import Batch, canonical
 from ledger.core.command import Request as LedgerRequest
 from ledger.core.events import Evidence, Leg, Posting
 from ledger.core.quantity import QUANTITY_MAX, parse_quantity
-from ledger.core.refusal import refuse
+from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_range import Ranges, SerialRange
 from ledger.keys import Credential
 
@@ -37,6 +37,8 @@ def _value(data: Any, name: str) -> Any:
         return quantity_in(value)
     if name == "serials":
         return serials_in(data)
+    if name in {"code_first", "code_last"}:
+        return code_in(value)
     if name in {"occurred_on", "effective_on"}:
         return value.isoformat()
     if name == "evidence":
@@ -70,6 +72,14 @@ def quantity_in(text: str) -> int:
     if quantity is None or abs(quantity) > QUANTITY_MAX:
         raise Problem(refuse("invalid_quantity", given=text))
     return quantity
+
+
+def code_in(text: str) -> str:
+    """A certificate's code from the wire, or 422."""
+    code = code_given(text)
+    if isinstance(code, Refusal):
+        raise Problem(code)
+    return code
 
 
 def transfer(data: bodies.TransferIn, _: str | None) -> Posting:

@@ -7,14 +7,18 @@ How a code is cut is a dated policy row, because the widths of its fields are no
 
 import datetime
 import re
+import unicodedata
 
 import msgspec
 
 from ledger.core.policy import CodeLayout, Validity
+from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_range import SerialRange
 
 CODE_LENGTH = 32
 _CODE = re.compile(r"[0-9A-Z]{32}")
+_ROUNDED = re.compile(r"[0-9]+(\.[0-9]+)?E\+?[0-9]+")
+"""A long number as a spreadsheet shows it: 9.16E+17."""
 
 
 class LotFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,6 +58,14 @@ class CodeRange(msgspec.Struct, frozen=True, kw_only=True):
     serials: SerialRange
 
 
+def code_given(text: str) -> str | Refusal:
+    """A certificate's code as somebody typed it, full-width or in small letters; `code_malformed`, `code_damaged`."""
+    code = "".join(unicodedata.normalize("NFKC", text).split()).upper()
+    if _CODE.fullmatch(code):
+        return code
+    return refuse("code_damaged" if _ROUNDED.fullmatch(code) else "code_malformed", given=text)
+
+
 def read_code(code: str, layout: CodeLayout) -> tuple[str, str, str, int] | None:
     """(project, production month YYYY-MM, classes, serial) of a code, or None where it does not fit the layout."""
     if not _CODE.fullmatch(code):
@@ -83,6 +95,14 @@ def read_code_range(first: str, last: str, quantity: int | None, layout: CodeLay
         trade_class=classes[1:],
         serials=SerialRange(serial, high[3] + 1),
     )
+
+
+def written_code(series: str, serial: int, layout: CodeLayout) -> str | None:
+    """The code of one certificate of a series, or None where this layout does not write it."""
+    project, _, rest = series.partition("/")
+    month, _, classes = rest.partition("/")
+    code = f"{project}{month.replace('-', '')}{serial:0{int(layout.serial)}}{classes}"
+    return code if read_code(code, layout) == (project, month, classes, serial) else None
 
 
 def valid_until(production_month: str, rules: tuple[Validity, ...]) -> datetime.date | None:

@@ -229,6 +229,22 @@ REASONS = (
         "{command} 须注明凭证文件，未给出。",
     ),
     Reason(
+        "code_malformed",
+        422,
+        "Not a certificate code",
+        "A certificate's code has 32 letters and digits; {given} was given.",
+        "不是绿证编码",
+        "绿证编码为 32 位字母和数字；给出的是 {given}。",
+    ),
+    Reason(
+        "code_damaged",
+        422,
+        "Certificate code damaged",
+        "A spreadsheet has rounded the code {given}; it must be copied again as text, all 32 characters.",
+        "绿证编码已损坏",
+        "编码 {given} 已被电子表格舍入；须以文本形式重新提供全部 32 位。",
+    ),
+    Reason(
         "serials_needed",
         422,
         "Serials needed",

@@ -1,7 +1,7 @@
 """What a group changed in the projections besides its postings, and how that is written."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -11,10 +11,10 @@ from psycopg.types.multirange import Int8Multirange
 from psycopg.types.range import Int8Range
 
 from ledger.core.account import Account, kind_of
-from ledger.core.book import Book, ProposalFacts, TradeFacts
+from ledger.core.book import Book, PostingRow, ProposalFacts, TradeFacts, serial_ranges
 from ledger.core.certificate import Lot
 from ledger.core.record import AccountBody, JudgementBody, LotBody, PartyBody, PostingBody, ProposalBody
-from ledger.core.serial_range import Holdings, Ranges
+from ledger.core.serial_range import Holdings, Ranges, SerialRange
 from ledger.store.unit_of_work import Entry
 
 Connection = psycopg.AsyncConnection[Any]
@@ -33,6 +33,8 @@ class Changes(msgspec.Struct):
     proposals: dict[int, ProposalFacts] = msgspec.field(default_factory=dict)
     events: list[tuple[int, PostingBody]] = msgspec.field(default_factory=list)
     """What postings were, other than plain transfers."""
+    moves: list[tuple[int, int, SerialRange]] = msgspec.field(default_factory=list)
+    """(lot id, log index, serials) of what changed places."""
 
     def note(self, book: Book, entry: Entry) -> None:
         """Take in what one record changed."""
@@ -45,6 +47,7 @@ class Changes(msgspec.Struct):
                 for row, leg in zip(entry.rows, body.legs, strict=True):
                     if leg.serials:
                         self.ranges[row.account_id, row.lot_id] = ()
+                self.moves += serial_moves(entry.index, body, entry.rows)
             case ProposalBody():
                 self.proposals[entry.index] = book.proposals[entry.index]
             case JudgementBody() as body:
@@ -83,6 +86,8 @@ async def write_changes(connection: Connection, ledger_id: int, changes: Changes
     await _write_ranges(connection, ledger_id, changes.ranges)
     await _write_marks(connection, ledger_id, changes.marks, first_index)
     await _write_proposals(connection, ledger_id, list(changes.proposals.values()), first_index)
+    moves = [(ledger_id, lot_id, Int8Range(r.first, r.end), index) for lot_id, index, r in changes.moves]
+    await _write_many(connection, "serial_move", moves)
     await _write_many(connection, "event", [(ledger_id, *event_values(index, body)) for index, body in changes.events])
 
 
@@ -102,7 +107,19 @@ async def _write_proposals(
 def event_values(index: int, body: PostingBody) -> tuple[Any, ...]:
     """What a posting was, as columns after the ledger, in the table's order."""
     reverses = None if body.reverses is None else int(body.reverses)
-    return index, body.command, body.occurred_on, body.evidence.level, body.status, reverses
+    trade_id = None if body.trade is None else body.trade.trade_id
+    certificates = [leg for leg in body.legs if leg.commodity == "GEC"] or body.legs
+    quantity = sum(max(0, int(leg.quantity)) for leg in certificates if leg.commodity in {"GEC", "GECSUB"})
+    days = body.occurred_on, body.effective_on
+    return index, body.command, *days, body.evidence.level, body.status, reverses, trade_id, quantity
+
+
+def serial_moves(index: int, body: PostingBody, rows: Sequence[PostingRow]) -> Iterator[tuple[int, int, SerialRange]]:
+    """(lot id, log index, serials) of the certificates that a posting moved."""
+    for row, leg in zip(rows, body.legs, strict=True):
+        if leg.serials and row.quantity > 0:
+            for serials in serial_ranges(leg.serials):
+                yield row.lot_id, index, serials
 
 
 async def _write_marks(

@@ -26,7 +26,7 @@ from ledger.core.record import (
     decode,
 )
 from ledger.proof.merkle import Frontier, leaf_hash
-from ledger.store.changes import event_values, lot_values, trade_values
+from ledger.store.changes import event_values, lot_values, serial_moves, trade_values
 from ledger.store.journal import TileBuffer, split_records
 
 Connection = psycopg.Connection[Any]
@@ -85,6 +85,7 @@ class _Rebuild:
         self.evidence: dict[str, int] = {}
         self.parties: dict[str, PartyBody] = {}
         self.events: set[tuple[Any, ...]] = set()
+        self.moves: set[tuple[int, ...]] = set()
 
     def run(self) -> Check:
         head = self._rows("select size, frontier, recorded_at from head where ledger_id = %s")
@@ -142,7 +143,11 @@ class _Rebuild:
                 self.parties[body.party] = body
             case PostingBody() as body if body.command != "transfer":
                 self.events.add(event_values(index, body))
-        for row in learn(self.book, index, envelope.body):
+        rows = learn(self.book, index, envelope.body)
+        if isinstance(envelope.body, PostingBody):
+            moves = serial_moves(index, envelope.body, rows)
+            self.moves.update((lot_id, log_index, r.first, r.end) for lot_id, log_index, r in moves)
+        for row in rows:
             expected = tuple(getattr(row, name) for name in row.__struct_fields__)
             found = next(stored, None)
             self.result.postings += 1
@@ -198,6 +203,7 @@ class _Rebuild:
         }
         self._compare("serial_mark", marks, _MARKS)
         self._compare("event", self.events, _EVENTS)
+        self._compare("serial_move", self.moves, _MOVES)
         proposals = {msgspec.structs.astuple(one) for one in book.proposals.values()}
         self._compare("proposal", proposals, _PROPOSALS)
         parties = {(p.party, p.kind, p.log_index) for p in book.parties.values()}
@@ -293,8 +299,10 @@ _PROPOSALS = """
 """
 _MARKS = "select lot_id, event, log_index, lower(serials), upper(serials) from serial_mark where ledger_id = %s"
 _EVENTS = """
-    select log_index, command, occurred_on::text, level, status, reverses from event where ledger_id = %s
+    select log_index, command, occurred_on::text, effective_on::text, level, status, reverses, trade_id, quantity
+    from event where ledger_id = %s
 """
+_MOVES = "select lot_id, log_index, lower(serials), upper(serials) from serial_move where ledger_id = %s"
 _CREDENTIALS = """
     select credential_id, role, tenant, subject, secret_sha256, state, created_index, revoked_index
     from credential where ledger_id = %s

@@ -261,9 +261,28 @@ class Event(SQLModel, table=True):
     log_index: int = Field(primary_key=True, sa_type=BigInteger)
     command: str = Field(sa_type=Text)
     occurred_on: datetime.date = Field(sa_type=Date)
+    effective_on: datetime.date = Field(sa_type=Date)
     level: str = Field(sa_type=Text)
     status: str | None = Field(default=None, sa_type=Text)
     reverses: int | None = Field(default=None, sa_type=BigInteger)
+    trade_id: str | None = Field(default=None, sa_type=Text)
+    quantity: int = Field(sa_type=BigInteger)
+    """Certificates, or promises of them, that it moved."""
+
+
+class SerialMove(SQLModel, table=True):
+    """Which transaction moved which certificates: the chain of custody. Rows may repeat: it has no key."""
+
+    __tablename__ = "serial_move"
+    __table_args__ = (
+        Index("serial_move_serials", "ledger_id", "lot_id", "serials", postgresql_using="gist"),
+        _IN_SCHEMA,
+    )
+    ledger_id: int
+    lot_id: int = Field(sa_type=BigInteger)
+    serials: Any = Field(sa_column=Column(INT8RANGE, nullable=False))
+    log_index: int = Field(sa_type=BigInteger)
+    __mapper_args__ = {"primary_key": ["ledger_id", "lot_id", "serials", "log_index"]}
 
 
 class Proposal(SQLModel, table=True):

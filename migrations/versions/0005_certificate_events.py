@@ -28,12 +28,24 @@ create table event (
     log_index bigint not null,
     command text not null,
     occurred_on date not null,
+    effective_on date not null,
     level text not null,
     status text,
     reverses bigint,
+    trade_id text,
+    quantity bigint not null,
     primary key (ledger_id, log_index)
 );
 create index event_reverses on event (ledger_id, reverses) where reverses is not null;
+
+-- Which transactions moved which serials: the chain of custody.
+create table serial_move (
+    ledger_id integer not null,
+    lot_id bigint not null,
+    serials int8range not null check (not isempty(serials)),
+    log_index bigint not null
+);
+create index serial_move_serials on serial_move using gist (ledger_id, lot_id, serials);
 
 -- Commands that wait for a second person; an enterprise sees its own.
 create table proposal (
@@ -55,8 +67,111 @@ create view visible_proposal with (security_barrier) as
 alter table trade add column voided bigint not null default 0;
 alter table trade add column delivered_index bigint;
 
-grant select, insert, update, delete on serial_mark, event, proposal to greenledger_writer;
-grant select on visible_proposal to greenledger_reader;
+-- A buyer sees what kind of certificates its trades are for, also before they are its own.
+create or replace view visible_trade with (security_barrier) as
+    select t.trade_id, t.log_index, t.buyer, t.seller, t.platform, t.lot_id, t.serials, t.quantity, t.price,
+        t.amount_fen, t.state, t.transferred_index, t.voided, t.delivered_index, l.production_month, l.source
+    from trade t join lot l using (ledger_id, lot_id)
+    where t.ledger_id = ledger_now() and (tenant_now() = '*' or t.buyer = tenant_now());
+
+create view visible_event with (security_barrier) as
+    select e.log_index, e.command, e.occurred_on, e.effective_on, e.level, e.status, e.reverses, e.trade_id, e.quantity
+    from event e
+    where e.ledger_id = ledger_now() and (
+        tenant_now() = '*'
+        or exists (
+            select from posting p join account a using (ledger_id, account_id)
+            where p.ledger_id = e.ledger_id and p.log_index = e.log_index and a.owner = tenant_now()
+        )
+        or exists (
+            select from trade t
+            where t.ledger_id = e.ledger_id and t.trade_id = e.trade_id and t.buyer = tenant_now()
+        )
+    );
+
+-- As in 0004, and what was claimed is told to whose claim it is, whoever recorded it.
+create or replace function record_bytes(of_index bigint) returns bytea
+    language plpgsql stable security definer set search_path = greenledger, pg_temp
+    set enable_seqscan = off as $$
+declare
+    of_ledger constant integer := ledger_now();
+    position integer;
+    found bytea;
+begin
+    select substr(s.offsets, (4 * (of_index - s.first_index))::integer + 1, 4) into found
+    from journal_segment s
+    where s.ledger_id = of_ledger and s.first_index <= of_index and of_index < s.first_index + s.record_count
+    order by s.first_index desc limit 1;
+    if found is null then
+        return null;
+    end if;
+    position := ('x' || encode(found, 'hex'))::bit(32)::integer;
+    select substr(s.records, position + 3,
+                  get_byte(substr(s.records, position + 1, 2), 0) * 256
+                  + get_byte(substr(s.records, position + 1, 2), 1)) into found
+    from journal_segment s
+    where s.ledger_id = of_ledger and s.first_index <= of_index order by s.first_index desc limit 1;
+    if tenant_now() = '*'
+        or convert_from(found, 'UTF8')::jsonb ->> 'tenant' = tenant_now()
+        or convert_from(found, 'UTF8')::jsonb #>> '{body,trade,buyer}' = tenant_now()
+        or convert_from(found, 'UTF8')::jsonb #>> '{body,enterprise}' = tenant_now()
+        or exists (
+            select from posting p join account a using (ledger_id, account_id)
+            where p.ledger_id = of_ledger and p.log_index = of_index and a.owner = tenant_now()
+        )
+    then
+        return found;
+    end if;
+    return null;
+end $$;
+
+-- The transactions that moved any of these serials, in log order, with their records: those that touch an account
+-- of the tenant.
+create function moves_of(of_lot bigint, of_serials int8range, after_index bigint, row_limit integer)
+    returns table (log_index bigint, content bytea)
+    language plpgsql stable security definer set search_path = greenledger, pg_temp
+    set enable_seqscan = off as $$
+declare
+    of_ledger constant integer := ledger_now();
+    of_tenant constant text := tenant_now();
+begin
+    return query
+        select found.log_index, record_bytes(found.log_index)
+        from (
+            select distinct m.log_index from serial_move m
+            where m.ledger_id = of_ledger and m.lot_id = of_lot and m.serials && of_serials
+                and m.log_index > after_index
+                and (of_tenant = '*' or exists (
+                    select from posting p join account a using (ledger_id, account_id)
+                    where p.ledger_id = of_ledger and p.log_index = m.log_index and p.lot_id = of_lot
+                        and a.owner = of_tenant
+                ))
+            order by 1 limit row_limit
+        ) as found
+        order by 1;
+end $$;
+
+-- Where these serials lie now, as far as it is with the tenant.
+create function places_of(of_lot bigint, of_serials int8range, row_limit integer)
+    returns table (account text, serials int8range, since date)
+    language plpgsql stable security definer set search_path = greenledger, pg_temp
+    set enable_seqscan = off as $$
+declare
+    of_ledger constant integer := ledger_now();
+    of_tenant constant text := tenant_now();
+begin
+    return query
+        select a.name, s.serials * of_serials, s.since
+        from serial_position s join account a using (ledger_id, account_id)
+        where s.ledger_id = of_ledger and s.lot_id = of_lot and s.serials && of_serials
+            and (of_tenant = '*' or a.owner = of_tenant)
+        order by 2 limit row_limit;
+end $$;
+
+grant execute on function moves_of(bigint, int8range, bigint, integer), places_of(bigint, int8range, integer)
+    to greenledger_reader;
+grant select, insert, update, delete on serial_mark, serial_move, event, proposal to greenledger_writer;
+grant select on visible_proposal, visible_event to greenledger_reader;
 """
 
 

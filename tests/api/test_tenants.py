@@ -35,7 +35,7 @@ from tests.api.conftest import (
     trade,
     transfer,
 )
-from tests.conftest import PROJECT, PROVINCE, SELLER, Park, Server
+from tests.conftest import PROJECT, PROVINCE, SELLER, Park, Server, code
 
 EVERYBODY = frozenset(ROLES)
 POSTERS = frozenset({"a", "b", "operator", "second"})
@@ -168,6 +168,11 @@ TABLE: dict[str, Row] = {
     "getProposal": Row(EVERYBODY, get("/v1/proposals/{number}"), (404, "not_found")),
     "approveProposal": Row(OPERATOR, lambda caller, _, number: caller.judge(number, "approvals")),
     "rejectProposal": Row(OPERATOR, lambda caller, _, number: caller.judge(number, "rejections")),
+    "getCertificate": Row(EVERYBODY, get("/v1/certificates/" + code("P1", "2026-05", 7)), (404, "not_found")),
+    "getRetirement": Row(EVERYBODY, get("/v1/retirements/{number}"), (404, "not_found")),
+    "getRetirementCustody": Row(EVERYBODY, get("/v1/retirements/{number}/custody"), (404, "not_found")),
+    "getPositions": Row(EVERYBODY, get("/v1/positions?by=vintage")),
+    "getRoutes": Row(EVERYBODY, get("/v1/positions/routes")),
     "postExpiry": Row(
         OPERATOR,
         post("/v1/expiries", lambda who, _: {"account": f"Holding:Ent:{who}", "lot": LOT_B, "quantity": "1"}),

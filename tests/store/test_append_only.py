@@ -22,6 +22,7 @@ TABLES = (
     "serial_position",
     "trade",
     "serial_mark",
+    "serial_move",
     "event",
     "proposal",
     "party",
@@ -37,6 +38,8 @@ FUNCTIONS = {
     "record_bytes": "0",
     "import_record": "'key'",
     "visible_records": "0, 10",
+    "moves_of": "1, '[1,9)', 0, 10",
+    "places_of": "1, '[1,9)', 10",
 }
 """What the reader may call, each with arguments that find something."""
 CHANGES = {"update": "update {} set ledger_id = ledger_id", "delete": "delete from {}", "truncate": "truncate {}"}
