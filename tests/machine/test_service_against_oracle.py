@@ -315,7 +315,7 @@ def projects_trades(draw: st.DrawFn) -> tuple[str, str | None, Any, str | None]:
     return "operator", None, trade, draw(evidence_keys)
 
 
-events = retirements() | moved_trades() | voided_trades() | identified_trades() | projects_trades() | holdings()
+events = retirements() | retirements() | moved_trades() | voided_trades() | identified_trades() | projects_trades() | holdings()
 wishes = trades() | transfers() | moved_trades() | subscriptions() | freezes() | incoming() | incoming() | events
 
 
