@@ -1,7 +1,9 @@
 """For auditors: the journal's own bytes in log order, with the root they lead to."""
 
 import base64
+import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import Controller, Request, get
@@ -9,12 +11,13 @@ from litestar.params import QueryParameter
 
 from api import cursors, problems
 from api.accounts import Cursor
-from api.schemas import LimitsOut, RecordOut, RecordsOut
+from api.schemas import InvariantsOut, LimitsOut, RecordOut, RecordsOut
 from api.security import MAY_READ_PARK, credential_of
 from ledger.core.posting_engine import PIECES_MAX
 from ledger.core.quantity import QUANTITY_MAX
 from ledger.core.record import RECORD_BYTES_MAX
 from ledger.proof.merkle import leaf_hash
+from ledger.reports.invariants import invariants
 from ledger.reports.scope import scope_of
 from ledger.writer import BATCH_MAX, QUEUE_MAX
 
@@ -66,6 +69,18 @@ class AuditController(Controller):
             items=items,
             next_cursor=cursors.encode(after) if after < size else None,
         )
+
+    @get(
+        "/invariants", operation_id="checkInvariants", summary="The twelve invariants",
+        opt=MAY_READ_PARK.opt(), responses=problems.declared(*problems.READ),
+    )  # fmt: skip
+    async def check(self, request: Request[Any, Any, Any]) -> InvariantsOut:
+        """Each as it holds for the whole book now, with what breaks it; takes longer as the book grows."""
+        credential = credential_of(request)
+        scope = scope_of(credential.ledger_id, credential.principal)
+        today = datetime.datetime.now(ZoneInfo(credential.zone)).date()
+        size, verdicts = await invariants(request.app.state.reading, scope, today=today)
+        return InvariantsOut(tree_size=str(size), items=verdicts)
 
 
 class LimitsController(Controller):

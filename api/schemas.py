@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from ledger.imports.posting import ImportReport
+from ledger.reports.invariants import Verdict
 
 
 class _Out(msgspec.Struct, frozen=True, kw_only=True):
@@ -357,6 +358,13 @@ class RoutesOut(_Out, kw_only=True):
     tree_size: str
     effective_as_of: str | None
     lines: list[RouteOut]
+
+
+class InvariantsOut(_Out, kw_only=True):
+    """Whether the invariants of the book hold, at a tree size."""
+
+    tree_size: str
+    items: list[Verdict]
 
 
 class LimitsOut(_Out, kw_only=True):

@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import datetime
 import os
 import re
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import cyclopts
 import msgspec
@@ -30,14 +32,17 @@ from ledger.core.policy import ROLES
 from ledger.database import Database, local_principal, open_database, open_ledger, request
 from ledger.demo import run_demo
 from ledger.embedded import PostgresUnavailable
+from ledger.expiring import ExpiryReport, expire
 from ledger.imports.posting import import_statement
 from ledger.imports.report import ImportReport
 from ledger.keys import make_key
+from ledger.reports.invariants import Verdict, invariants
+from ledger.reports.reading import Reading
 from ledger.reports.scope import scope_of
 from ledger.settings import read_settings
 from ledger.store.rebuild import check
 from ledger.store.schema import UnfitDatabase, check_fitness
-from ledger.store.session import Reader, connect_sync
+from ledger.store.session import ALL_TENANTS, Reader, Scope, connect_sync
 from ledger.tables import show_import, show_problems
 from ledger.writer import Posted, Refused, Writer, tune_process
 
@@ -184,29 +189,80 @@ async def _import(database: Database, ledger: str | None, name: str, content: by
 def rebuild(
     *, check_only: Annotated[bool, Parameter(name="--check")] = False, ledger: LedgerName = None, json: Json = False
 ) -> int:
-    """Rebuild every projection from the journal and compare it with the tables (--check)."""
+    """Rebuild every projection from the journal, compare it with the tables, and check the invariants (--check)."""
     if not check_only:
         raise Unusable("give --check: projections are compared with the journal; nothing is changed.")
     name = ledger or read_settings().ledger
     with _database() as database, connect_sync(database.urls.writer) as connection, _progress("Replaying") as tell:
-        row = connection.execute("select ledger_id from ledger where name = %s", (name,)).fetchone()
+        row = connection.execute("select ledger_id, zone from ledger where name = %s", (name,)).fetchone()
         connection.rollback()
         if row is None:
             raise Unusable(f"there is no ledger {name}; `greenledger migrate` makes it.")
         result = check(connection, row[0], name, progress=tell)
+        verdicts = uvloop.run(_invariants(database, *row))
+    broken = [verdict for verdict in verdicts if verdict.state == "broken"]
     if json:
-        _print_json({**msgspec.to_builtins(result), "equal": result.is_equal})
+        _print_json(
+            {
+                **msgspec.to_builtins(result),
+                "equal": result.is_equal,
+                "holds": not broken,
+                "invariants": msgspec.to_builtins(verdicts),
+            }
+        )
     else:
         for finding in result.findings:
             err.print(f"{finding.where}: {finding.problem}", style="red", markup=False)
+        for verdict in broken:
+            err.print(f"invariant {verdict.number} is broken: {verdict.title}", style="red", markup=False)
+            for breach in verdict.breaches:
+                err.print(f"  {breach}", markup=False)
         verdict = "equal to the journal" if result.is_equal else "NOT equal to the journal"
         out.print(
             f"{result.records} records, {result.postings} postings: every projection is {verdict}."
             if result.is_equal
             else f"{len(result.findings)} differences: the projections are {verdict}."
         )
+        out.print(f"{sum(v.state == 'holds' for v in verdicts)} invariants hold, {len(broken)} are broken.")
         out.print(f"root {result.root}")
-    return 0 if result.is_equal else 1
+    return 0 if result.is_equal and not broken else 1
+
+
+async def _invariants(database: Database, ledger_id: int, zone: str) -> list[Verdict]:
+    reading = Reading(database.urls.reader)
+    await reading.reader.open()
+    try:
+        today = datetime.datetime.now(ZoneInfo(zone)).date()
+        _, verdicts = await invariants(reading, Scope(ledger_id, ALL_TENANTS), today=today)
+        return verdicts
+    finally:
+        await reading.reader.close()
+
+
+@app.command(name="expire")
+def expire_(*, ledger: LedgerName = None, json: Json = False) -> int:
+    """Make visible what has lapsed by now: every expired certificate moves to `Expired:<holder>`."""
+    with _database() as database, _spinner("Looking for what has lapsed"):
+        report = uvloop.run(_expire(database, ledger))
+    if json:
+        _print_json(report)
+    else:
+        for line in report.refused:
+            err.print(line, style="red", markup=False)
+        out.print(f"{report.certificates:,} certificates lapsed, in {report.transactions} transactions.")
+    return 1 if report.refused else 0
+
+
+async def _expire(database: Database, ledger: str | None) -> ExpiryReport:
+    async def run(writer: Writer) -> ExpiryReport:
+        reader, principal = Reader(database.urls.reader, connections_max=1), local_principal()
+        await reader.open()
+        try:
+            return await expire(writer, reader, scope_of(writer.ledger.ledger_id, principal), principal)
+        finally:
+            await reader.close()
+
+    return await _opened(database, ledger, run)
 
 
 @app.command(name="backup")

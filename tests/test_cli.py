@@ -116,6 +116,22 @@ def test_a_park_from_migrate_to_rebuild(shell: Shell) -> None:
     assert (wet["traded"], wet["transferred"], wet["in_transit"], wet["control_total_ok"]) == (200, 100, 100, "exact")
     check = shell.json("rebuild", "--check")
     assert check["equal"] and check["findings"] == [] and len(check["root"]) == 64
+    assert check["holds"] and [one["number"] for one in check["invariants"]] == list(range(1, 13))
+
+
+def test_expire_makes_visible_what_has_lapsed(shell: Shell) -> None:
+    """Certificates of 2023 lapsed long ago; the job shows it once, and running it again does nothing."""
+    shell.json("register", shell.file("r.csv", REGISTER))
+    shell.json("import", shell.file("t.csv", statement([row(1, production_month="2023-05")])))
+    told = shell.json("expire")
+    assert (told["certificates"], told["transactions"], told["refused"]) == (100, 1, [])
+    assert shell.json("expire")["transactions"] == 0
+    rows = shell.database.rows(
+        "select a.kind, sum(p.quantity)::int, max(p.effective_on)::text from posting p join account a "
+        "using (ledger_id, account_id) where a.kind in ('expired', 'holding_ent') group by 1 order by 1"
+    )
+    assert [tuple(one)[:2] for one in rows] == [("expired", 100), ("holding_ent", 0)]
+    assert shell.json("rebuild", "--check")["holds"]
 
 
 def test_what_is_refused_exits_1_with_its_problems(opened: Shell) -> None:

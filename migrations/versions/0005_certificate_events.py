@@ -89,6 +89,13 @@ create view visible_event with (security_barrier) as
         )
     );
 
+-- For checking the whole book; an enterprise sees nothing of it.
+create view visible_serial_mark with (security_barrier) as
+    select lot_id, event, log_index, serials from serial_mark
+    where ledger_id = ledger_now() and tenant_now() = '*';
+create view visible_evidence with (security_barrier) as
+    select evidence_key, log_index from evidence where ledger_id = ledger_now() and tenant_now() = '*';
+
 -- As in 0004, and what was claimed is told to whose claim it is, whoever recorded it.
 create or replace function record_bytes(of_index bigint) returns bytea
     language plpgsql stable security definer set search_path = greenledger, pg_temp
@@ -171,7 +178,7 @@ end $$;
 grant execute on function moves_of(bigint, int8range, bigint, integer), places_of(bigint, int8range, integer)
     to greenledger_reader;
 grant select, insert, update, delete on serial_mark, serial_move, event, proposal to greenledger_writer;
-grant select on visible_proposal, visible_event to greenledger_reader;
+grant select on visible_proposal, visible_event, visible_serial_mark, visible_evidence to greenledger_reader;
 """
 
 

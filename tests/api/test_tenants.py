@@ -79,6 +79,7 @@ TABLE: dict[str, Row] = {
     "getTrialBalance": Row(EVERYBODY, get("/v1/balances")),
     "getTransaction": Row(EVERYBODY, get("/v1/transactions/{number}"), (404, "not_found")),
     "listRecords": Row(PARK, get("/v1/audit/records?from={number}")),
+    "checkInvariants": Row(PARK, get("/v1/audit/invariants")),
     "getLimits": Row(EVERYBODY, get("/v1/limits")),
     "postTransfer": Row(
         POSTERS,

@@ -315,8 +315,10 @@ def projects_trades(draw: st.DrawFn) -> tuple[str, str | None, Any, str | None]:
     return "operator", None, trade, draw(evidence_keys)
 
 
-events = retirements() | retirements() | moved_trades() | voided_trades() | identified_trades() | projects_trades() | holdings()
-wishes = trades() | transfers() | moved_trades() | subscriptions() | freezes() | incoming() | incoming() | events
+events = moved_trades() | voided_trades() | identified_trades() | projects_trades() | holdings()
+claims = retirements() | retirements()
+trading = trades() | transfers() | moved_trades()
+wishes = trading | claims | subscriptions() | freezes() | incoming() | incoming() | events
 
 
 class ServiceMachine(RuleBasedStateMachine):
