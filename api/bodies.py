@@ -6,7 +6,15 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from ledger.core.events import EnergyRoute, FreezeReason, Level, Purpose, ReversalReason, SubscriptionChange
+from ledger.core.events import (
+    EnergyRoute,
+    FreezeReason,
+    Level,
+    OfferAnswer,
+    Purpose,
+    ReversalReason,
+    SubscriptionChange,
+)
 
 QuantityText = Annotated[
     str,
@@ -39,6 +47,7 @@ _CHOSEN = {
     "route": EnergyRoute,
     "status": SubscriptionStatus,
     "why": ReversalReason,
+    "answer": OfferAnswer,
 }
 CHOICES: dict[str, tuple[str, ...]] = {field: get_args(choice) for field, choice in _CHOSEN.items()}
 """What a field that is one of several words may be, for those who gave another."""
@@ -295,3 +304,18 @@ class ExpiryIn(FactIn, kw_only=True):
     account: AccountName
     lot: LotCode
     quantity: PositiveText
+
+
+class OfferIn(SelectionIn, kw_only=True):
+    """Certificates offered to another enterprise; an enterprise offers its own and need not say whose."""
+
+    receiver: PartyId
+    enterprise: PartyId | None = None
+    expires_on: datetime.date | None = None
+
+
+class OfferAnswerIn(FactIn, kw_only=True):
+    """What becomes of an offer: the receiver accepts or rejects, the offerer withdraws; past its day it lapses."""
+
+    offer: Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,17})$")]
+    answer: OfferAnswer

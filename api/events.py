@@ -172,6 +172,17 @@ EVENTS = (
         "reverse transactions",
     ),
     Event(
+        "/offers", "postOffer", "offer", bodies.OfferIn, wishes.offer,
+        "Offer certificates to another enterprise (转让要约)",
+        "What is offered is reserved until the receiver accepts or rejects it, the offerer withdraws it, or its day "
+        "has passed.",
+    ),
+    Event(
+        "/offers/answers", "postOfferAnswer", "offer_answer", bodies.OfferAnswerIn, wishes.offer_answer,
+        "Answer an offer",
+        "All that was offered goes to the receiver, or back to the offerer, once.",
+    ),
+    Event(
         "/expiries", "postExpiry", "expiry", bodies.ExpiryIn, _plainly(events.Expire),
         "Record lapsed certificates (到期)",
         "Make visible what the rule of validity says: the certificates cannot be used any more. They never could.",

@@ -208,6 +208,37 @@ class ProposalsOut(_Out, kw_only=True):
     next_cursor: str | None
 
 
+class OfferedOut(_Out, kw_only=True):
+    """Certificates of one lot that are offered."""
+
+    lot: str
+    quantity: str
+    serials: list[tuple[str, str]]
+
+
+class OfferOut(_Out, kw_only=True):
+    """An offer between enterprises, and what came of it."""
+
+    offer: str
+    """The log index of its transaction."""
+    enterprise: str
+    receiver: str
+    expires_on: str | None
+    state: str
+    """open, or how it was answered: accept, reject, withdraw, lapse."""
+    answered: str | None
+    """Log index of the transaction that answered it."""
+    certificates: list[OfferedOut] | None = None
+    """What is offered; shown for one offer, not in lists."""
+
+
+class OffersOut(_Out, kw_only=True):
+    """A page of offers."""
+
+    items: list[OfferOut]
+    next_cursor: str | None
+
+
 class LotOut(_Out, kw_only=True):
     """What is known of a lot of certificates."""
 

@@ -39,7 +39,7 @@ def _value(data: Any, name: str) -> Any:
         return serials_in(data)
     if name in {"code_first", "code_last"}:
         return code_in(value)
-    if name in {"occurred_on", "effective_on"}:
+    if name in {"occurred_on", "effective_on", "expires_on"}:
         return value.isoformat()
     if name == "evidence":
         return Evidence(level=value.level, document=value.document, line=value.line)
@@ -114,6 +114,21 @@ def retirement(data: bodies.RetirementIn, tenant: str | None) -> Posting:
     if enterprise is None:
         raise Problem(refuse("enterprise_needed", role="operator"))
     return command_of(events.Retire, data, enterprise=enterprise)
+
+
+def offer(data: bodies.OfferIn, tenant: str | None) -> Posting:
+    """An enterprise offers its own; anybody else says whose."""
+    if tenant is not None and data.enterprise not in {None, tenant}:
+        raise Problem(refuse("not_your_account", account=f"Holding:Ent:{data.enterprise}"))
+    enterprise = data.enterprise or tenant
+    if enterprise is None:
+        raise Problem(refuse("enterprise_needed", role="operator"))
+    return command_of(events.Offer, data, enterprise=enterprise)
+
+
+def offer_answer(data: bodies.OfferAnswerIn, _: str | None) -> Posting:
+    """An offer is named by the log index of its transaction."""
+    return command_of(events.AnswerOffer, data, offer=int(data.offer))
 
 
 def issuance(data: bodies.IssuanceIn, _: str | None) -> Posting:

@@ -249,7 +249,7 @@ def expire_(*, ledger: LedgerName = None, json: Json = False) -> int:
     else:
         for line in report.refused:
             err.print(line, style="red", markup=False)
-        out.print(f"{report.certificates:,} certificates lapsed, in {report.transactions} transactions.")
+        out.print(f"{report.certificates:,} certificates lapsed and {report.offers} offers.")
     return 1 if report.refused else 0
 
 

@@ -43,11 +43,16 @@ FROZEN = {
     "units_moved_on",
     "proposal_unknown",
     "proposal_decided",
+    "offer_unknown",
+    "offer_answered",
+    "offer_lapsed",
+    "offer_open",
 }
 """Refusals that depend on the state of the book: recorded, and the same for ever under their key."""
 LOT_BEARING = {"GEC"}
 OPENED = (
     "Frozen:",
+    "Offered:",
     "Retired:",
     "Listed:",
     "Expired:",
@@ -77,6 +82,7 @@ KIND_OF_PREFIX = {
     "Clearing": "clearing",
     "Identification": "identification",
     "Frozen": "frozen",
+    "Offered": "offered",
     "Retired": "retired",
     "External": "external",
     "Commitment:Ent": "commitment_ent",
@@ -101,6 +107,7 @@ COMMODITY_OF_KIND = {
     "clearing": "GEC",
     "identification": "GEC",
     "frozen": "GEC",
+    "offered": "GEC",
     "retired": "GEC",
     "external": "GEC",
     "commitment_ent": "GECSUB",
@@ -139,7 +146,7 @@ ONCE = {
 }
 """What may be done to a serial only once, by which command."""
 MARKS = ONCE.keys() - {"list"}
-IRREVERSIBLE = {"trade", "transfer_trade", "identify_trade", "void_trade", "deliver"}
+IRREVERSIBLE = {"trade", "transfer_trade", "identify_trade", "void_trade", "deliver", "offer", "answer_offer"}
 """A trade is withdrawn by an event of its own."""
 
 
@@ -184,7 +191,7 @@ class Oracle:
         self.answers, self.evidence = {}, {}
         self.done = {}
         """(what may be done once, lot, serial) -> the trade that did it, or None."""
-        self.posted, self.proposals = {}, {}
+        self.posted, self.proposals, self.offers = {}, {}, {}
         """Log index -> command and legs of a transaction, and what of the legs still stands."""
 
     def submit(self, request, today):
@@ -283,14 +290,18 @@ class Oracle:
         if request["evidence_key"] is not None and request["evidence_key"] in self.evidence:
             raise No("evidence_used")
         self.adopts, self.days, self.today = set(), None, today
+        tenant = request["tenant"]
+        if command["type"] == "answer_offer":
+            self._may_answer(command, tenant)
+            tenant = None  # what was offered is anybody's to move who may answer
         legs, lot, trade = getattr(self, "_plan_" + command["type"])(command)
         opened = () if command["type"] == "trade" else OPENED  # a trade is out of a listing that is there
         missing = {leg["account"] for leg in legs if leg["account"].startswith(opened)} - self.accounts
         self.accounts |= missing  # taken back where the command is refused
         effective_on = self.days[1] if self.days else self._dates(request, today)
-        strange = self._strange_lots(legs, request["tenant"])
+        strange = self._strange_lots(legs, tenant)
         self._check_shape(legs, lot, strange)
-        self._check_moves(request, legs, today)
+        self._check_moves(request | {"tenant": tenant}, legs, today)
         if strange:
             raise No("unknown_lot")
         on = self.days[0] if self.days else command.get("occurred_on") or today
@@ -306,9 +317,13 @@ class Oracle:
             self._record()
         if lot is not None and lot["code"] not in self.lots and any(leg["lot"] == lot["code"] for leg in legs):
             self.lots[lot["code"]] = lot | {"number": self._record()}
-        if command["type"] == "retire":
+        if command["type"] in ("retire", "offer", "answer_offer"):
             self._record()
         index = self._record()
+        if command["type"] == "offer":
+            self.offers[index] = dict(command, state="open", legs=[leg for leg in legs if leg["quantity"] > 0])
+        if command["type"] == "answer_offer":
+            self.offers[command["offer"]]["state"] = command["answer"]
         self.facts += [Fact(index, leg, effective_on) for leg in legs]
         self.posted[index] = {"type": command["type"], "legs": legs, "left": [dict(leg) for leg in legs]}
         if request["evidence_key"] is not None:
@@ -386,6 +401,41 @@ class Oracle:
         target = f"Commitment:Ent:{enterprise}" if enterprise else "Commitment:Unallocated"
         quantity = command["quantity"]
         return [leg_of("Commitment:Contra", "GECSUB", -quantity), leg_of(target, "GECSUB", quantity)], None, None
+
+    def _plan_offer(self, command):
+        giver, receiver = command["enterprise"], command["receiver"]
+        self._must_be(giver, "enterprise")
+        self._must_be(receiver, "enterprise")
+        if giver == receiver:
+            raise No("offer_to_itself")
+        if command.get("expires_on", "9999") < self.today:
+            raise No("offer_lapsed")
+        return self._moved(command, f"Holding:Ent:{giver}", f"Offered:{giver}")
+
+    def _may_answer(self, command, tenant):
+        offer = self.offers.get(command["offer"])
+        if offer is None:
+            raise No("offer_unknown")
+        ends = {"receiver": ("accept", "reject", "lapse"), "enterprise": ("withdraw", "lapse")}
+        may = {offer[end] for end, answers in ends.items() if command["answer"] in answers}
+        if tenant is not None and tenant not in may:
+            raise No("offer_unknown")
+
+    def _plan_answer_offer(self, command):
+        offer = self.offers[command["offer"]]
+        if offer["state"] != "open":
+            raise No("offer_answered")
+        late = offer.get("expires_on", "9999") < self.today
+        if command["answer"] == "accept" and late:
+            raise No("offer_lapsed")
+        if command["answer"] == "lapse" and not late:
+            raise No("offer_open")
+        to = f"Holding:Ent:{offer['receiver' if command['answer'] == 'accept' else 'enterprise']}"
+        legs = []
+        for one in offer["legs"]:
+            for account, quantity in ((one["account"], -one["quantity"]), (to, one["quantity"])):
+                legs.append(leg_of(account, "GEC", quantity, one["lot"], one["serials"]))
+        return legs, None, None
 
     def _plan_freeze(self, command):
         return self._freeze(command, back=False)

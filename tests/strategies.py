@@ -147,6 +147,10 @@ def bodies(kind: str) -> st.SearchStrategy[record.Body]:
             purpose=texts(), site=text, to_month=text, year=texts(),
         ),
         "judgement": lambda: st.builds(record.JudgementBody, proposal=texts(), subject=texts(), verdict=texts()),
+        "answer": lambda: st.builds(record.AnswerBody, answer=texts(), offer=texts()),
+        "offer": lambda: st.builds(
+            record.OfferBody, enterprise=texts(), expires_on=st.none() | texts(), receiver=texts()
+        ),
         "proposal": lambda: st.builds(
             record.ProposalBody, command=texts(), evidence_key=text, role=texts(), subject=texts(), tenant=text
         ),

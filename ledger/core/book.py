@@ -90,6 +90,19 @@ class Party(msgspec.Struct, frozen=True):
     log_index: int
 
 
+class OfferFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """An offer between enterprises, and what came of it."""
+
+    log_index: int
+    """Of its posting."""
+    enterprise: str
+    receiver: str
+    expires_on: str | None
+    state: str = "open"
+    """open, or how it was answered: accept, reject, withdraw, lapse."""
+    answered_index: int | None = None
+
+
 class ProposalFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A command that waits for a second person, and what came of it."""
 
@@ -160,6 +173,7 @@ class Book:
         """Log index of an original -> the transactions that took from where its units went; the first few."""
         self._marked: set[tuple[int, str, int]] = set()
         self.proposals: dict[int, ProposalFacts] = {}
+        self.offers: dict[int, OfferFacts] = {}
         self.parties: dict[str, Party] = {}
         self.names: dict[str, str] = {}
         """A company name as it is looked up -> the party it belongs to."""

@@ -25,18 +25,21 @@ from ledger.core.events import (
     POSTINGS,
 )
 from ledger.core.party import PARK_ACCOUNTS, accounts_of, lookup_name
+from ledger.core.plans.offers import learn_answer, learn_offer
 from ledger.core.plans.reversals import standing
 from ledger.core.policy import CodeLayout, TradeOnce
 from ledger.core.posting_engine import BODY_BYTES_MAX, Posted
 from ledger.core.proposals import decide_event, decide_judgement, learn_judgement, learn_proposal
 from ledger.core.record import (
     AccountBody,
+    AnswerBody,
     Body,
     CredentialBody,
     ImportBody,
     JudgementBody,
     LedgerBody,
     LotBody,
+    OfferBody,
     PartyBody,
     PolicyBody,
     PostingBody,
@@ -109,6 +112,10 @@ def learn(book: Book, index: int, body: Body, names: tuple[str, ...] = ()) -> li
             learn_proposal(book, index, body)
         case JudgementBody():
             learn_judgement(book, index, body)
+        case OfferBody():
+            learn_offer(book, index, body)
+        case AnswerBody():
+            learn_answer(book, index, body)
     book.size = index + 1
     return rows
 

@@ -20,6 +20,8 @@ EnergyRoute = Literal["HYDRO_TRANSFER", "SELF_USE"]
 """How certificates come with the energy itself and not by a trade (domain reference, section 1.3)."""
 ReversalReason = Literal["error", "duplicate", "notice"]
 """Why a transaction is taken back: our own booking error, booked twice, a notice of the platform or the registry."""
+OfferAnswer = Literal["accept", "reject", "withdraw", "lapse"]
+"""By the receiver: accept, reject; by the offerer: withdraw; by anybody once its day has passed: lapse."""
 SubscriptionChange = Literal["withdrawn", "reduced", "error"]
 """Why an enterprise owes fewer certificates than it promised."""
 
@@ -268,6 +270,23 @@ class CancelForCcer(_Selection, frozen=True, kw_only=True, omit_defaults=True, t
     project: str
 
 
+class Offer(_Selection, frozen=True, kw_only=True, omit_defaults=True, tag="offer"):
+    """An enterprise offers certificates to another (转让要约): they are reserved until it is answered."""
+
+    enterprise: str
+    receiver: str
+    expires_on: str | None = None
+    """The last day on which it can be accepted; without one, until it is withdrawn."""
+
+
+class AnswerOffer(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="answer_offer"):
+    """What became of an offer: all of it goes to the receiver, or back."""
+
+    offer: int
+    """The log index of its transaction."""
+    answer: OfferAnswer
+
+
 class Expire(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="expire"):
     """Make visible that certificates have lapsed (到期); the rule of validity says when, so no document need do it.
 
@@ -314,11 +333,11 @@ TradeEvent = Trade | TransferTrade | IdentifyTrade | VoidTrade | Deliver
 Incoming = Issue | OpenBalance | SettleBundle | TransferWithEnergy | ReceiveForProvince
 Posting = (
     Transfer | Subscribe | ReduceSubscription | TradeEvent | Incoming | Allocate | ListForSale | Delist
-    | Freeze | Unfreeze | Retire | Expire | CancelForCcer | Reverse
+    | Freeze | Unfreeze | Retire | Expire | CancelForCcer | Reverse | Offer | AnswerOffer
 )  # fmt: skip
 POSTINGS: tuple[type, ...] = get_args(Posting)
 
-PARTY_FIELDS = ("enterprise", "beneficiary", "buyer", "seller", "project", "province", "platform")
+PARTY_FIELDS = ("enterprise", "beneficiary", "buyer", "seller", "project", "province", "platform", "receiver")
 """The fields of an event that name a party."""
 
 

@@ -12,11 +12,9 @@ from ledger.core.book import NO_LOT, Book, ordinal, serial_pairs
 from ledger.core.certificate import Lot, LotFacts
 from ledger.core.claim import judge_claim
 from ledger.core.command import Principal, Request
-from ledger.core.events import (
-    Leg,
-    Posting,
-)
+from ledger.core.events import AnswerOffer, Leg, Posting
 from ledger.core.plans import Plan, plan_of
+from ledger.core.plans.offers import stranger
 from ledger.core.policy import TradeOnce
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
 from ledger.core.record import ENGINE_VERSION, AccountBody, Body, LotBody, PostedLeg, PostingBody
@@ -62,7 +60,10 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
     """Decide a posting command against `book` on the day `today` (ISO, ledger's zone); touch nothing."""
     if request.evidence_key is not None and (used := book.evidence.get(request.evidence_key)) is not None:
         return refuse("evidence_used", evidence=request.evidence_key, transaction=used)
-    plan = plan_of(_posting(request), book, today=today)
+    command = _posting(request)
+    if isinstance(command, AnswerOffer) and (strange := stranger(command, book, request.principal)) is not None:
+        return strange
+    plan = plan_of(command, book, today=today)
     if isinstance(plan, Refusal):
         return plan
     dates = _dates(book, plan, request.principal, today)
@@ -106,7 +107,7 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
         return too_large
     first: list[Body] = [AccountBody(accounts=(account.name,), owner=account.owner) for account in opened.values()]
     first += [LotBody(lot=new_lot)] if new_lot is not None else []
-    first += [plan.claim] if plan.claim is not None else []
+    first += [body for body in (plan.claim, plan.about) if body is not None]
     return Posted((*first, body))
 
 
@@ -140,7 +141,7 @@ def _dates(book: Book, plan: Plan, principal: Principal, today: str) -> _Dates |
 def _lot_named(book: Book, plan: Plan, code: str, principal: Principal) -> Lot | None:
     """The lot a leg names. To an enterprise, a lot it never held is as one that does not exist: `_NEW`."""
     lot = book.lots.get(code)
-    if principal.tenant is None:
+    if principal.tenant is None or plan.settled:
         return lot
     if lot is not None:
         for leg in plan.legs:
@@ -295,13 +296,14 @@ def _judge_moves(
     """The ids of the policy rows that allow every pair of giving and receiving accounts, or the first refusal."""
     ids = set(plan.policies) if dates.policy is None else {dates.policy, *plan.policies}
     role, on = principal.role, dates.occurred_on
+    may_touch_all = principal.tenant is None or plan.settled
     owners = {leg.account.owner for leg in legs if leg.account.owner is not None}
     if len(owners) > ENTERPRISES_MAX:
         return refuse("too_many_enterprises", given=len(owners), limit=ENTERPRISES_MAX)
     for source in legs:
         if source.quantity > 0:
             continue
-        if principal.tenant is not None and not _may_touch(principal, source.account):
+        if not may_touch_all and not _may_touch(principal, source.account):
             return refuse("not_your_account", account=source.account.name)
         commodity, origin = source.account.commodity, source.account.kind.code
         for target in legs:
@@ -314,7 +316,7 @@ def _judge_moves(
             if policy is None:
                 what = {"command": plan.command, "commodity": commodity, "role": role}
                 return refuse("move_not_allowed", source=origin, target=goal, occurred_on=on, **what)
-            mine = principal.tenant is None or principal.tenant in (source.account.owner, target.account.owner)
+            mine = may_touch_all or principal.tenant in (source.account.owner, target.account.owner)
             if not mine:
                 return refuse("not_your_account", account=target.account.name)
             ids.add(policy)

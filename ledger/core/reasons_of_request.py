@@ -229,6 +229,14 @@ REASONS = (
         "{command} 须注明凭证文件，未给出。",
     ),
     Reason(
+        "offer_to_itself",
+        422,
+        "Offer to itself",
+        "{enterprise} cannot offer certificates to itself.",
+        "不能向自己要约",
+        "{enterprise} 不能向自己发出要约。",
+    ),
+    Reason(
         "code_malformed",
         422,
         "Not a certificate code",

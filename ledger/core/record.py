@@ -162,6 +162,23 @@ class JudgementBody(msgspec.Struct, frozen=True, kw_only=True):
     """approved or rejected."""
 
 
+class OfferBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An offer between enterprises; what is offered stands in the posting that follows and causes this record."""
+
+    enterprise: str
+    expires_on: str | None = None
+    receiver: str
+
+
+class AnswerBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an offer; the certificates move by the posting that follows and causes this record."""
+
+    answer: str
+    """accept, reject, withdraw or lapse."""
+    offer: str
+    """The log index of the offer's posting."""
+
+
 class ImportBody(msgspec.Struct, frozen=True, kw_only=True):
     """A statement file read and posted."""
 
@@ -183,15 +200,19 @@ Body = (
     | RetirementBody
     | ProposalBody
     | JudgementBody
+    | OfferBody
+    | AnswerBody
 )
 
 BODY_TYPES: dict[str, type] = {
     "account": AccountBody,
+    "answer": AnswerBody,
     "credential": CredentialBody,
     "import": ImportBody,
     "judgement": JudgementBody,
     "ledger": LedgerBody,
     "lot": LotBody,
+    "offer": OfferBody,
     "party": PartyBody,
     "policy": PolicyBody,
     "posting": PostingBody,

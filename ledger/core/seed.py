@@ -198,6 +198,16 @@ _EVENTS: tuple[PolicyRow, ...] = (
         Approval(command="reverse", of="retire", role="operator"),
         "domain 3.4: our own booking error, with evidence, and a second approver",
     ),
+    *_moves(
+        "offer",
+        "enterprise operator",
+        "GEC",
+        ("holding_ent", "offered"),
+        source="design D5, D10: FREE_TRANSFER, uncertain in law; an offer reserves",
+    ),
+    *_moves(
+        "answer_offer", "enterprise operator", "GEC", ("offered", "holding_ent"), source="design D5, D10: FREE_TRANSFER"
+    ),
     _row(TradeOnce(), "domain 1.6 [V2] draft, final [M-H]"),
     _row(CcerLinkage(), "domain 1.9 [V9], 1.1 [V10]: two years", since="2024-10-01", until="2026-09-30"),
 )

@@ -117,9 +117,8 @@ _QUERIES: tuple[tuple[int, Query], ...] = (
         group by a.commodity having sum(b.quantity) <> 0
     """)),
     (2, Query("""
-        select a.name, 'holds', b.quantity, 'of lot', l.code
-        from visible_account a join visible_balance b using (account_id) left join visible_lot l using (lot_id)
-        where a.kind = 'identification' and b.quantity <> 0 limit 10
+        select a.name, 'holds', sum(b.quantity) from visible_account a join visible_balance b using (account_id)
+        where a.kind = 'identification' group by 1, 2 having sum(b.quantity) <> 0 limit 10
     """)),
     (3, Query("""
         select a.name, 'holds', b.quantity, 'of lot', l.code

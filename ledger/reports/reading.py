@@ -66,6 +66,17 @@ class ProposalRow(msgspec.Struct, frozen=True):
     judged_index: int | None
 
 
+class OfferRow(msgspec.Struct, frozen=True):
+    """An offer between enterprises, and what came of it; its certificates stand in its transaction."""
+
+    log_index: int
+    enterprise: str
+    receiver: str
+    expires_on: datetime.date | None
+    state: str
+    answered_index: int | None
+
+
 class PostingLine(msgspec.Struct, frozen=True):
     """One posting with the balance after it."""
 
@@ -240,6 +251,18 @@ class Reading:
             return refuse("not_found", what=f"proposal {index}")
         return found[0]
 
+    async def offers(self, scope: Scope, *, after: int, limit: int) -> list[OfferRow]:
+        """Offers after the one of this log index, in order: those the caller made or got."""
+        (rows,) = await self._reader.fetch(scope, Query(_OFFERS, (after, limit)))
+        return [OfferRow(*row) for row in rows]
+
+    async def offer(self, scope: Scope, index: int) -> OfferRow | Refusal:
+        """The offer of this log index; not_found also for one between others."""
+        found = await self.offers(scope, after=index - 1, limit=1)
+        if not found or found[0].log_index != index:
+            return refuse("not_found", what=f"offer {index}")
+        return found[0]
+
     async def records(self, scope: Scope, *, first: int, limit: int) -> list[bytes]:
         """Record bytes in log order from `first` on; only for park-wide readers."""
         assert scope.tenant == ALL_TENANTS
@@ -250,6 +273,10 @@ class Reading:
 
 _PROPOSALS = """
     select log_index, command, role, subject, state, judged_index from visible_proposal
+    where log_index > %s order by log_index limit %s
+"""
+_OFFERS = """
+    select log_index, enterprise, receiver, expires_on, state, answered_index from visible_offer
     where log_index > %s order by log_index limit %s
 """
 _LOTS_NOW = """

@@ -27,6 +27,7 @@ from ledger.store.registry import (
     load_evidence,
     load_keys,
     load_names,
+    load_offers,
     load_originals,
     load_proposals,
     rows_of,
@@ -42,6 +43,7 @@ async def load(connection: Connection, ledger_id: int, book: Book, requests: lis
     requests = [unfolded(book, request) for request in requests]
     await load_evidence(connection, ledger_id, book, requests)
     await load_names(connection, ledger_id, book, requests)
+    await load_offers(connection, ledger_id, book, requests)
     await load_originals(connection, ledger_id, book, requests)
     events = _trade_events(requests)
     # The lots of trades come first: what their events touch depends on them.

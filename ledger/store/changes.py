@@ -11,9 +11,18 @@ from psycopg.types.multirange import Int8Multirange
 from psycopg.types.range import Int8Range
 
 from ledger.core.account import Account, kind_of
-from ledger.core.book import Book, PostingRow, ProposalFacts, TradeFacts, serial_ranges
+from ledger.core.book import Book, OfferFacts, PostingRow, ProposalFacts, TradeFacts, serial_ranges
 from ledger.core.certificate import Lot
-from ledger.core.record import AccountBody, JudgementBody, LotBody, PartyBody, PostingBody, ProposalBody
+from ledger.core.record import (
+    AccountBody,
+    AnswerBody,
+    JudgementBody,
+    LotBody,
+    OfferBody,
+    PartyBody,
+    PostingBody,
+    ProposalBody,
+)
 from ledger.core.serial_range import Holdings, Ranges, SerialRange
 from ledger.store.unit_of_work import Entry
 
@@ -31,6 +40,7 @@ class Changes(msgspec.Struct):
     marks: dict[tuple[int, str, int], Ranges] = msgspec.field(default_factory=dict)
     """(lot id, event, log index) -> the serials it was done to; none where it was undone."""
     proposals: dict[int, ProposalFacts] = msgspec.field(default_factory=dict)
+    offers: dict[int, OfferFacts] = msgspec.field(default_factory=dict)
     events: list[tuple[int, PostingBody]] = msgspec.field(default_factory=list)
     """What postings were, other than plain transfers."""
     moves: list[tuple[int, int, SerialRange]] = msgspec.field(default_factory=list)
@@ -52,6 +62,10 @@ class Changes(msgspec.Struct):
                 self.proposals[entry.index] = book.proposals[entry.index]
             case JudgementBody() as body:
                 self.proposals[int(body.proposal)] = book.proposals[int(body.proposal)]
+            case OfferBody():
+                self.offers[entry.index + 1] = book.offers[entry.index + 1]
+            case AnswerBody() as body:
+                self.offers[int(body.offer)] = book.offers[int(body.offer)]
             case LotBody() as body:
                 self.lots.append(book.lots[body.lot.code])
             case PartyBody() as body:
@@ -86,6 +100,7 @@ async def write_changes(connection: Connection, ledger_id: int, changes: Changes
     await _write_ranges(connection, ledger_id, changes.ranges)
     await _write_marks(connection, ledger_id, changes.marks, first_index)
     await _write_proposals(connection, ledger_id, list(changes.proposals.values()), first_index)
+    await _write_offers(connection, ledger_id, list(changes.offers.values()), first_index)
     moves = [(ledger_id, lot_id, Int8Range(r.first, r.end), index) for lot_id, index, r in changes.moves]
     await _write_many(connection, "serial_move", moves)
     await _write_many(connection, "event", [(ledger_id, *event_values(index, body)) for index, body in changes.events])
@@ -101,6 +116,17 @@ async def _write_proposals(
             await connection.execute(
                 "update proposal set state = %s, judged_index = %s where ledger_id = %s and log_index = %s",
                 (one.state, one.judged_index, ledger_id, one.log_index),
+            )
+
+
+async def _write_offers(connection: Connection, ledger_id: int, offers: Sequence[OfferFacts], first_index: int) -> None:
+    new = [(ledger_id, *msgspec.structs.astuple(one)) for one in offers if one.log_index >= first_index]
+    await _write_many(connection, "offer", new)
+    for one in offers:
+        if one.log_index < first_index:
+            await connection.execute(
+                "update offer set state = %s, answered_index = %s where ledger_id = %s and log_index = %s",
+                (one.state, one.answered_index, ledger_id, one.log_index),
             )
 
 

@@ -206,6 +206,8 @@ class _Rebuild:
         self._compare("serial_move", self.moves, _MOVES)
         proposals = {msgspec.structs.astuple(one) for one in book.proposals.values()}
         self._compare("proposal", proposals, _PROPOSALS)
+        offers = {msgspec.structs.astuple(one) for one in book.offers.values()}
+        self._compare("offer", offers, _OFFERS)
         parties = {(p.party, p.kind, p.log_index) for p in book.parties.values()}
         self._compare("party", parties, "select party_id, kind, log_index from party where ledger_id = %s")
         policies = {(index, msgspec.json.encode(row, order="sorted")) for index, row in self.policies.items()}
@@ -296,6 +298,9 @@ _TRADES = """
 _PROPOSALS = """
     select log_index, command, role, subject, tenant, evidence_key, state, judged_index
     from proposal where ledger_id = %s
+"""
+_OFFERS = """
+    select log_index, enterprise, receiver, expires_on::text, state, answered_index from offer where ledger_id = %s
 """
 _MARKS = "select lot_id, event, log_index, lower(serials), upper(serials) from serial_mark where ledger_id = %s"
 _EVENTS = """

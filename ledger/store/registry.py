@@ -4,9 +4,9 @@ from typing import Any
 
 import psycopg
 
-from ledger.core.book import Book, Known, Party, ProposalFacts, TradeFacts
+from ledger.core.book import Book, Known, OfferFacts, Party, ProposalFacts, TradeFacts
 from ledger.core.command import Approve, CreateCredential, RegisterParty, Reject, Request, RevokeCredential
-from ledger.core.events import POSTINGS, Reverse, TradeEvent, Transfer, parties_named
+from ledger.core.events import POSTINGS, AnswerOffer, Reverse, TradeEvent, Transfer, parties_named
 from ledger.core.party import lookup_name
 from ledger.core.record import PostingBody
 from ledger.core.serial_range import SerialRange, merge
@@ -74,13 +74,32 @@ async def load_proposals(connection: Connection, ledger_id: int, book: Book, req
         book.proposals.update((row[0], ProposalFacts(**dict(zip(names, row, strict=True)))) for row in rows)
 
 
+async def load_offers(connection: Connection, ledger_id: int, book: Book, requests: list[Request]) -> None:
+    """The offers that are answered."""
+    named = {r.command.offer for r in requests if isinstance(r.command, AnswerOffer)}
+    if missing := named.difference(book.offers):
+        rows = await rows_of(
+            connection,
+            """
+            select log_index, enterprise, receiver, expires_on::text, state, answered_index from offer
+            where ledger_id = %s and log_index = any(%s)
+            """,
+            ledger_id,
+            list(missing),
+        )
+        names = OfferFacts.__struct_fields__
+        book.offers.update((row[0], OfferFacts(**dict(zip(names, row, strict=True)))) for row in rows)
+
+
 async def load_originals(connection: Connection, ledger_id: int, book: Book, requests: list[Request]) -> None:
-    """The transactions that reversals name, what was taken back of them before, and who took their units further."""
+    """The transactions that reversals and answers name, what was taken back of them, and who took units further."""
     wanted = {r.command.transaction for r in requests if isinstance(r.command, Reverse)}
+    offered = {r.command.offer for r in requests if isinstance(r.command, AnswerOffer)} & book.offers.keys()
     book.users.update(dict.fromkeys(wanted, ()))
-    if not wanted:
+    if not wanted and not offered:
         return
-    missing = [index for index in wanted if index not in book.originals]
+    # One that was not there before may be there by now.
+    missing = [index for index in wanted | offered if book.originals.get(index) is None]
     if missing:
         rows = await rows_of(
             connection,

@@ -301,6 +301,20 @@ class Proposal(SQLModel, table=True):
     judged_index: int | None = Field(default=None, sa_type=BigInteger)
 
 
+class Offer(SQLModel, table=True):
+    """An offer of certificates between enterprises, and what came of it."""
+
+    __tablename__ = "offer"
+    __table_args__ = _IN_SCHEMA
+    ledger_id: int = Field(primary_key=True)
+    log_index: int = Field(primary_key=True, sa_type=BigInteger)
+    enterprise: str = Field(sa_type=Text)
+    receiver: str = Field(sa_type=Text)
+    expires_on: datetime.date | None = Field(default=None, sa_type=Date)
+    state: str = Field(sa_type=Text)
+    answered_index: int | None = Field(default=None, sa_type=BigInteger)
+
+
 class Party(SQLModel, table=True):
     """A registered company."""
 

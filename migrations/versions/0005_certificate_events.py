@@ -64,6 +64,22 @@ create view visible_proposal with (security_barrier) as
     select log_index, command, role, subject, state, judged_index from proposal
     where ledger_id = ledger_now() and (tenant_now() = '*' or tenant = tenant_now());
 
+-- Offers between enterprises; both see them.
+create table offer (
+    ledger_id integer not null,
+    log_index bigint not null,
+    enterprise text not null,
+    receiver text not null,
+    expires_on date,
+    state text not null,
+    answered_index bigint,
+    primary key (ledger_id, log_index)
+);
+create view visible_offer with (security_barrier) as
+    select log_index, enterprise, receiver, expires_on, state, answered_index from offer
+    where ledger_id = ledger_now()
+        and (tenant_now() = '*' or enterprise = tenant_now() or receiver = tenant_now());
+
 alter table trade add column voided bigint not null default 0;
 alter table trade add column delivered_index bigint;
 
@@ -96,7 +112,7 @@ create view visible_serial_mark with (security_barrier) as
 create view visible_evidence with (security_barrier) as
     select evidence_key, log_index from evidence where ledger_id = ledger_now() and tenant_now() = '*';
 
--- As in 0004, and what was claimed is told to whose claim it is, whoever recorded it.
+-- As in 0004; what was claimed is told to whose claim it is, whoever recorded it, and an offer to both its ends.
 create or replace function record_bytes(of_index bigint) returns bytea
     language plpgsql stable security definer set search_path = greenledger, pg_temp
     set enable_seqscan = off as $$
@@ -122,6 +138,7 @@ begin
         or convert_from(found, 'UTF8')::jsonb ->> 'tenant' = tenant_now()
         or convert_from(found, 'UTF8')::jsonb #>> '{body,trade,buyer}' = tenant_now()
         or convert_from(found, 'UTF8')::jsonb #>> '{body,enterprise}' = tenant_now()
+        or exists (select from visible_offer o where o.log_index = of_index)
         or exists (
             select from posting p join account a using (ledger_id, account_id)
             where p.ledger_id = of_ledger and p.log_index = of_index and a.owner = tenant_now()
@@ -177,8 +194,10 @@ end $$;
 
 grant execute on function moves_of(bigint, int8range, bigint, integer), places_of(bigint, int8range, integer)
     to greenledger_reader;
-grant select, insert, update, delete on serial_mark, serial_move, event, proposal to greenledger_writer;
-grant select on visible_proposal, visible_event, visible_serial_mark, visible_evidence to greenledger_reader;
+grant select, insert, update, delete on serial_mark, serial_move, event, proposal, offer
+    to greenledger_writer;
+grant select on visible_proposal, visible_offer, visible_event, visible_serial_mark, visible_evidence
+    to greenledger_reader;
 """
 
 

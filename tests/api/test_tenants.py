@@ -169,6 +169,18 @@ TABLE: dict[str, Row] = {
     "getProposal": Row(EVERYBODY, get("/v1/proposals/{number}"), (404, "not_found")),
     "approveProposal": Row(OPERATOR, lambda caller, _, number: caller.judge(number, "approvals")),
     "rejectProposal": Row(OPERATOR, lambda caller, _, number: caller.judge(number, "rejections")),
+    "postOffer": Row(
+        POSTERS,
+        post("/v1/offers", lambda who, _: {"enterprise": who, "receiver": "GH-003", "quantity": "1"}),
+        (403, "not_your_account"),
+    ),
+    "postOfferAnswer": Row(
+        POSTERS,
+        post("/v1/offers/answers", lambda _, number: {"offer": number, "answer": "accept"}),
+        (422, "offer_unknown"),
+    ),
+    "listOffers": Row(EVERYBODY, get("/v1/offers")),
+    "getOffer": Row(EVERYBODY, get("/v1/offers/{number}"), (404, "not_found")),
     "getCertificate": Row(EVERYBODY, get("/v1/certificates/" + code("P1", "2026-05", 7)), (404, "not_found")),
     "getRetirement": Row(EVERYBODY, get("/v1/retirements/{number}"), (404, "not_found")),
     "getRetirementCustody": Row(EVERYBODY, get("/v1/retirements/{number}/custody"), (404, "not_found")),

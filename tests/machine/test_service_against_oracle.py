@@ -4,6 +4,7 @@ Hypothesis makes the histories. Each example is a park of its own; after every s
 what the oracle adds up. Twins with a fault seeded into the engine show that a difference is found.
 """
 
+import datetime
 import json
 import os
 import random
@@ -29,6 +30,7 @@ from ledger.core.certificate import LotFacts
 from ledger.core.command import Approve, Principal, Reject, Request
 from ledger.core.events import (
     Allocate,
+    AnswerOffer,
     CancelForCcer,
     Delist,
     Deliver,
@@ -39,6 +41,7 @@ from ledger.core.events import (
     Issue,
     Leg,
     ListForSale,
+    Offer,
     OpenBalance,
     Part,
     ReceiveForProvince,
@@ -55,8 +58,10 @@ from ledger.core.events import (
     VoidTrade,
 )
 from ledger.core.serial_range import SerialRange
+from ledger.reports.invariants import invariants
+from ledger.reports.reading import Reading
 from ledger.store.outcomes import Outcome, Posted, Refused
-from ledger.store.session import Query, Reader
+from ledger.store.session import Query
 from tests.conftest import (
     DOCUMENT,
     ENTERPRISES,
@@ -297,6 +302,18 @@ def holdings(draw: st.DrawFn) -> tuple[str, str | None, Any, str | None]:
 
 
 @st.composite
+def offers(draw: st.DrawFn) -> tuple[str, str | None, Offer, str | None]:
+    """An offer to another enterprise, or to itself, of a lot, of serials, or of whatever the engine selects."""
+    party, receiver = draw(parties), draw(parties)
+    lot, quantity, first = draw(st.sampled_from([None, None, *sorted(LOTS), *series])), draw(quantities), 1
+    serials = (SerialRange(first, first + quantity),) if lot in series and draw(st.booleans()) else ()
+    role, tenant = draw(st.sampled_from([("operator", None), ("enterprise", party), ("enterprise", PARTIES[0])]))
+    fields = {"lot": lot, "quantity": quantity, "serials": serials}
+    until = {"expires_on": day(draw(st.sampled_from([0, 0, 3, -1])))} if draw(st.booleans()) else {}
+    return role, tenant, Offer(enterprise=party, receiver=receiver, **fields, **until), None
+
+
+@st.composite
 def projects_trades(draw: st.DrawFn) -> tuple[str, str | None, Any, str | None]:
     """What the project sells, out of a listing or not, and what trades fulfil."""
     if draw(st.integers(0, 3)) == 0:
@@ -331,7 +348,8 @@ class ServiceMachine(RuleBasedStateMachine):
     def open_park(self) -> None:
         self.park = Park(self.server.clone("template_park"))
         self.writers = [self.park.writer, self.park.run(self.park.start_writer())]
-        self.reader = Reader(self.park.database.urls.reader, connections_max=1)
+        self.reading = Reading(self.park.database.urls.reader)
+        self.reader = self.reading.reader
         self.park.run(self.reader.open())
         self.oracle, self.turn, self.made = Oracle(), 0, 0
         self.oracle.confirmed_serials_may_dip = CONFIRMED_SERIALS_MAY_DIP
@@ -423,6 +441,25 @@ class ServiceMachine(RuleBasedStateMachine):
         back = Reverse(transaction=self.oracle.size - 1, reason="error", evidence=evidence)
         self.submit_one_by_one([self.request(("operator", None, back, None))])
         return claims
+
+    @rule(target=asked, ask=st.data())
+    def answer(self, ask: st.DataObject) -> Request:
+        """Somebody answers an offer: an end of it, somebody else, or the operator."""
+        number = ask.draw(st.sampled_from([*sorted(self.oracle.offers)[-3:], 10**6]))
+        offer = self.oracle.offers.get(number, {"enterprise": PARTIES[0], "receiver": PARTIES[1]})
+        who = st.sampled_from([offer["receiver"], offer["receiver"], offer["enterprise"], *PARTIES, None])
+        tenant, said = ask.draw(who), ask.draw(st.sampled_from(["accept", "accept", "reject", "withdraw", "lapse"]))
+        role = "operator" if tenant is None else "enterprise"
+        request = self.request((role, tenant, AnswerOffer(offer=number, answer=said), None))
+        self.submit_one_by_one([request])
+        return request
+
+    @rule(target=asked, wish=offers())
+    def offer(self, wish: tuple[Any, ...]) -> Request:
+        """An offer, which reserves."""
+        request = self.request(wish)
+        self.submit_one_by_one([request])
+        return request
 
     @rule(target=asked, trade=trades(), dated=dates())
     def receive(self, trade: tuple[Any, ...], dated: dict[str, Any]) -> Request:
@@ -532,6 +569,13 @@ class ServiceMachine(RuleBasedStateMachine):
         wrong = {key: (found.get(key, 0), expected.get(key, 0)) for key in found.keys() | expected.keys()}
         assert not {key: pair for key, pair in wrong.items() if pair[0] != pair[1]}
         assert not any(self.oracle.trial_balance().values())
+
+    @invariant()
+    def the_twelve_hold(self) -> None:
+        """The checker that auditors use finds nothing."""
+        work = invariants(self.reading, self.park.scope(), today=datetime.date.fromisoformat(today()))
+        _, verdicts = self.park.run(work)
+        assert not [verdict for verdict in verdicts if verdict.state == "broken"], verdicts
 
     @invariant()
     def past_is_equal(self) -> None:

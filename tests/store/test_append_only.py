@@ -25,6 +25,7 @@ TABLES = (
     "serial_move",
     "event",
     "proposal",
+    "offer",
     "party",
     "policy",
     "credential",

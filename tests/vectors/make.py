@@ -28,6 +28,7 @@ from ledger.core.policy import (
 from ledger.core.record import (
     TYPE_OF_BODY,
     AccountBody,
+    AnswerBody,
     Body,
     CredentialBody,
     Envelope,
@@ -35,6 +36,7 @@ from ledger.core.record import (
     JudgementBody,
     LedgerBody,
     LotBody,
+    OfferBody,
     PartyBody,
     PolicyBody,
     PostedLeg,
@@ -120,6 +122,8 @@ def bodies() -> dict[str, Body]:
             subject="person:ann", tenant="GH-001",
         ),
         "judgement": JudgementBody(proposal="8", subject="person:ben", verdict="approved"),
+        "offer": OfferBody(enterprise="GH-001", expires_on="2026-12-01", receiver="GH-002"),
+        "answer": AnswerBody(answer="accept", offer="10"),
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Any, get_args
 from ledger.core import events
 from ledger.core.book import Book
 from ledger.core.events import Incoming, Leg, Posting, Trade, TradeEvent, Transfer
-from ledger.core.plans import holdings, incoming, reversals, subscriptions, trades
+from ledger.core.plans import holdings, incoming, offers, reversals, subscriptions, trades
 from ledger.core.plans.plan import Plan, Units, planned, units_of
 from ledger.core.refusal import Refusal
 
@@ -40,6 +40,8 @@ _PLANS: dict[type, Callable[[Any, Book, str], Plan | Refusal]] = {
     events.Retire: holdings.retirement,
     events.Expire: holdings.expiry,
     events.Reverse: reversals.reversal,
+    events.Offer: offers.offer,
+    events.AnswerOffer: offers.answer,
 }
 
 _LEGS: dict[type, Callable[[Any, Book], tuple[Leg, ...]]] = {
@@ -54,6 +56,8 @@ _LEGS: dict[type, Callable[[Any, Book], tuple[Leg, ...]]] = {
     events.Retire: holdings.retirement_legs,
     events.Expire: holdings.expiry_legs,
     events.Reverse: reversals.reversal_legs,
+    events.Offer: offers.offer_legs,
+    events.AnswerOffer: offers.answer_legs,
 }
 _LEGS |= dict.fromkeys(get_args(Incoming), incoming.incoming_legs)
 

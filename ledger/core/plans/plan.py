@@ -7,7 +7,7 @@ from ledger.core.book import Book
 from ledger.core.certificate import LotFacts, read_code_range
 from ledger.core.events import Evidence, Incoming, Leg, Posting, Trade
 from ledger.core.policy import PolicyBook
-from ledger.core.record import RetirementBody, TradeState
+from ledger.core.record import AnswerBody, OfferBody, RetirementBody, TradeState
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_range import Ranges
 
@@ -32,6 +32,8 @@ class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     status: str | None = None
     claim: RetirementBody | None = None
     """What the certificates are claimed for: only those that may be are selected or accepted."""
+    about: OfferBody | AnswerBody | None = None
+    """What is said of the transaction in a record of its own, right before it."""
     opens: tuple[tuple[str, str | None], ...] = ()
     """Accounts to open first, with their owners, where the book does not have them."""
     reverses: int | None = None
@@ -42,6 +44,8 @@ class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What happens to these serials, and may happen once: they are `traded`."""
     for_sale: bool = False
     """Only tradable certificates that are valid and were never traded are selected or accepted."""
+    settled: bool = False
+    """What moves was settled before, by an offer: whoever may answer it moves it."""
     dated_by_rule: bool = False
     """The rules give its days, so nobody needs a document for them."""
 
