@@ -26,6 +26,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from ledger import logs, registering
 from ledger.backup import RestoreRefused, ToolFailed, backup, restore
+from ledger.bench import Part
 from ledger.bench import run as run_bench
 from ledger.core.command import CreateCredential, RevokeCredential, Role
 from ledger.core.policy import ROLES
@@ -329,9 +330,9 @@ def revoke(credential: str, *, ledger: LedgerName = None, json: Json = False) ->
 
 
 @app.command
-def bench(*, quick: bool = False, json: Json = False) -> int:
+def bench(*, quick: bool = False, part: Part = "all", json: Json = False) -> int:
     """Measure the writer, the API and the reads against naive SQL and raw COPY on the same server."""
-    document = run_bench(quick=quick, console=err if json else out)
+    document = run_bench(quick=quick, part=part, console=err if json else out)
     if json:
         _print_json(document)
     return 0

@@ -1031,7 +1031,7 @@ class Oracle:
             for fact in mine:
                 for serial in fact.serials if fact.day <= each else ():
                     count[serial] = count.get(serial, 0) + (1 if fact.quantity > 0 else -1)
-            there = {serial for serial, times in count.items() if times == 1}
+            there = {serial for serial, times in count.items() if times >= 1}
             found = there if found is None else found & there
         return sorted(found or ())
 

@@ -1,5 +1,5 @@
 """`greenledger bench`: what the service does per second, beside naive SQL and raw COPY, in one run."""
 
-from ledger.bench.runner import run
+from ledger.bench.runner import Part, run
 
-__all__ = ["run"]
+__all__ = ["Part", "run"]

@@ -12,16 +12,12 @@ import platform
 import random
 import resource
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import psutil
@@ -31,7 +27,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ledger.bench import baseline, workload
+from ledger.bench.certificates import certificates
 from ledger.bench.client import Load, Measured, percentiles
+from ledger.bench.serving import send, serving
 from ledger.core.account import account_name
 from ledger.core.command import Request
 from ledger.database import DATABASE, make_database, open_ledger
@@ -73,8 +71,11 @@ FULL = Sizes(40_000, 3, 5, 20_000, 60, 100_000, 2_000_000, 1_000, 8)
 QUICK = Sizes(8_000, 1, 2, 4_000, 10, 20_000, 60_000, 200, 2)
 
 
-def run(*, quick: bool, console: Console) -> dict[str, Any]:
-    """Measure everything and print a table; the figures as one document."""
+Part = Literal["all", "transfers", "certificates"]
+
+
+def run(*, quick: bool, part: Part, console: Console) -> dict[str, Any]:
+    """Measure everything, or a part of it, and print a table; the figures as one document."""
     sizes = QUICK if quick else FULL
     folder = Path(tempfile.mkdtemp(prefix="greenledger-bench-"))
     folder.chmod(0o755)
@@ -83,7 +84,7 @@ def run(*, quick: bool, console: Console) -> dict[str, Any]:
             make_database(server.url("postgres"), DATABASE)
             admin_url = server.url(DATABASE)
             urls = schema.migrate(admin_url, secrets_file=folder / "logins.json")
-            bench = _Bench(sizes, admin_url, urls, server, console)
+            bench = _Bench(sizes, part, admin_url, urls, server, console)
             uvloop.run(bench.measure())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -93,9 +94,10 @@ def run(*, quick: bool, console: Console) -> dict[str, Any]:
 
 class _Bench:
     def __init__(
-        self, sizes: Sizes, admin_url: str, urls: schema.Urls, server: EmbeddedPostgres, console: Console
+        self, sizes: Sizes, part: Part, admin_url: str, urls: schema.Urls, server: EmbeddedPostgres, console: Console
     ) -> None:
         self.sizes = sizes
+        self.part = part
         self.admin_url = admin_url
         self.urls = urls
         self.server = server
@@ -113,13 +115,16 @@ class _Bench:
             self.figures["settings"] = {name: row[0] for name, row in rows.items() if row}
         self.figures["machine"] = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
         self.figures["load_average_before"] = [round(x, 2) for x in os.getloadavg()]
-        writer = await open_ledger(self.urls, "bench")
-        self.keys = await workload.fill(writer)
-        await self._singles(writer)
-        await self._batches(writer)
-        await writer.stop()
-        await self._http()
-        await self._reads()
+        if self.part in {"all", "transfers"}:
+            writer = await open_ledger(self.urls, "bench")
+            self.keys = await workload.fill(writer)
+            await self._singles(writer)
+            await self._batches(writer)
+            await writer.stop()
+            await self._http()
+            await self._reads()
+        if self.part in {"all", "certificates"}:
+            self.figures |= await certificates(self.urls, quick=self.sizes is QUICK, tell=self._tell)
 
     def _tell(self, what: str) -> None:
         self.console.print(f"[dim]{what}[/dim]")
@@ -188,7 +193,7 @@ class _Bench:
             return row[0]
 
     async def _http(self) -> None:
-        with self._serving() as (port, process):
+        with serving(self.urls) as (port, process):
             singles = await self._load(port, "/v1/transfers", 64, self._single_bodies())
             self._tell(f"HTTP singles: {singles.per_s:,.0f}/s, p99 {singles.p99_ms:.1f} ms, {singles.failed} failed")
             batches = await self._load(port, "/v1/batches?mode=independent", 4, self._batch_bodies())
@@ -218,39 +223,7 @@ class _Bench:
         return bodies
 
     async def _load(self, port: int, path: str, connections: int, bodies: list[tuple[int, str, str]]) -> Measured:
-        load = Load(port, path, connections, [self.keys[n] for n in sorted(self.keys)], bodies)
-        client = [sys.executable, "-c", "from ledger.bench.client import main; main()"]
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(*client, stdin=pipe, stdout=pipe)
-        output, _ = await process.communicate(msgspec.json.encode(load))
-        return msgspec.json.decode(output, type=Measured)
-
-    @contextmanager
-    def _serving(self) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        environment = os.environ | {
-            "DATABASE_URL_WRITER": self.urls.writer,
-            "DATABASE_URL_READER": self.urls.reader,
-            "DATABASE_URL": "",
-        }
-        process = subprocess.Popen(  # noqa: S603 (our own command)
-            [sys.executable, "-m", "ledger.cli", "serve", "--port", str(port)],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            for _ in range(200):
-                with socket.socket() as trial:
-                    if trial.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.05)
-            yield port, process
-        finally:
-            process.terminate()
-            process.wait(30)
+        return await send(Load(port, path, connections, [self.keys[n] for n in sorted(self.keys)], bodies))
 
     def _postgres_mib(self) -> int:
         """Proportional memory of the whole server, shared buffers counted once."""

@@ -17,8 +17,9 @@ from ledger.core.certificate import Lot
 from ledger.core.policy import PolicyBook
 from ledger.core.quantity import COMMODITIES
 from ledger.core.record import PostingBody
-from ledger.core.serial_range import Holdings, Ranges, SerialRange, give, merge, receive
+from ledger.core.serial_range import HeldRange, Holdings, Ranges, SerialRange, give, merge, receive, touching
 
+Pieces = frozenset[HeldRange]
 NO_LOT = 0
 """The lot id of postings that have none (no lot is ever record 0)."""
 
@@ -172,6 +173,7 @@ class Book:
         self.users: dict[int, tuple[int, ...]] = {}
         """Log index of an original -> the transactions that took from where its units went; the first few."""
         self._marked: set[tuple[int, str, int]] = set()
+        self._pieces: dict[tuple[int, int], tuple[Pieces, Pieces]] = {}
         self.proposals: dict[int, ProposalFacts] = {}
         self.offers: dict[int, OfferFacts] = {}
         self.parties: dict[str, Party] = {}
@@ -237,6 +239,20 @@ class Book:
     def marked(self, lot_id: int, event: str) -> Ranges:
         """The serials of the lot to which it was done already, as far as loaded."""
         return merge(*self.marks.get((lot_id, event), {}).values())
+
+    def _note_pieces(self, key: tuple[int, int], before: Holdings, after: Holdings, moved: Ranges) -> None:
+        """Note which pieces are there no more, and which are new."""
+        was = {piece for r in moved for piece in touching(before, r)}
+        now = {piece for r in moved for piece in touching(after, r)}
+        gone, new = self._pieces.get(key, (frozenset(), frozenset()))
+        dropped, added = was - now, now - was
+        # A piece that came and went in between was never there.
+        self.put(self._pieces, key, ((gone | (dropped - new)) - added, (new - dropped) | (added - gone)))
+
+    def take_pieces(self) -> dict[tuple[int, int], tuple[Pieces, Pieces]]:
+        """(account id, lot id) -> the pieces that are there no more, and the new ones, since this was last asked."""
+        taken, self._pieces = self._pieces, {}
+        return taken
 
     def open_accounts(self, accounts: Iterable[Account]) -> None:
         """Take in accounts just opened: empty, and fully known."""
@@ -313,8 +329,10 @@ class Book:
 
     def _move_serials(self, account: Account, lot_id: int, moved: Ranges, since: int | None) -> None:
         key = (account.account_id, lot_id)
-        held = self.ranges.get(key, ())
-        self.put(self.ranges, key, give(held, moved) if since is None else receive(held, moved, since))
+        before = self.ranges.get(key, ())
+        after = give(before, moved) if since is None else receive(before, moved, since)
+        self.put(self.ranges, key, after)
+        self._note_pieces(key, before, after, moved)
         if lot_id not in self.holders:
             self.put(self.holders, lot_id, {})
         self.put(self.holders[lot_id], account.account_id, None)

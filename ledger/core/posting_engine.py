@@ -19,7 +19,8 @@ from ledger.core.policy import TradeOnce
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
 from ledger.core.record import ENGINE_VERSION, AccountBody, Body, LotBody, PostedLeg, PostingBody
 from ledger.core.refusal import Refusal, refuse
-from ledger.core.serial_choice import FOREVER, Choice, Placed, choose_serials
+from ledger.core.serial_choice import Choice, Placed, choose_serials
+from ledger.core.serial_range import FOREVER
 from ledger.core.trading import judge_sale
 
 PIECES_MAX = 200

@@ -12,9 +12,6 @@ from ledger.core.quantity import COMMODITIES
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_range import Ranges
 
-FOREVER = 2**31
-"""A day after all others."""
-
 
 class Placed(msgspec.Struct, frozen=True, gc=False):
     """A leg with what it touches resolved; without a lot where the engine is to select."""
@@ -88,17 +85,17 @@ def _taken(book: Book, source: Placed, before: Ranges, choice: Choice) -> Ranges
     done = book.marked(lot_id, choice.once) if choice.once is not None else ()
     if source.account.kind.outside:
         return _entering(book, source, choice.adopts) or _done_already(source, done, choice) or source.serials
-    held = serial_range.held_on(book.ranges.get((account_id, lot_id), ()), choice.day)
+    held = book.ranges.get((account_id, lot_id), ())
     if source.serials:
-        if not serial_range.contains(held, source.serials):
+        if not serial_range.holds(held, source.serials, choice.day):
             return _not_held(source, source.serials)
         return _done_already(source, done, choice) or source.serials
-    held = serial_range.subtract(held, serial_range.intersect(held, done))
+    used = serial_range.merge(done, serial_range.subtract(before, serial_range.intersect(before, done)))
+    found = serial_range.lowest_held(held, -source.quantity, day=choice.day, without=used)
     # Enough by count may still be serials that come in, or have left, on a later day.
-    held = serial_range.subtract(held, serial_range.intersect(held, before))
-    if (given := serial_range.count(held)) < -source.quantity:
+    if (given := serial_range.count(found)) < -source.quantity:
         return refuse("serials_mismatch", lot=_lot_code(source), given=given, quantity=-source.quantity)
-    return serial_range.take_lowest(held, -source.quantity)
+    return found
 
 
 def _done_already(source: Placed, done: Ranges, choice: Choice) -> Refusal | None:
@@ -117,9 +114,8 @@ def _entering(book: Book, source: Placed, adopts: Ranges) -> Refusal | None:
     if not source.serials:
         return refuse("serials_mismatch", lot=_lot_code(source), given=0, quantity=-source.quantity)
     for account_id in book.holders.get(source.lot.lot_id, ()):
-        inside = serial_range.held_on(book.ranges.get((account_id, source.lot.lot_id), ()), FOREVER)
-        strange = serial_range.subtract(inside, serial_range.intersect(inside, adopts)) if adopts else inside
-        if any(serial_range.overlaps(strange, wanted) for wanted in source.serials):
+        inside = serial_range.held_among(book.ranges.get((account_id, source.lot.lot_id), ()), source.serials)
+        if serial_range.subtract(inside, serial_range.intersect(inside, adopts)):
             return refuse("serial_conflict", serials=serial_range.written(source.serials), lot=_lot_code(source))
     return None
 

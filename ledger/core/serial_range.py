@@ -1,5 +1,7 @@
 """Ranges of certificate serials inside one series, half-open, kept sorted and apart."""
 
+from bisect import bisect_left
+
 import msgspec
 
 
@@ -25,6 +27,8 @@ class HeldRange(msgspec.Struct, frozen=True, order=True, array_like=True):
 
 Ranges = tuple[SerialRange, ...]
 Holdings = tuple[HeldRange, ...]
+FOREVER = 2**31
+"""A day after all others."""
 
 
 def count(ranges: Ranges) -> int:
@@ -46,37 +50,86 @@ def merge(*groups: Ranges) -> Ranges:
 
 def receive(held: Holdings, ranges: Ranges, since: int) -> Holdings:
     """`held` with `ranges` added from the day `since` on, as the fewest sorted pieces."""
-    joined: list[HeldRange] = []
-    for piece in sorted((*held, *(HeldRange(r.first, r.end, since) for r in ranges))):
-        last = joined[-1] if joined else None
-        assert last is None or last.end <= piece.first, "serial ranges overlap"
-        if last is not None and last.end == piece.first and last.since == piece.since:
-            joined[-1] = HeldRange(last.first, piece.end, last.since)
-        else:
-            joined.append(piece)
-    return tuple(joined)
+    for r in ranges:
+        at = bisect_left(held, HeldRange(r.first, r.end, since))
+        before, after = held[max(0, at - 1) : at], held[at : at + 1]
+        assert not before or before[0].end <= r.first, "serial ranges overlap"
+        assert not after or r.end <= after[0].first, "serial ranges overlap"
+        first, end = r.first, r.end
+        start = stop = at
+        if before and (before[0].end, before[0].since) == (first, since):
+            first, start = before[0].first, at - 1
+        if after and (after[0].first, after[0].since) == (end, since):
+            end, stop = after[0].end, at + 1
+        held = (*held[:start], HeldRange(first, end, since), *held[stop:])
+    return held
 
 
 def give(held: Holdings, taken: Ranges) -> Holdings:
     """`held` without the serials of `taken`, each of which must be among them."""
-    assert contains(held_on(held, _FOREVER), taken), "serials given that are not held"
-    left: list[HeldRange] = []
+    assert holds(held, taken, FOREVER), "serials given that are not held"
+    for t in taken:
+        start, stop = _span(held, t)
+        first, last = held[start], held[stop - 1]
+        rest = (HeldRange(first.first, t.first, first.since), HeldRange(t.end, last.end, last.since))
+        held = (*held[:start], *(piece for piece in rest if piece.first < piece.end), *held[stop:])
+    return held
+
+
+def _span(held: Holdings, r: SerialRange) -> tuple[int, int]:
+    """Where the pieces that share serials with `r` start and stop in `held`."""
+    # Found by halves, not by going through: a holder may have thousands of pieces.
+    start = bisect_left(held, HeldRange(r.first, r.first, 0))
+    if start and held[start - 1].end > r.first:
+        start -= 1
+    return start, bisect_left(held, HeldRange(r.end, r.end, 0), lo=start)
+
+
+def touching(held: Holdings, r: SerialRange) -> Holdings:
+    """The pieces that share serials with `r` or lie right beside it: all that adding or taking `r` can change."""
+    start, stop = _span(held, SerialRange(max(0, r.first - 1), r.end + 1))
+    return held[start:stop]
+
+
+def held_among(held: Holdings, wanted: Ranges) -> Ranges:
+    """Which of the wanted serials are held, on whatever day."""
+    found = []
+    for r in wanted:
+        start, stop = _span(held, r)
+        found += [SerialRange(max(h.first, r.first), min(h.end, r.end)) for h in held[start:stop]]
+    return merge(tuple(found))
+
+
+def holds(held: Holdings, wanted: Ranges, day: int) -> bool:
+    """Whether every wanted serial is held and effective by this day."""
+    for r in wanted:
+        start, stop = _span(held, r)
+        reached = r.first
+        for piece in held[start:stop]:
+            if piece.first > reached or piece.since > day:
+                return False
+            reached = piece.end
+        if reached < r.end:
+            return False
+    return True
+
+
+def lowest_held(held: Holdings, quantity: int, *, day: int, without: Ranges = ()) -> Ranges:
+    """The lowest `quantity` serials that are effective by this day and not among `without`; all, where fewer are."""
+    found: list[SerialRange] = []
     for piece in held:
-        first = piece.first
-        for t in taken:
-            if t.end <= first or piece.end <= t.first:
-                continue
-            if first < t.first:
-                left.append(HeldRange(first, t.first, piece.since))
-            first = max(first, t.end)
-        if first < piece.end:
-            left.append(HeldRange(first, piece.end, piece.since))
-    return tuple(left)
-
-
-def held_on(held: Holdings, day: int) -> Ranges:
-    """The serials that are effective by this day, as the fewest sorted ranges."""
-    return merge(tuple(SerialRange(h.first, h.end) for h in held if h.since <= day))
+        if quantity <= 0:
+            break
+        if piece.since > day:
+            continue
+        free: Ranges = (SerialRange(piece.first, piece.end),)
+        if without:
+            free = subtract(free, intersect(free, without))
+        for r in free:
+            took = min(quantity, r.count)
+            found += [SerialRange(r.first, r.first + took)] if took else []
+            quantity -= took
+    return merge(tuple(found))
 
 
 def contains(ranges: Ranges, wanted: Ranges) -> bool:
@@ -123,6 +176,3 @@ def take_lowest(ranges: Ranges, quantity: int) -> Ranges:
         quantity -= took.count
     assert quantity == 0, "fewer serials than were asked for"
     return tuple(taken)
-
-
-_FOREVER = 2**31

@@ -11,7 +11,7 @@ from psycopg.types.multirange import Int8Multirange
 from psycopg.types.range import Int8Range
 
 from ledger.core.account import Account, kind_of
-from ledger.core.book import Book, OfferFacts, PostingRow, ProposalFacts, TradeFacts, serial_ranges
+from ledger.core.book import Book, OfferFacts, Pieces, PostingRow, ProposalFacts, TradeFacts, serial_ranges
 from ledger.core.certificate import Lot
 from ledger.core.record import (
     AccountBody,
@@ -23,7 +23,7 @@ from ledger.core.record import (
     PostingBody,
     ProposalBody,
 )
-from ledger.core.serial_range import Holdings, Ranges, SerialRange
+from ledger.core.serial_range import Ranges, SerialRange
 from ledger.store.unit_of_work import Entry
 
 Connection = psycopg.AsyncConnection[Any]
@@ -36,7 +36,8 @@ class Changes(msgspec.Struct):
     lots: list[Lot] = msgspec.field(default_factory=list)
     parties: list[tuple[str, str, int]] = msgspec.field(default_factory=list)
     trades: dict[str, TradeFacts] = msgspec.field(default_factory=dict)
-    ranges: dict[tuple[int, int], Holdings] = msgspec.field(default_factory=dict)
+    pieces: dict[tuple[int, int], tuple[Pieces, Pieces]] = msgspec.field(default_factory=dict)
+    """(account id, lot id) -> the serial ranges that lie there no more, and the new ones."""
     marks: dict[tuple[int, str, int], Ranges] = msgspec.field(default_factory=dict)
     """(lot id, event, log index) -> the serials it was done to; none where it was undone."""
     proposals: dict[int, ProposalFacts] = msgspec.field(default_factory=dict)
@@ -54,9 +55,6 @@ class Changes(msgspec.Struct):
                     self.events.append((entry.index, body))
                 if body.trade is not None:
                     self.trades[body.trade.trade_id] = book.trades[body.trade.trade_id]
-                for row, leg in zip(entry.rows, body.legs, strict=True):
-                    if leg.serials:
-                        self.ranges[row.account_id, row.lot_id] = ()
                 self.moves += serial_moves(entry.index, body, entry.rows)
             case ProposalBody():
                 self.proposals[entry.index] = book.proposals[entry.index]
@@ -82,8 +80,7 @@ class Changes(msgspec.Struct):
 
     def settle(self, book: Book) -> None:
         """Fix the serial ranges and marks as they are now, at the end of the group."""
-        for key in self.ranges:
-            self.ranges[key] = book.ranges.get(key, ())
+        self.pieces = book.take_pieces()
         for lot_id, event, index in book.take_marked():
             self.marks[lot_id, event, index] = book.marks[lot_id, event][index]
 
@@ -97,7 +94,7 @@ async def write_changes(connection: Connection, ledger_id: int, changes: Changes
     await _write_many(connection, "lot", [(ledger_id, *lot_values(lot)) for lot in changes.lots])
     await _write_many(connection, "party", [(ledger_id, *party) for party in changes.parties])
     await _write_trades(connection, ledger_id, list(changes.trades.values()), first_index)
-    await _write_ranges(connection, ledger_id, changes.ranges)
+    await _write_ranges(connection, ledger_id, changes.pieces)
     await _write_marks(connection, ledger_id, changes.marks, first_index)
     await _write_proposals(connection, ledger_id, list(changes.proposals.values()), first_index)
     await _write_offers(connection, ledger_id, list(changes.offers.values()), first_index)
@@ -240,21 +237,27 @@ def _multirange(ranges: Ranges) -> Int8Multirange:
     return Int8Multirange([Int8Range(r.first, r.end) for r in ranges])
 
 
-async def _write_ranges(connection: Connection, ledger_id: int, ranges: dict[tuple[int, int], Holdings]) -> None:
-    """Moves are DELETE then INSERT; the exclusion constraint looks when the group commits."""
-    if not ranges:
-        return
-    accounts, lots = map(list, zip(*ranges, strict=True))
-    await connection.execute(
-        """
-        delete from serial_position s using unnest(%s::int[], %s::bigint[]) as k (account_id, lot_id)
-        where s.ledger_id = %s and s.account_id = k.account_id and s.lot_id = k.lot_id
-        """,
-        (accounts, lots, ledger_id),
-    )
+async def _write_ranges(
+    connection: Connection, ledger_id: int, pieces: dict[tuple[int, int], tuple[Pieces, Pieces]]
+) -> None:
+    """Moves are DELETE then INSERT; the exclusion constraint looks when the group commits.
+
+    Only the ranges that changed are touched: a holder may have thousands of others.
+    """
+    gone = [(lot_id, r.first, r.end) for (_, lot_id), (dropped, _) in pieces.items() for r in dropped]
+    if gone:
+        lots, firsts, ends = map(list, zip(*gone, strict=True))
+        await connection.execute(
+            """
+            delete from serial_position s
+            using unnest(%s::bigint[], %s::bigint[], %s::bigint[]) as k (lot_id, first_serial, end_serial)
+            where s.ledger_id = %s and s.lot_id = k.lot_id and s.serials = int8range(k.first_serial, k.end_serial)
+            """,
+            (lots, firsts, ends, ledger_id),
+        )
     rows = [
         (ledger_id, lot_id, account_id, Int8Range(r.first, r.end), datetime.date.fromordinal(r.since))
-        for (account_id, lot_id), held in ranges.items()
-        for r in held
+        for (account_id, lot_id), (_, added) in pieces.items()
+        for r in added
     ]
     await _write_many(connection, "serial_position", rows)

@@ -33,7 +33,7 @@ from ledger.core.posting_engine import Posted
 from ledger.core.record import AccountBody, Body, LotBody, PostedLeg, PostingBody
 from ledger.core.refusal import Refusal
 from ledger.core.seed import SEED
-from ledger.core.serial_range import SerialRange
+from ledger.core.serial_range import Holdings, SerialRange
 
 TODAY = "2026-11-23"
 ADMIN = Principal(actor="local:ann", role="admin", subject="person:ann")
@@ -194,7 +194,12 @@ class Park:
     def serials(self, account: str, lot: str) -> tuple[SerialRange, ...]:
         """The serials of the lot that the account holds, from whatever day on."""
         key = (self.book.accounts[account, "GEC"].account_id, self.book.lots[lot].lot_id)
-        return serial_range.held_on(self.book.ranges.get(key, ()), 2**31)
+        return everything(self.book.ranges.get(key, ()))
+
+
+def everything(held: Holdings) -> tuple[SerialRange, ...]:
+    """The serials held, from whatever day on, as the fewest ranges."""
+    return serial_range.merge(tuple(SerialRange(piece.first, piece.end) for piece in held))
 
 
 def posting(posted: tuple[PostedLeg, ...], *, on: str = TODAY) -> PostingBody:

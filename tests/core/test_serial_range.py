@@ -12,13 +12,16 @@ from ledger.core.serial_range import (
     contains,
     count,
     give,
-    held_on,
+    held_among,
+    holds,
     intersect,
+    lowest_held,
     merge,
     overlaps,
     receive,
     subtract,
     take_lowest,
+    touching,
 )
 from tests.strategies import ranges_of, serial_ranges
 
@@ -75,8 +78,17 @@ def test_holdings_know_from_which_day_each_serial_counts(since: dict[int, int], 
         held = receive(held, ranges_of({serial for serial, came in since.items() if came == day}), day)
     gone = data.draw(st.sets(st.sampled_from(sorted(since) or [0]))) & set(since)
     held = give(held, ranges_of(gone))
+    chosen = data.draw(st.sets(st.integers(0, 42), min_size=1))
     for day in range(7):
-        assert held_on(held, day) == ranges_of({s for s, came in since.items() if came <= day and s not in gone})
+        by_then = {s for s, came in since.items() if came <= day and s not in gone}
+        assert lowest_held(held, 99, day=day) == ranges_of(by_then)
+        few = sorted(by_then - chosen)[:3]
+        assert lowest_held(held, 3, day=day, without=ranges_of(chosen)) == ranges_of(set(few))
+        assert holds(held, ranges_of(chosen), day) == (chosen <= by_then)
+    assert held_among(held, ranges_of(chosen)) == ranges_of(chosen & set(since) - gone)
+    for piece in ranges_of(chosen):
+        beside = {h for h in held if h.first <= piece.end and piece.first <= h.end}
+        assert set(touching(held, piece)) == beside
     assert all(piece.first < piece.end for piece in held)
     assert not any(one.end == two.first and one.since == two.since for one, two in itertools.pairwise(held))
 

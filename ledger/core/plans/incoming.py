@@ -25,11 +25,9 @@ from ledger.core.plans.plan import (
     units_of,
 )
 from ledger.core.refusal import Refusal, refuse
-from ledger.core.serial_range import Ranges, held_on, intersect, merge, subtract, written
+from ledger.core.serial_range import Ranges, held_among, merge, subtract, written
 from ledger.core.serial_range import count as count_of
 from ledger.core.trading import judge_route
-
-_FOREVER = 2**31
 
 
 def issuance(command: Issue, book: Book, today: str) -> Plan | Refusal:
@@ -98,7 +96,7 @@ def _inside(book: Book, units: Units) -> Ranges:
         return ()
     lot_id = book.lots[units.lot.code].lot_id
     held = [
-        intersect(held_on(book.ranges.get((account_id, lot_id), ()), _FOREVER), units.serials)
+        held_among(book.ranges.get((account_id, lot_id), ()), units.serials)
         for account_id in book.holders.get(lot_id, ())
     ]
     return merge(*held)
