@@ -24,7 +24,7 @@ from ledger.core.command import Request
 from ledger.core.refusal import refuse
 from ledger.group import Deciding, Group, Ticket, encode_entries, key_of, outcome_of
 from ledger.store import balances, unit_of_work
-from ledger.store.changes import write_changes
+from ledger.store.changes import statements
 from ledger.store.journal import Tree, read_leaves, read_tree, seal
 from ledger.store.outcomes import Outcome, Posted, Refused, Unknown, instant, read_outcomes
 from ledger.store.session import connect
@@ -282,11 +282,11 @@ class Writer:
             tree.extend(await read_leaves(connection, ledger_id, tree.frontier.size))
         recorded_at = max(head.now, head.recorded_at + datetime.timedelta(microseconds=1))
         segment = seal(head.size, encode_entries(group.entries, self.ledger.name, instant(recorded_at)), tree.frontier)
-        if any(entry.request.evidence_key for entry in group.entries):
-            await unit_of_work.write_evidence(connection, ledger_id, group.entries)
-        if group.changes:
-            await write_changes(connection, ledger_id, group.changes, first_index=group.first_index)
-            await unit_of_work.write_registry(connection, ledger_id, group.entries)
+        more = [
+            *unit_of_work.evidence_statements(ledger_id, group.entries),
+            *statements(ledger_id, group.changes, first_index=group.first_index),
+            *unit_of_work.registry_statements(ledger_id, group.entries),
+        ]
         size = segment.first_index + segment.count
         await unit_of_work.write_group(
             connection,
@@ -295,6 +295,7 @@ class Writer:
             segment=segment,
             recorded_at=recorded_at,
             tree=tree,
+            more=more,
             on_sending=self._sent.set,
             catch_up_from=None if self._queue and size - head.balance_size < LAG_MAX else head.balance_size,
         )

@@ -117,15 +117,16 @@ async def positions(
     """The positions now, or at a moment, each party's as one line or one for each group; by party, then group."""
     size, _, _ = await reading.head(scope)
     at = moment or Moment(LAST_DAY, size)
-    stock = Query(_STOCK_NOW) if moment is None else Query(_STOCK_AS_OF, _axes(at))
+    axes = _axes(at)
+    stock = Query(_STOCK_NOW, (_STOCK_KINDS,)) if moment is None else Query(_STOCK_AS_OF, (_STOCK_KINDS, *axes))
     parties, lots, promises, trades, policies = await reading.reader.fetch(
         scope,
         Query(
             "select party_id, kind from visible_party where kind in ('enterprise', 'project', 'province') order by 1"
         ),
         stock,
-        Query(_PROMISES, _axes(at)),
-        Query(_TRADES, _axes(at)),
+        Query(_PROMISES, axes),
+        Query(_TRADES, axes),
         Query("select content from visible_policy where content -> 'rule' ->> 'kind' = 'validity'"),
     )
     found = _Lines(dict(parties), by)
@@ -228,19 +229,21 @@ class _Lines:
 
 
 _PARTIES = "select party_id, kind from visible_party where kind in ('enterprise', 'project', 'province') order by 1"
-_STOCK = """
+_STOCK_KINDS = list(_KIND_OF_ACCOUNT)
+_STOCK_NOW = """
     select a.kind, coalesce(a.owner, regexp_replace(a.name, '^.*:', '')), l.production_month, l.source,
-        sum(q.quantity)::bigint
-    from visible_account a join {} q using (account_id) join visible_lot l using (lot_id)
-    where a.kind in ('holding_ent', 'holding_project', 'holding_province', 'offered', 'listed', 'frozen', 'retired',
-        'expired', 'cancelled')
+        sum(b.quantity)::bigint
+    from visible_account a join visible_balance b using (account_id) join visible_lot l using (lot_id)
+    where a.kind = any(%s) group by 1, 2, 3, 4
 """
-_STOCK_NOW = _STOCK.format("visible_balance") + " group by 1, 2, 3, 4"
-_STOCK_AS_OF = _STOCK.format("visible_posting") + " and q.effective_on <= %s and q.log_index < %s group by 1, 2, 3, 4"
+_STOCK_AS_OF = """
+    select s.kind, s.party, l.production_month, l.source, sum(s.quantity)::bigint
+    from lots_as_of(%s, %s, %s) s join visible_lot l using (lot_id) group by 1, 2, 3, 4
+"""
 _PROMISES = """
-    select a.owner, e.level, e.command in ('deliver', 'void_trade'), sum(p.quantity)::bigint
-    from visible_account a join visible_posting p using (account_id) join visible_event e using (log_index)
-    where a.kind in ('commitment_ent', 'commitment_unallocated') and p.effective_on <= %s and p.log_index < %s
+    select owner, level, command in ('deliver', 'void_trade'), sum(quantity)::bigint
+    from event_postings('{subscribe,reduce_subscription,deliver,void_trade}',
+        '{commitment_ent,commitment_unallocated}', %s, %s)
     group by 1, 2, 3
 """
 _TRADES = """
@@ -257,15 +260,14 @@ _TRADES = """
     group by 1, 2, 3, 4, 5
 """
 _ROUTES = """
-    select a.owner, coalesce(o.command, e.command), coalesce(o.status, e.status), l.production_month, l.source,
-        coalesce(sum(p.quantity) filter (where a.kind = 'holding_ent'), 0)::bigint,
-        coalesce(sum(p.quantity) filter (where a.kind = 'inventory_gec'), 0)::bigint
-    from visible_event e left join visible_event o on e.command = 'reverse' and o.log_index = e.reverses
-    join visible_posting p on p.log_index = e.log_index join visible_account a using (account_id)
-    join visible_lot l on l.lot_id = p.lot_id
-    where a.kind in ('holding_ent', 'inventory_gec') and e.effective_on <= %s and e.log_index < %s
-        and coalesce(o.command, e.command) in ('trade', 'transfer_trade', 'identify_trade', 'void_trade',
-            'settle_bundle', 'transfer_with_energy', 'allocate', 'open_balance')
+    select p.owner, p.command, p.status, l.production_month, l.source,
+        coalesce(sum(p.quantity) filter (where p.kind = 'holding_ent'), 0)::bigint,
+        coalesce(sum(p.quantity) filter (where p.kind = 'inventory_gec'), 0)::bigint
+    from event_postings(
+        '{trade,transfer_trade,identify_trade,void_trade,settle_bundle,transfer_with_energy,allocate,open_balance}',
+        '{holding_ent,inventory_gec}', %s, %s
+    ) p
+    join visible_lot l using (lot_id)
     group by 1, 2, 3, 4, 5
 """
 _BOUGHT = """

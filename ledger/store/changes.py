@@ -5,10 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-import psycopg
-from psycopg import sql
-from psycopg.types.multirange import Int8Multirange
-from psycopg.types.range import Int8Range
 
 from ledger.core.account import Account, kind_of
 from ledger.core.book import Book, OfferFacts, Pieces, PostingRow, ProposalFacts, TradeFacts, serial_ranges
@@ -23,10 +19,9 @@ from ledger.core.record import (
     PostingBody,
     ProposalBody,
 )
-from ledger.core.serial_range import Ranges, SerialRange
-from ledger.store.unit_of_work import Entry
-
-Connection = psycopg.AsyncConnection[Any]
+from ledger.core.serial_range import HeldRange, Ranges, SerialRange
+from ledger.store.literals import numbers, texts
+from ledger.store.unit_of_work import Entry, Statement
 
 
 class Changes(msgspec.Struct):
@@ -85,132 +80,62 @@ class Changes(msgspec.Struct):
             self.marks[lot_id, event, index] = book.marks[lot_id, event][index]
 
 
-async def write_changes(connection: Connection, ledger_id: int, changes: Changes, *, first_index: int) -> None:
-    """Write the projections that change seldom: accounts, lots, parties, trades, serials, proposals."""
-    accounts = [
-        (ledger_id, a.account_id, a.name, a.kind.code, a.commodity, a.owner, index) for a, index in changes.accounts
-    ]
-    await _write_many(connection, "account", accounts)
-    await _write_many(connection, "lot", [(ledger_id, *lot_values(lot)) for lot in changes.lots])
-    await _write_many(connection, "party", [(ledger_id, *party) for party in changes.parties])
-    await _write_trades(connection, ledger_id, list(changes.trades.values()), first_index)
-    await _write_ranges(connection, ledger_id, changes.pieces)
-    await _write_marks(connection, ledger_id, changes.marks, first_index)
-    await _write_proposals(connection, ledger_id, list(changes.proposals.values()), first_index)
-    await _write_offers(connection, ledger_id, list(changes.offers.values()), first_index)
-    moves = [(ledger_id, lot_id, Int8Range(r.first, r.end), index) for lot_id, index, r in changes.moves]
-    await _write_many(connection, "serial_move", moves)
-    await _write_many(connection, "event", [(ledger_id, *event_values(index, body)) for index, body in changes.events])
+def statements(ledger_id: int, changes: Changes, *, first_index: int) -> Iterator[Statement]:
+    """What writes the projections that change seldom: accounts, lots, parties, trades, serials, proposals, offers.
+
+    One statement for each table, so that all of a group travels in one round trip.
+    """
+    yield from _inserted("account", ledger_id, [account_values(a, index) for a, index in changes.accounts])
+    yield from _inserted("lot", ledger_id, [lot_values(lot) for lot in changes.lots])
+    yield from _inserted("party", ledger_id, changes.parties)
+    yield from _trades(ledger_id, list(changes.trades.values()), first_index)
+    yield from _ranges(ledger_id, changes.pieces)
+    yield from _marks(ledger_id, changes.marks, first_index)
+    yield from _proposals(ledger_id, list(changes.proposals.values()), first_index)
+    yield from _offers(ledger_id, list(changes.offers.values()), first_index)
+    yield from _inserted("serial_move", ledger_id, [(lot_id, _range(r), index) for lot_id, index, r in changes.moves])
+    yield from _inserted("event", ledger_id, [event_values(index, body) for index, body in changes.events])
 
 
-async def _write_proposals(
-    connection: Connection, ledger_id: int, proposals: Sequence[ProposalFacts], first_index: int
-) -> None:
-    new = [(ledger_id, *msgspec.structs.astuple(one)) for one in proposals if one.log_index >= first_index]
-    await _write_many(connection, "proposal", new)
-    for one in proposals:
-        if one.log_index < first_index:
-            await connection.execute(
-                "update proposal set state = %s, judged_index = %s where ledger_id = %s and log_index = %s",
-                (one.state, one.judged_index, ledger_id, one.log_index),
-            )
+_TYPES = {
+    "account": "int text text text text bigint",
+    "lot": "bigint text text text text bool bool text text text text",
+    "party": "text text bigint",
+    "trade": "text bigint text text text bigint int8multirange bigint text bigint text bigint bigint bigint",
+    "serial_position": "bigint int int8range date",
+    "serial_mark": "bigint text bigint int8range",
+    "serial_move": "bigint int8range bigint",
+    "event": "bigint text date date text text bigint text bigint",
+    "proposal": "bigint text text text text text text bigint",
+    "offer": "bigint text text date text bigint",
+}
+"""Of each table's columns after the ledger, in its order."""
+_INSERT = {
+    table: f"insert into {table} select %s::int, u.* from unnest({', '.join(f'%s::{t}[]' for t in types.split())}) as u"
+    for table, types in _TYPES.items()
+}  # fmt: skip
+_NUMBERS = {"int", "bigint"}
 
 
-async def _write_offers(connection: Connection, ledger_id: int, offers: Sequence[OfferFacts], first_index: int) -> None:
-    new = [(ledger_id, *msgspec.structs.astuple(one)) for one in offers if one.log_index >= first_index]
-    await _write_many(connection, "offer", new)
-    for one in offers:
-        if one.log_index < first_index:
-            await connection.execute(
-                "update offer set state = %s, answered_index = %s where ledger_id = %s and log_index = %s",
-                (one.state, one.answered_index, ledger_id, one.log_index),
-            )
+def _inserted(table: str, ledger_id: int, rows: Sequence[tuple[Any, ...]]) -> Iterator[Statement]:
+    """INSERT rows whose columns after the ledger are these values; dates, ranges and flags as texts."""
+    if rows:
+        columns = zip(_TYPES[table].split(), zip(*rows, strict=True), strict=True)
+        arrays = [numbers(values) if kind in _NUMBERS else texts(values) for kind, values in columns]
+        yield _INSERT[table], (ledger_id, *arrays)
 
 
-def event_values(index: int, body: PostingBody) -> tuple[Any, ...]:
-    """What a posting was, as columns after the ledger, in the table's order."""
-    reverses = None if body.reverses is None else int(body.reverses)
-    trade_id = None if body.trade is None else body.trade.trade_id
-    certificates = [leg for leg in body.legs if leg.commodity == "GEC"] or body.legs
-    quantity = sum(max(0, int(leg.quantity)) for leg in certificates if leg.commodity in {"GEC", "GECSUB"})
-    days = body.occurred_on, body.effective_on
-    return index, body.command, *days, body.evidence.level, body.status, reverses, trade_id, quantity
-
-
-def serial_moves(index: int, body: PostingBody, rows: Sequence[PostingRow]) -> Iterator[tuple[int, int, SerialRange]]:
-    """(lot id, log index, serials) of the certificates that a posting moved."""
-    for row, leg in zip(rows, body.legs, strict=True):
-        if leg.serials and row.quantity > 0:
-            for serials in serial_ranges(leg.serials):
-                yield row.lot_id, index, serials
-
-
-async def _write_marks(
-    connection: Connection, ledger_id: int, marks: dict[tuple[int, str, int], Ranges], first_index: int
-) -> None:
-    """What may happen to a serial once; the exclusion constraint looks when the group commits."""
-    if before := [key for key in marks if key[2] < first_index]:
-        lots, events, indexes = map(list, zip(*before, strict=True))
-        await connection.execute(
-            """
-            delete from serial_mark m
-            using unnest(%s::bigint[], %s::text[], %s::bigint[]) as k (lot_id, event, log_index)
-            where m.ledger_id = %s and m.lot_id = k.lot_id and m.event = k.event and m.log_index = k.log_index
-            """,
-            (lots, events, indexes, ledger_id),
-        )
-    rows = [(ledger_id, *key, Int8Range(r.first, r.end)) for key, serials in marks.items() for r in serials]
-    await _write_many(connection, "serial_mark", rows)
+def account_values(account: Account, opened_index: int) -> tuple[Any, ...]:
+    """An account's columns after the ledger, in the table's order."""
+    return account.account_id, account.name, account.kind.code, account.commodity, account.owner, opened_index
 
 
 def lot_values(lot: Lot) -> tuple[Any, ...]:
     """A lot's columns after the ledger, in the table's order."""
     f = lot.facts
-    return (
-        lot.lot_id,
-        f.code,
-        f.scheme,
-        f.project,
-        f.production_month,
-        f.numbered,
-        f.tradable,
-        f.energy_class,
-        f.trade_class,
-        f.source,
-        f.province,
-    )
-
-
-async def _write_many(connection: Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows:
-        statement = sql.SQL("copy {} from stdin").format(sql.Identifier(table))
-        async with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                await copy.write_row(row)
-
-
-async def _write_trades(connection: Connection, ledger_id: int, trades: Sequence[TradeFacts], first_index: int) -> None:
-    new = [trade for trade in trades if trade.log_index >= first_index]
-    await _write_many(connection, "trade", [(ledger_id, *trade_values(trade)) for trade in new])
-    if moved := [trade for trade in trades if trade.log_index < first_index]:
-        async with connection.cursor() as cursor:
-            await cursor.executemany(
-                "update trade set transferred_index = %s, state = %s, lot_id = %s, serials = %s, voided = %s, "
-                "delivered_index = %s where ledger_id = %s and trade_id = %s",
-                [
-                    (
-                        t.transferred_index,
-                        t.state,
-                        t.lot_id,
-                        _multirange(t.ranges),
-                        t.voided,
-                        t.delivered_index,
-                        ledger_id,
-                        t.trade_id,
-                    )
-                    for t in moved
-                ],
-            )
+    flags = ("true" if f.numbered else "false", "true" if f.tradable else "false")
+    kept = (f.code, f.scheme, f.project, f.production_month, *flags)
+    return lot.lot_id, *kept, f.energy_class, f.trade_class, f.source, f.province
 
 
 def trade_values(trade: TradeFacts) -> tuple[Any, ...]:
@@ -233,31 +158,113 @@ def trade_values(trade: TradeFacts) -> tuple[Any, ...]:
     )
 
 
-def _multirange(ranges: Ranges) -> Int8Multirange:
-    return Int8Multirange([Int8Range(r.first, r.end) for r in ranges])
+def event_values(index: int, body: PostingBody) -> tuple[Any, ...]:
+    """What a posting was, as columns after the ledger, in the table's order."""
+    reverses = None if body.reverses is None else int(body.reverses)
+    trade_id = None if body.trade is None else body.trade.trade_id
+    certificates = [leg for leg in body.legs if leg.commodity == "GEC"] or body.legs
+    quantity = sum(max(0, int(leg.quantity)) for leg in certificates if leg.commodity in {"GEC", "GECSUB"})
+    days = body.occurred_on, body.effective_on
+    return index, body.command, *days, body.evidence.level, body.status, reverses, trade_id, quantity
 
 
-async def _write_ranges(
-    connection: Connection, ledger_id: int, pieces: dict[tuple[int, int], tuple[Pieces, Pieces]]
-) -> None:
+def serial_moves(index: int, body: PostingBody, rows: Sequence[PostingRow]) -> Iterator[tuple[int, int, SerialRange]]:
+    """(lot id, log index, serials) of the certificates that a posting moved."""
+    for row, leg in zip(rows, body.legs, strict=True):
+        if leg.serials and row.quantity > 0:
+            for serials in serial_ranges(leg.serials):
+                yield row.lot_id, index, serials
+
+
+def _range(r: SerialRange | HeldRange) -> str:
+    return f"[{r.first},{r.end})"
+
+
+def _multirange(ranges: Ranges) -> str:
+    return "{" + ",".join(map(_range, ranges)) + "}"
+
+
+def _trades(ledger_id: int, trades: Sequence[TradeFacts], first_index: int) -> Iterator[Statement]:
+    yield from _inserted(
+        "trade", ledger_id, [trade_values(trade) for trade in trades if trade.log_index >= first_index]
+    )
+    if moved := [trade for trade in trades if trade.log_index < first_index]:
+        yield (
+            """
+            update trade t set transferred_index = u.transferred_index, state = u.state, lot_id = u.lot_id,
+                serials = u.serials, voided = u.voided, delivered_index = u.delivered_index
+            from unnest(%s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::int8multirange[], %s::bigint[],
+                %s::bigint[]) as u (trade_id, transferred_index, state, lot_id, serials, voided, delivered_index)
+            where t.ledger_id = %s and t.trade_id = u.trade_id
+            """,
+            (
+                texts(t.trade_id for t in moved),
+                numbers([t.transferred_index for t in moved]),
+                texts(t.state for t in moved),
+                numbers([t.lot_id for t in moved]),
+                texts(_multirange(t.ranges) for t in moved),
+                numbers([t.voided for t in moved]),
+                numbers([t.delivered_index for t in moved]),
+                ledger_id,
+            ),
+        )
+
+
+def _ranges(ledger_id: int, pieces: dict[tuple[int, int], tuple[Pieces, Pieces]]) -> Iterator[Statement]:
     """Moves are DELETE then INSERT; the exclusion constraint looks when the group commits.
 
     Only the ranges that changed are touched: a holder may have thousands of others.
     """
-    gone = [(lot_id, r.first, r.end) for (_, lot_id), (dropped, _) in pieces.items() for r in dropped]
+    gone = [(lot_id, r) for (_, lot_id), (dropped, _) in pieces.items() for r in dropped]
     if gone:
-        lots, firsts, ends = map(list, zip(*gone, strict=True))
-        await connection.execute(
+        yield (
             """
-            delete from serial_position s
-            using unnest(%s::bigint[], %s::bigint[], %s::bigint[]) as k (lot_id, first_serial, end_serial)
-            where s.ledger_id = %s and s.lot_id = k.lot_id and s.serials = int8range(k.first_serial, k.end_serial)
+            delete from serial_position s using unnest(%s::bigint[], %s::int8range[]) as k (lot_id, serials)
+            where s.ledger_id = %s and s.lot_id = k.lot_id and s.serials = k.serials
             """,
-            (lots, firsts, ends, ledger_id),
+            (numbers([lot_id for lot_id, _ in gone]), texts(_range(r) for _, r in gone), ledger_id),
         )
     rows = [
-        (ledger_id, lot_id, account_id, Int8Range(r.first, r.end), datetime.date.fromordinal(r.since))
+        (lot_id, account_id, _range(r), datetime.date.fromordinal(r.since).isoformat())
         for (account_id, lot_id), (_, added) in pieces.items()
         for r in added
     ]
-    await _write_many(connection, "serial_position", rows)
+    yield from _inserted("serial_position", ledger_id, rows)
+
+
+def _marks(ledger_id: int, marks: dict[tuple[int, str, int], Ranges], first_index: int) -> Iterator[Statement]:
+    """What may happen to a serial once; the exclusion constraint looks when the group commits."""
+    if before := [key for key in marks if key[2] < first_index]:
+        lots, events, indexes = zip(*before, strict=True)
+        yield (
+            """
+            delete from serial_mark m
+            using unnest(%s::bigint[], %s::text[], %s::bigint[]) as k (lot_id, event, log_index)
+            where m.ledger_id = %s and m.lot_id = k.lot_id and m.event = k.event and m.log_index = k.log_index
+            """,
+            (numbers(lots), texts(events), numbers(indexes), ledger_id),
+        )
+    rows = [(*key, _range(r)) for key, serials in marks.items() for r in serials]
+    yield from _inserted("serial_mark", ledger_id, rows)
+
+
+def _proposals(ledger_id: int, proposals: Sequence[ProposalFacts], first_index: int) -> Iterator[Statement]:
+    new = [msgspec.structs.astuple(one) for one in proposals if one.log_index >= first_index]
+    yield from _inserted("proposal", ledger_id, new)
+    for one in proposals:
+        if one.log_index < first_index:
+            yield (
+                "update proposal set state = %s, judged_index = %s where ledger_id = %s and log_index = %s",
+                (one.state, one.judged_index, ledger_id, one.log_index),
+            )
+
+
+def _offers(ledger_id: int, offers: Sequence[OfferFacts], first_index: int) -> Iterator[Statement]:
+    new = [msgspec.structs.astuple(one) for one in offers if one.log_index >= first_index]
+    yield from _inserted("offer", ledger_id, new)
+    for one in offers:
+        if one.log_index < first_index:
+            yield (
+                "update offer set state = %s, answered_index = %s where ledger_id = %s and log_index = %s",
+                (one.state, one.answered_index, ledger_id, one.log_index),
+            )

@@ -5,15 +5,17 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 
-def numbers(values: Sequence[int]) -> str:
-    """An array of whole numbers."""
+def numbers(values: Sequence[int | None]) -> str:
+    """An array of whole numbers, or nulls."""
     return "{" + msgspec.json.encode(values)[1:-1].decode() + "}"
 
 
-def texts(values: Iterable[str]) -> str:
-    """An array of texts; each is quoted, so that no comma, brace, blank or NULL in it means anything."""
-    quoted = [value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
-    return '{"' + '","'.join(quoted) + '"}' if quoted else "{}"
+def texts(values: Iterable[str | None]) -> str:
+    """An array of texts, or nulls; each is quoted, so that no comma, brace, blank or NULL in it means anything."""
+    quoted = [
+        "NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values
+    ]
+    return "{" + ",".join(quoted) + "}"
 
 
 def contents(values: Iterable[bytes]) -> str:

@@ -193,8 +193,8 @@ class _Rebuild:
             "select account_id, lot_id, lower(serials), upper(serials), since from serial_position "
             "where ledger_id = %s",
         )
-        trades = {_flat(trade_values(trade)) for trade in book.trades.values()}
-        self._compare("trade", trades, _TRADES, _flat)
+        trades = {trade_values(trade) for trade in book.trades.values()}
+        self._compare("trade", trades, _TRADES)
         marks = {
             (lot_id, event, index, r.first, r.end)
             for (lot_id, event), by_index in book.marks.items()
@@ -280,18 +280,13 @@ class _Rebuild:
             yield from cursor
 
 
-def _flat(row: Sequence[Any]) -> tuple[Any, ...]:
-    """A trade's columns with its serials as plain pairs."""
-    return (*row[:6], tuple((r.lower, r.upper) for r in row[6]), *row[7:])
-
-
 _LOTS = """
-    select lot_id, code, scheme, project, production_month, numbered, tradable, energy_class, trade_class, source,
-        province
+    select lot_id, code, scheme, project, production_month, numbered::text, tradable::text, energy_class,
+        trade_class, source, province
     from lot where ledger_id = %s
 """
 _TRADES = """
-    select trade_id, log_index, buyer, seller, platform, lot_id, serials, quantity, price, amount_fen, state,
+    select trade_id, log_index, buyer, seller, platform, lot_id, serials::text, quantity, price, amount_fen, state,
         transferred_index, voided, delivered_index
     from trade where ledger_id = %s
 """

@@ -6,7 +6,7 @@ are written set-wise, by one statement that travels with the COMMIT.
 
 import datetime
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from ledger.store.journal import Segment, Tree
 from ledger.store.literals import contents, numbers, texts
 
 Connection = psycopg.AsyncConnection[Any]
+Statement = tuple[str, tuple[Any, ...]]
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -82,15 +83,16 @@ async def write_group(
     segment: Segment,
     recorded_at: datetime.datetime,
     tree: Tree,
+    more: Iterable[Statement],
     on_sending: Callable[[], None],
     catch_up_from: int | None,
 ) -> None:
     """Write the group's postings, keys, balances, segment, tiles and head, and COMMIT, in one round trip.
 
-    One statement writes what every group has, so that the sum trigger sees every transaction whole. Raises
-    UnknownOutcome where the connection is cut, or warns, after COMMIT was sent. `on_sending` is called when
-    all is made and only the sending and the server's work are left. `catch_up_from` brings the table of
-    balances, which holds the records below that size, up to this group.
+    One statement writes what every group has, so that the sum trigger sees every transaction whole; `more` are those
+    for what this one has besides. Raises UnknownOutcome where the connection is cut, or warns, after COMMIT was sent.
+    `on_sending` is called when all is made and only the sending and the server's work are left. `catch_up_from`
+    brings the table of balances, which holds the records below that size, up to this group.
     """
     values = {
         **_posting_columns(entries),
@@ -111,6 +113,8 @@ async def write_group(
     try:
         async with connection.pipeline():
             on_sending()
+            for text, parameters in more:
+                await connection.execute(text, parameters)  # type: ignore[arg-type]  # constants of this room
             await connection.execute(_WRITE_GROUP, values)
             if catch_up_from is not None:
                 await connection.execute(
@@ -198,27 +202,28 @@ _CATCH_UP = """
 """
 
 
-async def write_evidence(connection: Connection, ledger_id: int, entries: Iterable[Entry]) -> None:
+def evidence_statements(ledger_id: int, entries: Iterable[Entry]) -> Iterator[Statement]:
     """Use up the evidence keys of the group's postings."""
     used = [(e.request.evidence_key, e.index) for e in entries if e.is_own and e.rows and e.request.evidence_key]
     if used:
-        keys, indexes = map(list, zip(*used, strict=True))
-        await connection.execute(
-            "insert into evidence select %b, k, i from unnest(%b::text[], %b::bigint[]) as u (k, i)",
-            (ledger_id, keys, indexes),
+        keys, indexes = zip(*used, strict=True)
+        yield (
+            "insert into evidence select %s::int, k, i from unnest(%s::text[], %s::bigint[]) as u (k, i)",
+            (ledger_id, texts(keys), numbers(indexes)),
         )
 
 
-async def write_registry(connection: Connection, ledger_id: int, entries: Iterable[Entry]) -> None:
+def registry_statements(ledger_id: int, entries: Iterable[Entry]) -> Iterator[Statement]:
     """Write policy rows, credentials and private texts."""
     for entry in entries:
         match entry.body:
             case PolicyBody(row=row):
-                await connection.execute(
-                    "insert into policy values (%s, %s, %s)", (ledger_id, entry.index, Jsonb(msgspec.to_builtins(row)))
+                yield (
+                    "insert into policy values (%s, %s, %s)",
+                    (ledger_id, entry.index, Jsonb(msgspec.to_builtins(row))),
                 )
             case CredentialBody(state="active") as body:
-                await connection.execute(
+                yield (
                     "insert into credential values (%s, %s, %s, %s, %s, %s, %s, %s)",
                     (
                         ledger_id,
@@ -232,12 +237,12 @@ async def write_registry(connection: Connection, ledger_id: int, entries: Iterab
                     ),
                 )
             case CredentialBody() as body:
-                await connection.execute(
+                yield (
                     "update credential set state = %s, revoked_index = %s where ledger_id = %s and credential_id = %s",
                     (body.state, entry.index, ledger_id, body.credential),
                 )
         for text in entry.private:
-            await connection.execute(
+            yield (
                 "insert into private_text values (%s, %s, %s, %s, %s, %s)",
                 (ledger_id, text.log_index, text.field, text.salt, text.content, text.lookup),
             )

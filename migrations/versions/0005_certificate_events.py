@@ -192,8 +192,61 @@ begin
         order by 2 limit row_limit;
 end $$;
 
-grant execute on function moves_of(bigint, int8range, bigint, integer), places_of(bigint, int8range, integer)
-    to greenledger_reader;
+-- What accounts of some kinds held of each lot, as known at a size and effective on a day.
+create function lots_as_of(of_kinds text[], on_day date, known_size bigint)
+    returns table (kind text, party text, lot_id bigint, quantity bigint)
+    language plpgsql stable security definer set search_path = greenledger, pg_temp as $$
+declare
+    of_ledger constant integer := ledger_now();
+    of_tenant constant text := tenant_now();
+    own constant integer[] := array(
+        select account_id from account a
+        where a.ledger_id = of_ledger and a.kind = any(of_kinds) and (of_tenant = '*' or a.owner = of_tenant)
+    );
+begin
+    return query
+        select a.kind, coalesce(a.owner, regexp_replace(a.name, '^.*:', '')), s.lot_id, s.quantity
+        from (
+            -- By account for one tenant, by index for the park: never both, so that no plan has to choose.
+            select p.account_id, p.lot_id, sum(p.quantity)::bigint as quantity from posting p
+            where of_tenant <> '*' and p.ledger_id = of_ledger and p.account_id = any(own)
+                and p.log_index < known_size and p.effective_on <= on_day
+            group by 1, 2
+            union all
+            select p.account_id, p.lot_id, sum(p.quantity)::bigint from posting p
+            where of_tenant = '*' and p.ledger_id = of_ledger
+                and p.log_index < known_size and p.effective_on <= on_day
+            group by 1, 2
+        ) as s
+        join account a on a.ledger_id = of_ledger and a.account_id = s.account_id
+        where a.account_id = any(own);
+end $$;
+
+-- The postings of events to accounts of some kinds: found by their events, which are few among all transactions. A
+-- reversal counts as the event it takes back.
+create function event_postings(of_commands text[], of_kinds text[], on_day date, known_size bigint)
+    returns table (command text, status text, level text, owner text, kind text, lot_id bigint, quantity bigint)
+    language plpgsql stable security definer set search_path = greenledger, pg_temp
+    set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+    of_ledger constant integer := ledger_now();
+    of_tenant constant text := tenant_now();
+begin
+    return query
+        select coalesce(o.command, e.command), coalesce(o.status, e.status), e.level, a.owner, a.kind, p.lot_id,
+            sum(p.quantity)::bigint
+        from event e
+        left join event o on e.command = 'reverse' and o.ledger_id = of_ledger and o.log_index = e.reverses
+        join posting p on p.ledger_id = of_ledger and p.log_index = e.log_index
+        join account a on a.ledger_id = of_ledger and a.account_id = p.account_id
+        where e.ledger_id = of_ledger and e.log_index < known_size and e.effective_on <= on_day
+            and coalesce(o.command, e.command) = any(of_commands) and a.kind = any(of_kinds)
+            and (of_tenant = '*' or a.owner = of_tenant)
+        group by 1, 2, 3, 4, 5, 6;
+end $$;
+
+grant execute on function lots_as_of(text[], date, bigint), event_postings(text[], text[], date, bigint),
+    moves_of(bigint, int8range, bigint, integer), places_of(bigint, int8range, integer) to greenledger_reader;
 grant select, insert, update, delete on serial_mark, serial_move, event, proposal, offer
     to greenledger_writer;
 grant select on visible_proposal, visible_offer, visible_event, visible_serial_mark, visible_evidence

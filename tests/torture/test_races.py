@@ -12,15 +12,14 @@ from typing import Any
 
 import pytest
 
-import ledger.writer
 from ledger.core.command import Request
 from ledger.core.events import AnswerOffer, Evidence, Freeze, Leg, Offer, Posting, Retire, Transfer, Unfreeze
 from ledger.core.serial_range import SerialRange
 from ledger.reports.invariants import Verdict, invariants
 from ledger.reports.reading import Reading
 from ledger.store import unit_of_work
-from ledger.store.changes import write_changes
 from ledger.store.outcomes import Outcome, Posted
+from ledger.store.unit_of_work import write_group
 from ledger.writer import Writer
 from tests.conftest import DOCUMENT, ENTERPRISES, Park, Server, holding, today
 
@@ -125,13 +124,13 @@ def test_racers_neither_lose_nor_gain_a_serial(server: Server, callers: int) -> 
 async def _dawdle(*arguments: Any, **named: Any) -> None:
     """Write what a group changed a while after the head was looked at, so that another writer can come between."""
     await asyncio.sleep(0.01)
-    await write_changes(*arguments, **named)
+    await write_group(*arguments, **named)
 
 
 @pytest.mark.newest_only
 def test_a_slow_writer_is_safe_behind_its_lock(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long a group takes between looking at the head and writing, nobody comes between."""
-    monkeypatch.setattr(ledger.writer, "write_changes", _dawdle)
+    monkeypatch.setattr(unit_of_work, "write_group", _dawdle)
     park = Park(server.clone("template_park"), refusals_per_minute=10**9)
     lot, dice = park.give_serials(ENTERPRISES[0], 1, SERIALS), random.Random(1)
     second = park.run(park.start_writer())
@@ -146,7 +145,7 @@ def test_a_slow_writer_is_safe_behind_its_lock(server: Server, monkeypatch: pyte
 @pytest.mark.newest_only
 def test_without_lock_and_constraint_racers_break_the_book(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """The twin: two writers that take no lock, in a database that forgives all, lose or double serials; it is found."""
-    monkeypatch.setattr(ledger.writer, "write_changes", _dawdle)
+    monkeypatch.setattr(unit_of_work, "write_group", _dawdle)
     monkeypatch.setattr(unit_of_work, "_LOCK_HEAD", unit_of_work._LOCK_HEAD.replace("for update", ""))
     park = Park(server.clone("template_park"), refusals_per_minute=10**9)
     for drop in (
