@@ -378,7 +378,7 @@ async def _load_conflicts(connection: Connection, ledger_id: int, book: Book, en
         where s.ledger_id = %s and (s.account_id, s.lot_id) in (
             select c.account_id, c.lot_id
             from unnest(%s::bigint[], %s::bigint[], %s::bigint[]) as e (lot_id, first_serial, end_serial)
-            join serial_position c on c.ledger_id = %s and c.lot_id = e.lot_id
+            join serial_position c on c.ledger_id = %s::int and c.lot_id = e.lot_id
                 and c.serials && int8range(e.first_serial, e.end_serial)
         )
         """,
@@ -414,7 +414,7 @@ async def _load_marks(
         """
         select distinct m.lot_id, m.event, m.log_index, m.serials
         from unnest(%s::bigint[], %s::bigint[], %s::bigint[]) as e (lot_id, first_serial, end_serial)
-        join serial_mark m on m.ledger_id = %s and m.lot_id = e.lot_id
+        join serial_mark m on m.ledger_id = %s::int and m.lot_id = e.lot_id
             and m.serials && int8range(e.first_serial, e.end_serial)
         """,
         lots,

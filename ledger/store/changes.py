@@ -122,7 +122,7 @@ def _inserted(table: str, ledger_id: int, rows: Sequence[tuple[Any, ...]]) -> It
     if rows:
         columns = zip(_TYPES[table].split(), zip(*rows, strict=True), strict=True)
         arrays = [numbers(values) if kind in _NUMBERS else texts(values) for kind, values in columns]
-        yield _INSERT[table], (ledger_id, *arrays)
+        yield Statement(_INSERT[table], (ledger_id, *arrays))
 
 
 def account_values(account: Account, opened_index: int) -> tuple[Any, ...]:
@@ -189,7 +189,7 @@ def _trades(ledger_id: int, trades: Sequence[TradeFacts], first_index: int) -> I
         "trade", ledger_id, [trade_values(trade) for trade in trades if trade.log_index >= first_index]
     )
     if moved := [trade for trade in trades if trade.log_index < first_index]:
-        yield (
+        yield Statement(
             """
             update trade t set transferred_index = u.transferred_index, state = u.state, lot_id = u.lot_id,
                 serials = u.serials, voided = u.voided, delivered_index = u.delivered_index
@@ -213,16 +213,18 @@ def _trades(ledger_id: int, trades: Sequence[TradeFacts], first_index: int) -> I
 def _ranges(ledger_id: int, pieces: dict[tuple[int, int], tuple[Pieces, Pieces]]) -> Iterator[Statement]:
     """Moves are DELETE then INSERT; the exclusion constraint looks when the group commits.
 
-    Only the ranges that changed are touched: a holder may have thousands of others.
+    Only the ranges that changed are touched: a holder may have thousands of others. The ledger is cast, because the
+    driver sends small numbers as smallint, which this kind of index does not compare with.
     """
     gone = [(lot_id, r) for (_, lot_id), (dropped, _) in pieces.items() for r in dropped]
     if gone:
-        yield (
+        yield Statement(
             """
             delete from serial_position s using unnest(%s::bigint[], %s::int8range[]) as k (lot_id, serials)
-            where s.ledger_id = %s and s.lot_id = k.lot_id and s.serials = k.serials
+            where s.ledger_id = %s::int and s.lot_id = k.lot_id and s.serials = k.serials
             """,
             (numbers([lot_id for lot_id, _ in gone]), texts(_range(r) for _, r in gone), ledger_id),
+            planned_anew=True,
         )
     rows = [
         (lot_id, account_id, _range(r), datetime.date.fromordinal(r.since).isoformat())
@@ -236,13 +238,14 @@ def _marks(ledger_id: int, marks: dict[tuple[int, str, int], Ranges], first_inde
     """What may happen to a serial once; the exclusion constraint looks when the group commits."""
     if before := [key for key in marks if key[2] < first_index]:
         lots, events, indexes = zip(*before, strict=True)
-        yield (
+        yield Statement(
             """
             delete from serial_mark m
             using unnest(%s::bigint[], %s::text[], %s::bigint[]) as k (lot_id, event, log_index)
-            where m.ledger_id = %s and m.lot_id = k.lot_id and m.event = k.event and m.log_index = k.log_index
+            where m.ledger_id = %s::int and m.lot_id = k.lot_id and m.event = k.event and m.log_index = k.log_index
             """,
             (numbers(lots), texts(events), numbers(indexes), ledger_id),
+            planned_anew=True,
         )
     rows = [(*key, _range(r)) for key, serials in marks.items() for r in serials]
     yield from _inserted("serial_mark", ledger_id, rows)
@@ -253,7 +256,7 @@ def _proposals(ledger_id: int, proposals: Sequence[ProposalFacts], first_index: 
     yield from _inserted("proposal", ledger_id, new)
     for one in proposals:
         if one.log_index < first_index:
-            yield (
+            yield Statement(
                 "update proposal set state = %s, judged_index = %s where ledger_id = %s and log_index = %s",
                 (one.state, one.judged_index, ledger_id, one.log_index),
             )
@@ -264,7 +267,7 @@ def _offers(ledger_id: int, offers: Sequence[OfferFacts], first_index: int) -> I
     yield from _inserted("offer", ledger_id, new)
     for one in offers:
         if one.log_index < first_index:
-            yield (
+            yield Statement(
                 "update offer set state = %s, answered_index = %s where ledger_id = %s and log_index = %s",
                 (one.state, one.answered_index, ledger_id, one.log_index),
             )

@@ -7,7 +7,7 @@ are written set-wise, by one statement that travels with the COMMIT.
 import datetime
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
@@ -25,7 +25,15 @@ from ledger.store.journal import Segment, Tree
 from ledger.store.literals import contents, numbers, texts
 
 Connection = psycopg.AsyncConnection[Any]
-Statement = tuple[str, tuple[Any, ...]]
+
+
+class Statement(NamedTuple):
+    """One statement of a group."""
+
+    text: str
+    parameters: tuple[Any, ...]
+    planned_anew: bool = False
+    """Each time, because a plan made while its table was small would be kept when it no longer is."""
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -113,8 +121,9 @@ async def write_group(
     try:
         async with connection.pipeline():
             on_sending()
-            for text, parameters in more:
-                await connection.execute(text, parameters)  # type: ignore[arg-type]  # constants of this room
+            for text, parameters, planned_anew in more:
+                prepare = False if planned_anew else None
+                await connection.execute(text, parameters, prepare=prepare)  # type: ignore[arg-type]  # constants
             await connection.execute(_WRITE_GROUP, values)
             if catch_up_from is not None:
                 await connection.execute(
@@ -207,7 +216,7 @@ def evidence_statements(ledger_id: int, entries: Iterable[Entry]) -> Iterator[St
     used = [(e.request.evidence_key, e.index) for e in entries if e.is_own and e.rows and e.request.evidence_key]
     if used:
         keys, indexes = zip(*used, strict=True)
-        yield (
+        yield Statement(
             "insert into evidence select %s::int, k, i from unnest(%s::text[], %s::bigint[]) as u (k, i)",
             (ledger_id, texts(keys), numbers(indexes)),
         )
@@ -218,12 +227,12 @@ def registry_statements(ledger_id: int, entries: Iterable[Entry]) -> Iterator[St
     for entry in entries:
         match entry.body:
             case PolicyBody(row=row):
-                yield (
+                yield Statement(
                     "insert into policy values (%s, %s, %s)",
                     (ledger_id, entry.index, Jsonb(msgspec.to_builtins(row))),
                 )
             case CredentialBody(state="active") as body:
-                yield (
+                yield Statement(
                     "insert into credential values (%s, %s, %s, %s, %s, %s, %s, %s)",
                     (
                         ledger_id,
@@ -237,12 +246,12 @@ def registry_statements(ledger_id: int, entries: Iterable[Entry]) -> Iterator[St
                     ),
                 )
             case CredentialBody() as body:
-                yield (
+                yield Statement(
                     "update credential set state = %s, revoked_index = %s where ledger_id = %s and credential_id = %s",
                     (body.state, entry.index, ledger_id, body.credential),
                 )
         for text in entry.private:
-            yield (
+            yield Statement(
                 "insert into private_text values (%s, %s, %s, %s, %s, %s)",
                 (ledger_id, text.log_index, text.field, text.salt, text.content, text.lookup),
             )
