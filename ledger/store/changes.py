@@ -213,18 +213,25 @@ def _trades(ledger_id: int, trades: Sequence[TradeFacts], first_index: int) -> I
 def _ranges(ledger_id: int, pieces: dict[tuple[int, int], tuple[Pieces, Pieces]]) -> Iterator[Statement]:
     """Moves are DELETE then INSERT; the exclusion constraint looks when the group commits.
 
-    Only the ranges that changed are touched: a holder may have thousands of others. The ledger is cast, because the
-    driver sends small numbers as smallint, which this kind of index does not compare with.
+    Only the ranges that changed are touched: a holder may have thousands of others.
     """
-    gone = [(lot_id, r) for (_, lot_id), (dropped, _) in pieces.items() for r in dropped]
+    gone = [(*key, r.first) for key, (dropped, _) in pieces.items() for r in dropped]
     if gone:
+        accounts, lots, firsts = zip(*gone, strict=True)
         yield Statement(
             """
-            delete from serial_position s using unnest(%s::bigint[], %s::int8range[]) as k (lot_id, serials)
-            where s.ledger_id = %s::int and s.lot_id = k.lot_id and s.serials = k.serials
+            delete from serial_position where ctid = any(array(
+                select found.place
+                from unnest(%s::int[], %s::bigint[], %s::bigint[]) as k (account_id, lot_id, first_serial)
+                cross join lateral (
+                    select s.ctid as place from serial_position s
+                    where s.ledger_id = %s and s.account_id = k.account_id and s.lot_id = k.lot_id
+                        and lower(s.serials) = k.first_serial
+                    limit 1  -- so that each is looked up by the index, however small the table was when planned
+                ) as found
+            ))
             """,
-            (numbers([lot_id for lot_id, _ in gone]), texts(_range(r) for _, r in gone), ledger_id),
-            planned_anew=True,
+            (numbers(accounts), numbers(lots), numbers(firsts), ledger_id),
         )
     rows = [
         (lot_id, account_id, _range(r), datetime.date.fromordinal(r.since).isoformat())
@@ -240,12 +247,18 @@ def _marks(ledger_id: int, marks: dict[tuple[int, str, int], Ranges], first_inde
         lots, events, indexes = zip(*before, strict=True)
         yield Statement(
             """
-            delete from serial_mark m
-            using unnest(%s::bigint[], %s::text[], %s::bigint[]) as k (lot_id, event, log_index)
-            where m.ledger_id = %s::int and m.lot_id = k.lot_id and m.event = k.event and m.log_index = k.log_index
+            delete from serial_mark where ctid = any(array(
+                select found.place
+                from unnest(%s::bigint[], %s::text[], %s::bigint[]) as k (lot_id, event, log_index)
+                cross join lateral (
+                    select m.ctid as place from serial_mark m
+                    where m.ledger_id = %s and m.lot_id = k.lot_id and m.event = k.event
+                        and m.log_index = k.log_index
+                    offset 0  -- looked up by the index, as above
+                ) as found
+            ))
             """,
             (numbers(lots), texts(events), numbers(indexes), ledger_id),
-            planned_anew=True,
         )
     rows = [(*key, _range(r)) for key, serials in marks.items() for r in serials]
     yield from _inserted("serial_mark", ledger_id, rows)

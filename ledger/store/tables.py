@@ -193,7 +193,7 @@ class SerialPosition(SQLModel, table=True):
             ("ledger_id", "="), ("lot_id", "="), ("serials", "&&"),
             name="serial_in_one_place", using="gist", deferrable=True, initially="DEFERRED",
         ),
-        Index("serial_position_holder", "ledger_id", "account_id", "lot_id"),
+        Index("serial_position_holder", "ledger_id", "account_id", "lot_id", text("lower(serials)")),
         _IN_SCHEMA,
     )  # fmt: skip
     # The mapper needs a key where the table has none; these four are unique because serials never overlap.

@@ -32,8 +32,6 @@ class Statement(NamedTuple):
 
     text: str
     parameters: tuple[Any, ...]
-    planned_anew: bool = False
-    """Each time, because a plan made while its table was small would be kept when it no longer is."""
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -121,9 +119,8 @@ async def write_group(
     try:
         async with connection.pipeline():
             on_sending()
-            for text, parameters, planned_anew in more:
-                prepare = False if planned_anew else None
-                await connection.execute(text, parameters, prepare=prepare)  # type: ignore[arg-type]  # constants
+            for text, parameters in more:
+                await connection.execute(text, parameters)  # type: ignore[arg-type]  # constants of this room
             await connection.execute(_WRITE_GROUP, values)
             if catch_up_from is not None:
                 await connection.execute(

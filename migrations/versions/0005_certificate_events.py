@@ -10,6 +10,13 @@ revision = "0005"
 down_revision = "0004"
 
 SQL = """
+-- One range of a holder of thousands is found by where it begins, whatever the statistics say. No index can be made
+-- concurrently inside a transaction; the table holds what lies somewhere now, and the head's lock keeps writers out.
+-- squawk-ignore require-concurrent-index-deletion
+drop index serial_position_holder;
+-- squawk-ignore require-concurrent-index-creation
+create index serial_position_holder on serial_position (ledger_id, account_id, lot_id, lower(serials));
+
 create table serial_mark (
     ledger_id integer not null,
     lot_id bigint not null,
