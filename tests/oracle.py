@@ -562,9 +562,8 @@ class Oracle:
         return quantity, lot, serials
 
     def _energy(self, command, quantity, carry, metered):
-        energy, used = command["energy_kwh"], 1000 * quantity
-        legs = [leg_of(metered, "KWH", -energy), leg_of(carry, "KWH", energy)]
-        return legs + ([leg_of(carry, "KWH", -used), leg_of(metered, "KWH", used)] if used else [])
+        rest = command["energy_kwh"] - 1000 * quantity
+        return [leg_of(metered, "KWH", -rest), leg_of(carry, "KWH", rest)] if rest else []
 
     def _plan_open_balance(self, command):
         self._must_be(command["enterprise"], "enterprise")

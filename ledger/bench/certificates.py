@@ -28,7 +28,7 @@ from ledger.reports.custody import custody_of_code
 from ledger.reports.reading import Moment, Reading
 from ledger.store import schema
 from ledger.store.session import Query, Scope
-from ledger.writer import Writer
+from ledger.writer import Posted, Writer
 
 PARK = 34
 """Key energy users of the park."""
@@ -202,7 +202,7 @@ def _issue(number: int) -> Issue:
     classes = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
     month = f"{2026}-{1 + number % 6:02}"
     mark = classes[number // 6 % 36] + classes[number // 216 % 36]
-    project = f"{number // 7776:X}".rjust(17, "0")[:12] + "ISSUE"
+    project = f"{number // 7776:012X}ISSUE"
     prefix = f"{project}{month.replace('-', '')}"
     lot = LotFacts(code=f"lot-{number}", numbered=False, production_month=month, project=project)
     codes = {"code_first": f"{prefix}{1:07}{mark}", "code_last": f"{prefix}{1000:07}{mark}"}
@@ -216,7 +216,7 @@ async def _in_batches(writer: Writer, requests: list[Request], *, size: int = 10
     async def caller(batches: Iterator[list[Request]]) -> None:
         for batch in batches:
             for outcome in await writer.submit_batch(batch, atomic=False):
-                assert hasattr(outcome, "index"), outcome
+                assert isinstance(outcome, Posted), outcome
 
     started = time.perf_counter()
     await asyncio.gather(caller(waiting), caller(waiting))
@@ -288,7 +288,7 @@ async def _transfers(writer: Writer, share: int, name: str, sizes: _Sizes, *, sp
         async def caller(requests: Iterator[Request]) -> None:
             for one in requests:
                 outcome = await writer.submit(one)
-                assert hasattr(outcome, "index"), outcome
+                assert isinstance(outcome, Posted), outcome
 
         started = time.perf_counter()
         await asyncio.gather(*(caller(waiting) for _ in range(200)))

@@ -6,6 +6,7 @@ How a code is cut is a dated policy row, because the widths of its fields are no
 """
 
 import datetime
+import functools
 import re
 import unicodedata
 
@@ -79,6 +80,7 @@ def read_code(code: str, layout: CodeLayout) -> tuple[str, str, str, int] | None
     return code[:month_at], f"{month[:4]}-{month[4:]}", code[class_at:], int(serial)
 
 
+@functools.lru_cache(maxsize=16_384)  # a batch reads each of its codes for loading, and again for deciding
 def read_code_range(first: str, last: str, quantity: int | None, layout: CodeLayout) -> CodeRange | None:
     """The certificates from `first` to `last`, or None unless they are one series and `quantity` long (None: any)."""
     low, high = read_code(first, layout), read_code(last, layout)

@@ -84,10 +84,9 @@ def _carried(book: Book, carry: str) -> int:
 
 
 def _energy_legs(metered: str, carry: str, energy: int, quantity: int) -> tuple[Leg, ...]:
-    """The energy comes into the carry, and what certificates were made of goes out again."""
-    used = quantity * KWH_PER_CERTIFICATE
-    legs = (Leg(metered, "KWH", -energy), Leg(carry, "KWH", energy))
-    return (*legs, Leg(carry, "KWH", -used), Leg(metered, "KWH", used)) if used else legs
+    """What no certificate was made of is carried on, or was carried before and is used up now."""
+    rest = energy - quantity * KWH_PER_CERTIFICATE
+    return (Leg(metered, "KWH", -rest), Leg(carry, "KWH", rest)) if rest else ()
 
 
 def _inside(book: Book, units: Units) -> Ranges:
@@ -190,14 +189,15 @@ def bundle(command: SettleBundle, book: Book, today: str) -> Plan | Refusal:
     if quantity:
         legs += moved(source, account_name("holding_ent", command.buyer), quantity, lot, units.serials)
         legs += owed(command.buyer, command.amount_fen, lot)
-    legs += _energy_legs(metered, carry, command.energy_kwh, quantity)
+    carrying = _energy_legs(metered, carry, command.energy_kwh, quantity)
+    legs += carrying
     return planned(
         "settle_bundle",
         command,
         legs,
         lot=units.lot if quantity else None,
         policies=(*units.policies, *judged),
-        opens=((carry, command.buyer), (metered, command.buyer)),
+        opens=((carry, command.buyer), (metered, command.buyer)) if carrying else (),
         once="traded",
     )
 
