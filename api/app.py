@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
-from api import metrics, offers, service, transactions
+from api import metrics, offers, parties, service, transactions
 from api.accounts import AccountController, TrialBalanceController
 from api.audit import AuditController, LimitsController
 from api.batches import BatchController
@@ -84,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             RetirementController,
             PositionController,
             *offers.HANDLERS,
+            *parties.HANDLERS,
             AccountController,
             TrialBalanceController,
             AuditController,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta
 
+from ledger.core.command import PartyChange
 from ledger.core.events import (
     EnergyRoute,
     FreezeReason,
@@ -36,6 +37,7 @@ Reference = Annotated[
 CodeText = Annotated[str, Meta(min_length=1, max_length=64, description="A certificate's code: 32 letters and digits.")]
 
 RequestKey = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")]
+PartyKind = Literal["enterprise", "seller", "platform", "project", "province"]
 SubscriptionStatus = Literal["commitment", "lump", "intention"]
 TradeMode = Literal["LISTING", "BILATERAL", "CENTRALIZED_BID"]
 _CHOSEN = {
@@ -48,6 +50,8 @@ _CHOSEN = {
     "status": SubscriptionStatus,
     "why": ReversalReason,
     "answer": OfferAnswer,
+    "change": PartyChange,
+    "kind": PartyKind,
 }
 CHOICES: dict[str, tuple[str, ...]] = {field: get_args(choice) for field, choice in _CHOSEN.items()}
 """What a field that is one of several words may be, for those who gave another."""
@@ -319,3 +323,29 @@ class OfferAnswerIn(FactIn, kw_only=True):
 
     offer: Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,17})$")]
     answer: OfferAnswer
+
+
+PartyName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
+
+
+class PartyIn(_In, kw_only=True):
+    """A party to register: enterprise, project, province, platform or an outside seller."""
+
+    party: PartyId
+    kind: PartyKind
+    name: PartyName
+    aliases: Annotated[tuple[PartyName, ...], Meta(max_length=20)] = ()
+    sector: Annotated[str, Meta(max_length=100)] | None = None
+    usci: Annotated[str, Meta(max_length=40)] | None = None
+    grid_user: Annotated[str, Meta(max_length=40)] | None = None
+
+
+class PartyChangeIn(_In, kw_only=True):
+    """What changes about a party: `name` and `alias` need a name, `merger` needs into whom."""
+
+    change: PartyChange
+    on: datetime.date
+    """From which day on."""
+    name: PartyName | None = None
+    into: PartyId | None = None
+    document: Sha256 | None = None

@@ -8,8 +8,8 @@ from litestar.params import PathParameter, QueryParameter
 
 from api import cursors, problems
 from api.accounts import Cursor
+from api.certificate_schemas import CustodyOut, HopOut, LotOut, PlaceOut, RetiredLotOut, RetirementOut
 from api.problems import Problem
-from api.schemas import CustodyOut, HopOut, LotOut, PlaceOut, RetiredLotOut, RetirementOut
 from api.security import credential_of
 from ledger.core.certificate import LotFacts
 from ledger.core.refusal import Refusal

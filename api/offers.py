@@ -7,8 +7,8 @@ from litestar.params import PathParameter
 
 from api import cursors, problems
 from api.accounts import Cursor, Limit
+from api.certificate_schemas import OfferedOut, OfferOut, OffersOut
 from api.problems import Problem
-from api.schemas import OfferedOut, OfferOut, OffersOut
 from api.security import credential_of
 from ledger.core.record import Envelope
 from ledger.core.refusal import Refusal

@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 
 from api import problems
 from api.accounts import EffectiveAsOf, KnownAsOf, moment_in
-from api.schemas import PositionOut, PositionsOut, ReckoningOut, RouteOut, RoutesOut
+from api.certificate_schemas import PositionOut, PositionsOut, ReckoningOut, RouteOut, RoutesOut
 from api.security import credential_of
 from ledger.reports import positions
 from ledger.reports.positions import Group, Position

@@ -8,11 +8,11 @@ from ledger.imports.posting import ImportReport
 from ledger.reports.invariants import Verdict
 
 
-class _Out(msgspec.Struct, frozen=True, kw_only=True):
-    pass
+class Out(msgspec.Struct, frozen=True, kw_only=True):
+    """What every answer is."""
 
 
-class BalanceAfterOut(_Out, kw_only=True):
+class BalanceAfterOut(Out, kw_only=True):
     """What one of the caller's accounts held after the transaction, all lots together."""
 
     account: str
@@ -20,7 +20,7 @@ class BalanceAfterOut(_Out, kw_only=True):
     quantity: str
 
 
-class ReceiptOut(_Out, kw_only=True):
+class ReceiptOut(Out, kw_only=True):
     """A write that is in the journal. The transaction's id is its log index."""
 
     status: Literal["posted", "proposed"] = "posted"
@@ -32,7 +32,7 @@ class ReceiptOut(_Out, kw_only=True):
     balances: tuple[BalanceAfterOut, ...]
 
 
-class ItemOut(_Out, omit_defaults=True, kw_only=True):
+class ItemOut(Out, omit_defaults=True, kw_only=True):
     """What became of one item of a batch: posted, refused or unknown."""
 
     status: str
@@ -44,7 +44,7 @@ class ItemOut(_Out, omit_defaults=True, kw_only=True):
     figures: dict[str, str] | None = None
 
 
-class BatchOut(_Out, kw_only=True):
+class BatchOut(Out, kw_only=True):
     """Results in the order of the items."""
 
     posted: int
@@ -54,7 +54,7 @@ class BatchOut(_Out, kw_only=True):
     items: list[ItemOut]
 
 
-class AccountOut(_Out, kw_only=True):
+class AccountOut(Out, kw_only=True):
     """One account in one commodity."""
 
     account: str
@@ -65,14 +65,14 @@ class AccountOut(_Out, kw_only=True):
     """Log index of the record that opened it."""
 
 
-class AccountsOut(_Out, kw_only=True):
+class AccountsOut(Out, kw_only=True):
     """A page of accounts."""
 
     items: list[AccountOut]
     next_cursor: str | None
 
 
-class LotBalanceOut(_Out, kw_only=True):
+class LotBalanceOut(Out, kw_only=True):
     """What is held of one lot; serials where it is numbered, both ends included."""
 
     lot: str
@@ -80,7 +80,7 @@ class LotBalanceOut(_Out, kw_only=True):
     serials: list[tuple[str, str]]
 
 
-class BalanceOut(_Out, kw_only=True):
+class BalanceOut(Out, kw_only=True):
     """What an account holds of a commodity; lots for certificates as they are now."""
 
     commodity: str
@@ -89,7 +89,7 @@ class BalanceOut(_Out, kw_only=True):
     lots: list[LotBalanceOut] | None = None
 
 
-class BalancesOut(_Out, kw_only=True):
+class BalancesOut(Out, kw_only=True):
     """Balances of an account, at a tree size."""
 
     account: str
@@ -98,7 +98,7 @@ class BalancesOut(_Out, kw_only=True):
     balances: list[BalanceOut]
 
 
-class PostingOut(_Out, kw_only=True):
+class PostingOut(Out, kw_only=True):
     """One posting and the balance of the account in its commodity after it."""
 
     transaction: str
@@ -111,7 +111,7 @@ class PostingOut(_Out, kw_only=True):
     effective_on: str
 
 
-class PostingsOut(_Out, kw_only=True):
+class PostingsOut(Out, kw_only=True):
     """A page of postings, newest first."""
 
     account: str
@@ -119,7 +119,7 @@ class PostingsOut(_Out, kw_only=True):
     next_cursor: str | None
 
 
-class TrialLineOut(_Out, kw_only=True):
+class TrialLineOut(Out, kw_only=True):
     """The sum of all accounts of a kind in a commodity."""
 
     commodity: str
@@ -128,7 +128,7 @@ class TrialLineOut(_Out, kw_only=True):
     quantity: str
 
 
-class TrialBalanceOut(_Out, kw_only=True):
+class TrialBalanceOut(Out, kw_only=True):
     """The trial balance: for a park-wide reader the totals are zero for every commodity."""
 
     effective_as_of: str | None
@@ -137,7 +137,7 @@ class TrialBalanceOut(_Out, kw_only=True):
     totals: dict[str, str]
 
 
-class LegOut(_Out, kw_only=True):
+class LegOut(Out, kw_only=True):
     """One posting of a transaction; accounts and balances of others read `withheld`."""
 
     account: str
@@ -148,7 +148,7 @@ class LegOut(_Out, kw_only=True):
     balance: str
 
 
-class TransactionOut(_Out, kw_only=True):
+class TransactionOut(Out, kw_only=True):
     """A transaction as recorded."""
 
     transaction: str
@@ -166,7 +166,7 @@ class TransactionOut(_Out, kw_only=True):
     postings: list[LegOut]
 
 
-class RecordOut(_Out, kw_only=True):
+class RecordOut(Out, kw_only=True):
     """One journal record: its bytes are what was hashed."""
 
     index: str
@@ -177,7 +177,7 @@ class RecordOut(_Out, kw_only=True):
     record: msgspec.Raw
 
 
-class RecordsOut(_Out, kw_only=True):
+class RecordsOut(Out, kw_only=True):
     """A page of the journal, in log order."""
 
     tree_size: str
@@ -186,7 +186,7 @@ class RecordsOut(_Out, kw_only=True):
     next_cursor: str | None
 
 
-class ProposalOut(_Out, kw_only=True):
+class ProposalOut(Out, kw_only=True):
     """A command that waits for a second person, and what came of it."""
 
     proposal: str
@@ -201,204 +201,49 @@ class ProposalOut(_Out, kw_only=True):
     """Log index of the judgement."""
 
 
-class ProposalsOut(_Out, kw_only=True):
+class ProposalsOut(Out, kw_only=True):
     """A page of proposals."""
 
     items: list[ProposalOut]
     next_cursor: str | None
 
 
-class OfferedOut(_Out, kw_only=True):
-    """Certificates of one lot that are offered."""
-
-    lot: str
-    quantity: str
-    serials: list[tuple[str, str]]
-
-
-class OfferOut(_Out, kw_only=True):
-    """An offer between enterprises, and what came of it."""
-
-    offer: str
-    """The log index of its transaction."""
-    enterprise: str
-    receiver: str
-    expires_on: str | None
-    state: str
-    """open, or how it was answered: accept, reject, withdraw, lapse."""
-    answered: str | None
-    """Log index of the transaction that answered it."""
-    certificates: list[OfferedOut] | None = None
-    """What is offered; shown for one offer, not in lists."""
-
-
-class OffersOut(_Out, kw_only=True):
-    """A page of offers."""
-
-    items: list[OfferOut]
-    next_cursor: str | None
-
-
-class LotOut(_Out, kw_only=True):
-    """What is known of a lot of certificates."""
-
-    lot: str
-    scheme: str
-    project: str
-    production_month: str
-    numbered: bool
-    tradable: bool
-    energy_class: str | None
-    trade_class: str | None
-    source: str | None
-    province: str | None
-
-
-class PlaceOut(_Out, kw_only=True):
-    """Where certificates lie now, both ends of the range included."""
-
-    account: str
-    serials: tuple[str, str]
-    since: str
-
-
-class HopOut(_Out, kw_only=True):
-    """One move of certificates; accounts of others read `withheld`."""
-
-    transaction: str
-    """Its log index."""
-    command: str
-    occurred_on: str
-    effective_on: str
-    recorded_at: str
-    from_account: str
-    to_account: str
-    quantity: str
-    serials: tuple[str, str] | None
-    """Absent while the certificates were counted only."""
-    evidence_level: str
-    document: str | None
-    document_line: str | None
-
-
-class CustodyOut(_Out, kw_only=True):
-    """The way of a range of certificates: how it came, hop by hop, and where it lies."""
-
-    tree_size: str
-    lot: LotOut
-    serials: list[tuple[str, str]]
-    places: list[PlaceOut]
-    hops: list[HopOut]
-    next_cursor: str | None
-
-
-class RetiredLotOut(_Out, kw_only=True):
-    """Certificates of one lot that a claim rests on; codes where a layout writes them."""
-
-    lot: LotOut
-    quantity: str
-    serials: list[tuple[str, str]]
-    codes: list[tuple[str, str]]
-
-
-class RetirementOut(_Out, kw_only=True):
-    """The statement of one retirement."""
-
-    transaction: str
-    claim_record: str
-    """Log index of the record that says what the claim is for."""
-    recorded_at: str
-    occurred_on: str
-    effective_on: str
-    enterprise: str
-    beneficiary: str
-    purpose: str
-    year: str
-    from_month: str | None
-    to_month: str | None
-    site: str | None
-    proof: str | None
-    quantity: str
-    lots: list[RetiredLotOut]
-    evidence_level: str
-    document: str | None
-    policies: list[str]
-    """Log indexes of the rules that judged it."""
-    reversed_by: list[str]
-    """Transactions that took it back as a booking error, whole or in part."""
-
-
-class PositionOut(_Out, kw_only=True):
-    """One party's figures in certificates; different things, never added up across."""
-
-    party: str
-    kind: str
-    group: str | None
-    subscribed: str
-    outstanding: str
-    traded: str
-    transferred: str
-    in_transit: str
-    held: str
-    held_expired: str
-    offered: str
-    listed: str
-    frozen: str
-    retired: str
-    expired: str
-    cancelled: str
-
-
-class ReckoningOut(_Out, kw_only=True):
-    """What is left of the promises, by one reading of them."""
-
-    subscribed: str
-    traded: str
-    outstanding: str
-    fulfilment_percent: str | None
-
-
-class PositionsOut(_Out, kw_only=True):
-    """Positions at a tree size. Reading A: promises outstanding; C: what was traded fulfils them."""
-
-    tree_size: str
-    effective_as_of: str | None
-    totals: dict[str, str]
-    readings: dict[str, ReckoningOut]
-    subscribed_levels: dict[str, str]
-    traded_levels: dict[str, str]
-    lines: list[PositionOut]
-
-
-class RouteOut(_Out, kw_only=True):
-    """What came to an enterprise by one route, of one vintage and source."""
-
-    party: str
-    route: str
-    vintage: str | None
-    source: str | None
-    received: str
-    priced: str
-    cost_fen: str
-    average_yuan: str | None
-
-
-class RoutesOut(_Out, kw_only=True):
-    """Certificates by the route they came by, at a tree size."""
-
-    tree_size: str
-    effective_as_of: str | None
-    lines: list[RouteOut]
-
-
-class InvariantsOut(_Out, kw_only=True):
+class InvariantsOut(Out, kw_only=True):
     """Whether the invariants of the book hold, at a tree size."""
 
     tree_size: str
     items: list[Verdict]
 
 
-class LimitsOut(_Out, kw_only=True):
+class PartyChangeOut(Out, kw_only=True):
+    """One change of a party, from a day on."""
+
+    record: str
+    change: str
+    on: str
+    into: str | None
+    name: str | None
+
+
+class PartyOut(Out, kw_only=True):
+    """A party with its newest name, and what changed about it."""
+
+    party: str
+    kind: str
+    name: str | None
+    registered: str
+    exited_on: str | None
+    merged_into: str | None
+    changes: list[PartyChangeOut]
+
+
+class PartiesOut(Out, kw_only=True):
+    """All parties the caller may see."""
+
+    items: list[PartyOut]
+
+
+class LimitsOut(Out, kw_only=True):
     """What one request may carry."""
 
     pieces_max: int
@@ -410,13 +255,13 @@ class LimitsOut(_Out, kw_only=True):
     quantity_max: str
 
 
-class HealthOut(_Out, kw_only=True):
+class HealthOut(Out, kw_only=True):
     """Whether the process lives, or can serve."""
 
     status: str
 
 
-class ProblemOut(_Out, omit_defaults=True, kw_only=True):
+class ProblemOut(Out, omit_defaults=True, kw_only=True):
     """RFC 9457 problem details; `code` is stable, texts follow Accept-Language (English or Chinese)."""
 
     type: str

@@ -14,12 +14,14 @@ import msgspec
 
 from ledger.core.book import Book, Known
 from ledger.core.command import (
+    ChangeParty,
     RegisterParty,
     Request,
     differing_fields,
     private_salt,
 )
-from ledger.core.decision import decide, is_name, learn, private_texts
+from ledger.core.decision import decide, learn
+from ledger.core.parties import is_name, private_texts
 from ledger.core.party import lookup_name
 from ledger.core.record import TYPE_OF_BODY, Body, Envelope, PostingBody, ProposalBody, RefusalBody, encode
 from ledger.core.refusal import Refusal, refuse
@@ -156,7 +158,7 @@ def _record(book: Book, request: Request, bodies: Sequence[Body], entries: list[
     for body in bodies:
         index = book.size
         private: tuple[PrivateText, ...] = ()
-        if isinstance(request.command, RegisterParty) and not isinstance(body, RefusalBody):
+        if isinstance(request.command, RegisterParty | ChangeParty) and not isinstance(body, RefusalBody):
             private = _private_texts(request.command, request.salt_seed, index)
         names = tuple(text.lookup for text in private if text.lookup is not None) if private else ()
         rows = learn(book, index, body, names)
@@ -223,7 +225,7 @@ def key_of(request: Request) -> tuple[str, str]:
     return request.principal.tenant or "", request.request_key
 
 
-def _private_texts(command: RegisterParty, seed: bytes, index: int) -> tuple[PrivateText, ...]:
+def _private_texts(command: RegisterParty | ChangeParty, seed: bytes, index: int) -> tuple[PrivateText, ...]:
     return tuple(
         PrivateText(index, field, private_salt(seed, field), text, lookup_name(text) if is_name(field) else None)
         for field, text in private_texts(command).items()

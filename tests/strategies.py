@@ -151,6 +151,15 @@ def bodies(kind: str) -> st.SearchStrategy[record.Body]:
         "offer": lambda: st.builds(
             record.OfferBody, enterprise=texts(), expires_on=st.none() | texts(), receiver=texts()
         ),
+        "party_change": lambda: st.builds(
+            record.PartyChangeBody,
+            change=texts(),
+            document=st.none() | texts(),
+            into=st.none() | texts(),
+            names=st.lists(texts(), max_size=3).map(tuple),
+            on=texts(),
+            party=texts(),
+        ),
         "proposal": lambda: st.builds(
             record.ProposalBody, command=texts(), evidence_key=text, role=texts(), subject=texts(), tenant=text
         ),

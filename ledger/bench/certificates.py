@@ -254,9 +254,14 @@ _COUNT = Query("select count(*) from visible_serial_position")
 def _spread(number: int, share: int, pieces: int, chance: random.Random) -> Transfer:
     """A piece out of the middle of one holder's share to somebody else."""
     owner = number % PARK
-    first = owner * share + 1 + (number // PARK) * (share * PARK // pieces)
+    first = owner * share + 1 + (number // PARK) * _step(share, pieces)
     taker = (owner + 1 + chance.randrange(PARK - 1)) % PARK
     return _piece(owner, taker, first, PIECE)
+
+
+def _step(share: int, pieces: int) -> int:
+    """How far apart the pieces of one share lie; its last part stays whole."""
+    return share * 7 // 10 * PARK // pieces
 
 
 def _piece(giver: int, taker: int, first: int, size: int) -> Transfer:
@@ -274,8 +279,9 @@ async def _transfers(writer: Writer, share: int, name: str, sizes: _Sizes, *, sp
         commands = []
         for at in range(each):
             owner = at % PARK
-            step = share * PARK * 2 // sizes.ranges if spread else 40
-            first = owner * share + 1 + PIECE + (at // PARK) * step + turn * 2 + (1 if spread else 0)
+            among = PIECE + 2 + (at // PARK) * _step(share, sizes.ranges // 2)
+            alone = share * 8 // 10 + (at // PARK) * 6
+            first = owner * share + (among if spread else alone) + turn * 2
             commands.append(_piece(owner, _next(owner), first, 1))
         waiting = iter(
             Request(

@@ -89,6 +89,8 @@ class Party(msgspec.Struct, frozen=True):
     party: str
     kind: str
     log_index: int
+    exited_on: str | None = None
+    """The day from which it is no more, by its exit or a merger."""
 
 
 class OfferFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ import msgspec
 from ledger.core.events import Posting
 from ledger.core.policy import PolicyRow
 
+PartyChange = Literal["name", "alias", "exit", "merger"]
 Role = Literal["enterprise", "operator", "regulator", "auditor", "admin"]
 
 
@@ -25,6 +26,17 @@ class RegisterParty(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     sector: str | None = None
     usci: str | None = None
     grid_user: str | None = None
+
+
+class ChangeParty(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="change_party"):
+    """A party's new name, a further alias, its exit, or its merger into another, from a day on."""
+
+    party: str
+    change: PartyChange
+    on: str
+    name: str | None = None
+    into: str | None = None
+    document: str | None = None
 
 
 class OpenLedger(msgspec.Struct, frozen=True, kw_only=True, tag="open_ledger"):
@@ -78,7 +90,7 @@ class RecordImport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     figures: dict[str, str]
 
 
-Registry = OpenLedger | RegisterParty | SetPolicy | CreateCredential | RevokeCredential | RecordImport
+Registry = OpenLedger | RegisterParty | ChangeParty | SetPolicy | CreateCredential | RevokeCredential | RecordImport
 Command = Posting | Approve | Reject | Registry
 
 

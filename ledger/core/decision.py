@@ -5,11 +5,12 @@
 
 import msgspec
 
-from ledger.core.account import Account, account_name, kind_of
+from ledger.core.account import Account, kind_of
 from ledger.core.book import Book, Party, PostingRow, TradeFacts, serial_ranges
 from ledger.core.certificate import Lot
 from ledger.core.command import (
     Approve,
+    ChangeParty,
     CreateCredential,
     OpenLedger,
     RecordImport,
@@ -18,17 +19,16 @@ from ledger.core.command import (
     Request,
     RevokeCredential,
     SetPolicy,
-    private_hash,
-    private_salt,
 )
 from ledger.core.events import (
     POSTINGS,
 )
-from ledger.core.party import PARK_ACCOUNTS, accounts_of, lookup_name
+from ledger.core.parties import change, learn_change, register
+from ledger.core.party import PARK_ACCOUNTS
 from ledger.core.plans.offers import learn_answer, learn_offer
 from ledger.core.plans.reversals import standing
 from ledger.core.policy import CodeLayout, TradeOnce
-from ledger.core.posting_engine import BODY_BYTES_MAX, Posted
+from ledger.core.posting_engine import BODY_BYTES_MAX
 from ledger.core.proposals import decide_event, decide_judgement, learn_judgement, learn_proposal
 from ledger.core.record import (
     AccountBody,
@@ -41,7 +41,9 @@ from ledger.core.record import (
     LotBody,
     OfferBody,
     PartyBody,
+    PartyChangeBody,
     PolicyBody,
+    Posted,
     PostingBody,
     ProposalBody,
 )
@@ -70,7 +72,9 @@ def _decide_registry(book: Book, request: Request) -> Posted | Refusal:
         case OpenLedger():
             return _allowed(role, {"admin"}, "open ledgers") or _open_ledger(book, command)
         case RegisterParty():
-            return _allowed(role, ADMINISTERED, "register parties") or _register(book, command, request.salt_seed)
+            return _allowed(role, ADMINISTERED, "register parties") or register(book, command, request.salt_seed)
+        case ChangeParty():
+            return _allowed(role, ADMINISTERED, "change parties") or change(book, command, request.salt_seed)
         case SetPolicy():
             return _allowed(role, {"admin"}, "set policy") or _set_policy(command)
         case CreateCredential():
@@ -102,6 +106,8 @@ def learn(book: Book, index: int, body: Body, names: tuple[str, ...] = ()) -> li
             for name in names:
                 book.put(book.names, name, body.party)
             _open(book, body.accounts, body.party if body.kind == "enterprise" else None)
+        case PartyChangeBody():
+            learn_change(book, body, names)
         case AccountBody():
             _open(book, body.accounts, body.owner)
         case PolicyBody():
@@ -130,41 +136,6 @@ def _open_ledger(book: Book, command: OpenLedger) -> Posted | Refusal:
     opening = LedgerBody(origin=command.origin, zone=command.zone)
     rules = tuple(PolicyBody(row=row) for row in command.rows)
     return Posted((opening, *rules, AccountBody(accounts=PARK_ACCOUNTS)))
-
-
-def _register(book: Book, command: RegisterParty, seed: bytes) -> Posted | Refusal:
-    if kind_of(account_name("external", command.party)) is None:
-        return refuse("malformed_request", problem="A party's id is 1 to 64 letters, digits or . _ - in ASCII.")
-    if command.party in book.parties:
-        return refuse("party_exists", party=command.party)
-    for name in (command.name, *command.aliases):
-        owner = book.names.get(lookup_name(name))
-        if owner is not None:
-            return refuse("alias_taken", party=command.party, owner=owner)
-    texts = private_texts(command)
-    hashes = {field: private_hash(private_salt(seed, field), text) for field, text in texts.items()}
-    body = PartyBody(
-        accounts=accounts_of(command.kind, command.party),
-        kind=command.kind,
-        names=tuple(value for field, value in hashes.items() if is_name(field)),
-        party=command.party,
-        private=tuple(value for field, value in hashes.items() if not is_name(field)),
-    )
-    return Posted((body,))
-
-
-def private_texts(command: RegisterParty) -> dict[str, str]:
-    """The texts of a registration that stay out of the journal, by field, names first; no name twice."""
-    names = {lookup_name(name): name for name in reversed((command.name, *command.aliases))}
-    kept = [name for name in dict.fromkeys((command.name, *command.aliases)) if names[lookup_name(name)] == name]
-    texts = {"name" if at == 0 else f"alias.{at - 1}": name for at, name in enumerate(kept)}
-    more = {"sector": command.sector, "usci": command.usci, "grid_user": command.grid_user}
-    return texts | {field: text for field, text in more.items() if text}
-
-
-def is_name(field: str) -> bool:
-    """Whether a private field of a party is one of its names."""
-    return field == "name" or field.startswith("alias.")
 
 
 def _set_policy(command: SetPolicy) -> Posted | Refusal:

@@ -13,11 +13,12 @@ from ledger.core.certificate import Lot, LotFacts
 from ledger.core.claim import judge_claim
 from ledger.core.command import Principal, Request
 from ledger.core.events import AnswerOffer, Leg, Posting
+from ledger.core.parties import judge_exits
 from ledger.core.plans import Plan, plan_of
 from ledger.core.plans.offers import stranger
 from ledger.core.policy import TradeOnce
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
-from ledger.core.record import ENGINE_VERSION, AccountBody, Body, LotBody, PostedLeg, PostingBody
+from ledger.core.record import ENGINE_VERSION, AccountBody, Body, LotBody, Posted, PostedLeg, PostingBody
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_choice import Choice, Placed, choose_serials
 from ledger.core.serial_range import FOREVER
@@ -41,14 +42,6 @@ LOT_BYTES_MAX = 1024
 _TO_SELECT = -2
 _EMPTY = (0, 0)
 _NEW = -1
-
-
-class Posted(msgspec.Struct, frozen=True):
-    """The records a command becomes, in log order; the last is the command's own."""
-
-    bodies: tuple[Body, ...]
-    evidence_key: str | None = None
-    """Of a proposal that was approved: the evidence it uses up."""
 
 
 class _Dates(msgspec.Struct, frozen=True, gc=False):
@@ -76,6 +69,9 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
     if isinstance(placed, Refusal):
         return placed
     # Before any balance is looked at: a refusal must not tell what another enterprise holds.
+    owners = {leg.account.owner for leg in placed if leg.quantity > 0}
+    if (gone := judge_exits(book, plan, owners, dates.occurred_on)) is not None:
+        return gone
     policies = _judge_moves(book, plan, placed, request.principal, dates)
     if isinstance(policies, Refusal):
         return policies

@@ -10,8 +10,8 @@ import msgspec
 from ledger.core.book import Book, ProposalFacts
 from ledger.core.command import Approve, Principal, Reject, Request, Role, canonical, decode
 from ledger.core.events import POSTINGS, Posting, Reverse
-from ledger.core.posting_engine import Posted, decide_posting
-from ledger.core.record import JudgementBody, ProposalBody
+from ledger.core.posting_engine import decide_posting
+from ledger.core.record import JudgementBody, Posted, ProposalBody
 from ledger.core.refusal import Refusal, refuse
 
 

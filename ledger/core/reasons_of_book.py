@@ -31,6 +31,15 @@ REASONS = (
         frozen=True,
     ),
     Reason(
+        "party_exited",
+        422,
+        "Party is no more",
+        "{party} exited, or merged into another, on {exited_on}; it receives nothing from then on.",
+        "主体已退出",
+        "{party} 已于 {exited_on} 退出或并入其他主体，此后不再接收。",
+        frozen=True,
+    ),
+    Reason(
         "offer_unknown",
         422,
         "Unknown offer",

@@ -105,6 +105,18 @@ class PartyBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Salted hashes of further particulars kept beside the journal."""
 
 
+class PartyChangeBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A party named anew or also otherwise, gone, or merged into another. `names` are salted hashes."""
+
+    change: str
+    """name, alias, exit or merger."""
+    document: str | None = None
+    into: str | None = None
+    names: tuple[str, ...] = ()
+    on: str
+    party: str
+
+
 class PolicyBody(msgspec.Struct, frozen=True, kw_only=True):
     """A rule put in force."""
 
@@ -193,6 +205,7 @@ Body = (
     | RefusalBody
     | AccountBody
     | PartyBody
+    | PartyChangeBody
     | PolicyBody
     | LotBody
     | CredentialBody
@@ -204,6 +217,15 @@ Body = (
     | AnswerBody
 )
 
+
+class Posted(msgspec.Struct, frozen=True):
+    """The records a command becomes, in log order; the last is the command's own."""
+
+    bodies: tuple[Body, ...]
+    evidence_key: str | None = None
+    """Of a proposal that was approved: the evidence it uses up."""
+
+
 BODY_TYPES: dict[str, type] = {
     "account": AccountBody,
     "answer": AnswerBody,
@@ -214,6 +236,7 @@ BODY_TYPES: dict[str, type] = {
     "lot": LotBody,
     "offer": OfferBody,
     "party": PartyBody,
+    "party_change": PartyChangeBody,
     "policy": PolicyBody,
     "posting": PostingBody,
     "proposal": ProposalBody,

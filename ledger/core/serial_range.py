@@ -50,30 +50,52 @@ def merge(*groups: Ranges) -> Ranges:
 
 def receive(held: Holdings, ranges: Ranges, since: int) -> Holdings:
     """`held` with `ranges` added from the day `since` on, as the fewest sorted pieces."""
-    for r in ranges:
-        at = bisect_left(held, HeldRange(r.first, r.end, since))
-        before, after = held[max(0, at - 1) : at], held[at : at + 1]
-        assert not before or before[0].end <= r.first, "serial ranges overlap"
-        assert not after or r.end <= after[0].first, "serial ranges overlap"
-        first, end = r.first, r.end
-        start = stop = at
-        if before and (before[0].end, before[0].since) == (first, since):
-            first, start = before[0].first, at - 1
-        if after and (after[0].first, after[0].since) == (end, since):
-            end, stop = after[0].end, at + 1
-        held = (*held[:start], HeldRange(first, end, since), *held[stop:])
-    return held
+    joined: list[HeldRange] = []
+    at = 0
+    for r in sorted(ranges):
+        before = bisect_left(held, HeldRange(r.first, r.end, since), lo=at)
+        _extend(joined, held[at:before])
+        _extend(joined, (HeldRange(r.first, r.end, since),))
+        at = before
+    _extend(joined, held[at:])
+    return tuple(joined)
+
+
+def _extend(joined: list[HeldRange], pieces: Holdings) -> None:
+    """Go on with pieces of which only the first may join the last so far."""
+    if not pieces:
+        return
+    first = pieces[0]
+    if joined:
+        last = joined[-1]
+        assert last.end <= first.first, "serial ranges overlap"
+        if (last.end, last.since) == (first.first, first.since):
+            first = HeldRange(joined.pop().first, first.end, first.since)
+    joined.append(first)
+    joined += pieces[1:]
 
 
 def give(held: Holdings, taken: Ranges) -> Holdings:
     """`held` without the serials of `taken`, each of which must be among them."""
     assert holds(held, taken, FOREVER), "serials given that are not held"
-    for t in taken:
+    left: list[HeldRange] = []
+    at, rest = 0, None
+    for t in sorted(taken):
         start, stop = _span(held, t)
-        first, last = held[start], held[stop - 1]
-        rest = (HeldRange(first.first, t.first, first.since), HeldRange(t.end, last.end, last.since))
-        held = (*held[:start], *(piece for piece in rest if piece.first < piece.end), *held[stop:])
-    return held
+        if start < at and rest is not None:  # out of the same piece as the one before
+            piece = rest
+        else:
+            left += () if rest is None else (rest,)
+            left += held[at:start]
+            piece = held[start]
+        if piece.first < t.first:
+            left.append(HeldRange(piece.first, t.first, piece.since))
+        last = held[stop - 1]
+        rest = HeldRange(t.end, last.end, last.since) if t.end < last.end else None
+        at = stop
+    left += () if rest is None else (rest,)
+    left += held[at:]
+    return tuple(left)
 
 
 def _span(held: Holdings, r: SerialRange) -> tuple[int, int]:

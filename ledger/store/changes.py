@@ -16,6 +16,7 @@ from ledger.core.record import (
     LotBody,
     OfferBody,
     PartyBody,
+    PartyChangeBody,
     PostingBody,
     ProposalBody,
 )
@@ -30,6 +31,7 @@ class Changes(msgspec.Struct):
     accounts: list[tuple[Account, int]] = msgspec.field(default_factory=list)
     lots: list[Lot] = msgspec.field(default_factory=list)
     parties: list[tuple[str, str, int]] = msgspec.field(default_factory=list)
+    party_changes: list[tuple[int, PartyChangeBody]] = msgspec.field(default_factory=list)
     trades: dict[str, TradeFacts] = msgspec.field(default_factory=dict)
     pieces: dict[tuple[int, int], tuple[Pieces, Pieces]] = msgspec.field(default_factory=dict)
     """(account id, lot id) -> the serial ranges that lie there no more, and the new ones."""
@@ -64,6 +66,8 @@ class Changes(msgspec.Struct):
             case PartyBody() as body:
                 self.parties.append((body.party, body.kind, entry.index))
                 self._opened(book, body.accounts, entry.index)
+            case PartyChangeBody() as body:
+                self.party_changes.append((entry.index, body))
             case AccountBody() as body:
                 self._opened(book, body.accounts, entry.index)
 
@@ -88,6 +92,8 @@ def statements(ledger_id: int, changes: Changes, *, first_index: int) -> Iterato
     yield from _inserted("account", ledger_id, [account_values(a, index) for a, index in changes.accounts])
     yield from _inserted("lot", ledger_id, [lot_values(lot) for lot in changes.lots])
     yield from _inserted("party", ledger_id, changes.parties)
+    changes_of_parties = [party_change_values(index, body) for index, body in changes.party_changes]
+    yield from _inserted("party_change", ledger_id, changes_of_parties)
     yield from _trades(ledger_id, list(changes.trades.values()), first_index)
     yield from _ranges(ledger_id, changes.pieces)
     yield from _marks(ledger_id, changes.marks, first_index)
@@ -101,6 +107,7 @@ _TYPES = {
     "account": "int text text text text bigint",
     "lot": "bigint text text text text bool bool text text text text",
     "party": "text text bigint",
+    "party_change": "bigint text text date text",
     "trade": "text bigint text text text bigint int8multirange bigint text bigint text bigint bigint bigint",
     "serial_position": "bigint int int8range date",
     "serial_mark": "bigint text bigint int8range",
@@ -136,6 +143,11 @@ def lot_values(lot: Lot) -> tuple[Any, ...]:
     flags = ("true" if f.numbered else "false", "true" if f.tradable else "false")
     kept = (f.code, f.scheme, f.project, f.production_month, *flags)
     return lot.lot_id, *kept, f.energy_class, f.trade_class, f.source, f.province
+
+
+def party_change_values(index: int, body: PartyChangeBody) -> tuple[Any, ...]:
+    """A change's columns after the ledger, in the table's order."""
+    return index, body.party, body.change, body.on, body.into
 
 
 def trade_values(trade: TradeFacts) -> tuple[Any, ...]:

@@ -20,13 +20,14 @@ from ledger.core.record import (
     Envelope,
     MalformedRecord,
     PartyBody,
+    PartyChangeBody,
     PolicyBody,
     PostingBody,
     RefusalBody,
     decode,
 )
 from ledger.proof.merkle import Frontier, leaf_hash
-from ledger.store.changes import event_values, lot_values, serial_moves, trade_values
+from ledger.store.changes import event_values, lot_values, party_change_values, serial_moves, trade_values
 from ledger.store.journal import TileBuffer, split_records
 
 Connection = psycopg.Connection[Any]
@@ -83,7 +84,8 @@ class _Rebuild:
         self.policies: dict[int, Any] = {}
         self.requests: dict[tuple[str, str], tuple[int, str | None]] = {}
         self.evidence: dict[str, int] = {}
-        self.parties: dict[str, PartyBody] = {}
+        self.hashes: dict[int, tuple[str, tuple[str, ...]]] = {}
+        self.party_changes: set[tuple[Any, ...]] = set()
         self.events: set[tuple[Any, ...]] = set()
         self.moves: set[tuple[int, ...]] = set()
 
@@ -140,7 +142,10 @@ class _Rebuild:
             case PolicyBody() as body:
                 self.policies[index] = msgspec.to_builtins(body.row)
             case PartyBody() as body:
-                self.parties[body.party] = body
+                self.hashes[index] = body.party, body.names + body.private
+            case PartyChangeBody() as body:
+                self.hashes[index] = body.party, body.names
+                self.party_changes.add(party_change_values(index, body))
             case PostingBody() as body if body.command != "transfer":
                 self.events.add(event_values(index, body))
         rows = learn(self.book, index, envelope.body)
@@ -210,6 +215,7 @@ class _Rebuild:
         self._compare("offer", offers, _OFFERS)
         parties = {(p.party, p.kind, p.log_index) for p in book.parties.values()}
         self._compare("party", parties, "select party_id, kind, log_index from party where ledger_id = %s")
+        self._compare("party_change", self.party_changes, _PARTY_CHANGES)
         policies = {(index, msgspec.json.encode(row, order="sorted")) for index, row in self.policies.items()}
         self._compare(
             "policy",
@@ -231,16 +237,11 @@ class _Rebuild:
 
     def _private_texts(self) -> None:
         """A text that is kept must hash to what its record says; one that was erased leaves only the hash."""
-        rows = self._rows(
-            """
-            select p.party_id, t.field, t.salt, t.content from private_text t
-            join party p on p.ledger_id = t.ledger_id and p.log_index = t.log_index where t.ledger_id = %s
-            """
-        )
-        for party, field, salt, content in rows:
-            body = self.parties.get(party)
+        rows = self._rows("select log_index, field, salt, content from private_text t where ledger_id = %s")
+        for index, field, salt, content in rows:
+            party, hashes = self.hashes.get(index, ("of nobody", ()))
             digest = hashlib.sha256(bytes(salt) + content.encode()).hexdigest()
-            if body is None or digest not in body.names + body.private:
+            if digest not in hashes:
                 self.result.note(f"private_text {party}/{field}", "does not hash to what the record says")
 
     def _compare(self, table: str, expected: set[Any], text: str, key: Callable[[Any], Any] = tuple) -> None:
@@ -296,6 +297,9 @@ _PROPOSALS = """
 """
 _OFFERS = """
     select log_index, enterprise, receiver, expires_on::text, state, answered_index from offer where ledger_id = %s
+"""
+_PARTY_CHANGES = """
+    select log_index, party_id, change, changed_on::text, "into" from party_change where ledger_id = %s
 """
 _MARKS = "select lot_id, event, log_index, lower(serials), upper(serials) from serial_mark where ledger_id = %s"
 _EVENTS = """

@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 
 from ledger.core.book import Book, Known, OfferFacts, Party, ProposalFacts, TradeFacts
-from ledger.core.command import Approve, CreateCredential, RegisterParty, Reject, Request, RevokeCredential
+from ledger.core.command import Approve, ChangeParty, CreateCredential, RegisterParty, Reject, Request, RevokeCredential
 from ledger.core.events import POSTINGS, AnswerOffer, Reverse, TradeEvent, Transfer, parties_named
 from ledger.core.party import lookup_name
 from ledger.core.record import PostingBody
@@ -143,6 +143,9 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
             case RegisterParty() as command:
                 parties.add(command.party)
                 names.update(lookup_name(name) for name in (command.name, *command.aliases))
+            case ChangeParty() as command:
+                parties.update(party for party in (command.party, command.into) if party is not None)
+                names.update(() if command.name is None else (lookup_name(command.name),))
             case CreateCredential() as command:
                 credentials.add(command.credential)
                 parties.update(() if command.tenant is None else (command.tenant,))
@@ -170,7 +173,13 @@ async def _load_parties(connection: Connection, ledger_id: int, book: Book, part
     if parties:
         rows = await rows_of(
             connection,
-            "select party_id, kind, log_index from party where ledger_id = %s and party_id = any(%s)",
+            """
+            select p.party_id, p.kind, p.log_index, (
+                select min(c.changed_on)::text from party_change c
+                where c.ledger_id = p.ledger_id and c.party_id = p.party_id and c.change in ('exit', 'merger')
+            )
+            from party p where p.ledger_id = %s and p.party_id = any(%s)
+            """,
             ledger_id,
             list(parties),
         )
@@ -179,8 +188,9 @@ async def _load_parties(connection: Connection, ledger_id: int, book: Book, part
         rows = await rows_of(
             connection,
             """
-            select t.lookup, p.party_id from private_text t
-            join party p on p.ledger_id = t.ledger_id and p.log_index = t.log_index
+            select t.lookup, coalesce(p.party_id, c.party_id) from private_text t
+            left join party p on p.ledger_id = t.ledger_id and p.log_index = t.log_index
+            left join party_change c on c.ledger_id = t.ledger_id and c.log_index = t.log_index
             where t.ledger_id = %s and t.lookup = any(%s)
             """,
             ledger_id,

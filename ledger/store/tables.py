@@ -326,6 +326,19 @@ class Party(SQLModel, table=True):
     log_index: int = Field(sa_type=BigInteger)
 
 
+class PartyChange(SQLModel, table=True):
+    """A party named anew or also otherwise, gone, or merged into another, from a day on."""
+
+    __tablename__ = "party_change"
+    __table_args__ = (Index("party_change_party", "ledger_id", "party_id"), _IN_SCHEMA)
+    ledger_id: int = Field(primary_key=True)
+    log_index: int = Field(primary_key=True, sa_type=BigInteger)
+    party_id: str = Field(sa_type=Text)
+    change: str = Field(sa_type=Text)
+    changed_on: datetime.date = Field(sa_type=Date)
+    into: str | None = Field(default=None, sa_type=Text)
+
+
 class Policy(SQLModel, table=True):
     """A rule put in force."""
 

@@ -87,6 +87,60 @@ create view visible_offer with (security_barrier) as
     where ledger_id = ledger_now()
         and (tenant_now() = '*' or enterprise = tenant_now() or receiver = tenant_now());
 
+-- Parties as dated facts: what they were called, when they left, into whom they merged.
+create table party_change (
+    ledger_id integer not null,
+    log_index bigint not null,
+    party_id text not null,
+    change text not null,
+    changed_on date not null,
+    "into" text,
+    primary key (ledger_id, log_index)
+);
+create index party_change_party on party_change (ledger_id, party_id);
+
+-- A party's name is its newest; whoever merged is found under the names of both, as the one that remains.
+create or replace view visible_party with (security_barrier) as
+    select p.party_id, p.kind, p.log_index, coalesce((
+            select t.content from party_change c join private_text t using (ledger_id, log_index)
+            where c.ledger_id = p.ledger_id and c.party_id = p.party_id and c.change = 'name' and t.field = 'name'
+            order by c.changed_on desc, c.log_index desc limit 1
+        ), t.content) as name,
+        (select min(c.changed_on) from party_change c where c.ledger_id = p.ledger_id and c.party_id = p.party_id
+            and c.change in ('exit', 'merger')) as exited_on,
+        (select c."into" from party_change c where c.ledger_id = p.ledger_id and c.party_id = p.party_id
+            and c.change = 'merger') as merged_into
+    from party p left join private_text t
+        on t.ledger_id = p.ledger_id and t.log_index = p.log_index and t.field = 'name'
+    where p.ledger_id = ledger_now() and (tenant_now() = '*' or p.party_id = tenant_now());
+
+create or replace view visible_name with (security_barrier) as
+    with recursive remaining (party_id, remains) as (
+        select p.party_id, p.party_id from party p where p.ledger_id = ledger_now()
+        union all
+        select r.party_id, c."into" from remaining r
+        join party_change c on c.ledger_id = ledger_now() and c.party_id = r.remains and c.change = 'merger'
+    ), last (party_id, remains) as (
+        select r.party_id, r.remains from remaining r
+        where not exists (
+            select from party_change c
+            where c.ledger_id = ledger_now() and c.party_id = r.remains and c.change = 'merger'
+        )
+    )
+    select t.lookup, p.party_id, p.kind
+    from private_text t
+    left join party b on b.ledger_id = t.ledger_id and b.log_index = t.log_index
+    left join party_change c on c.ledger_id = t.ledger_id and c.log_index = t.log_index
+    join last on last.party_id = coalesce(b.party_id, c.party_id)
+    join party p on p.ledger_id = t.ledger_id and p.party_id = last.remains
+    where t.ledger_id = ledger_now() and t.lookup is not null
+        and (tenant_now() = '*' or p.party_id = tenant_now());
+
+create view visible_party_change with (security_barrier) as
+    select c.log_index, c.party_id, c.change, c.changed_on, c."into", t.content as name
+    from party_change c left join private_text t on t.ledger_id = c.ledger_id and t.log_index = c.log_index
+    where c.ledger_id = ledger_now() and (tenant_now() = '*' or c.party_id = tenant_now());
+
 alter table trade add column voided bigint not null default 0;
 alter table trade add column delivered_index bigint;
 
@@ -254,10 +308,10 @@ end $$;
 
 grant execute on function lots_as_of(text[], date, bigint), event_postings(text[], text[], date, bigint),
     moves_of(bigint, int8range, bigint, integer), places_of(bigint, int8range, integer) to greenledger_reader;
-grant select, insert, update, delete on serial_mark, serial_move, event, proposal, offer
-    to greenledger_writer;
-grant select on visible_proposal, visible_offer, visible_event, visible_serial_mark, visible_evidence
-    to greenledger_reader;
+grant select, insert, update, delete on serial_mark, serial_move, event, proposal, offer,
+    party_change to greenledger_writer;
+grant select on visible_party_change, visible_proposal, visible_offer, visible_event, visible_serial_mark,
+    visible_evidence to greenledger_reader;
 """
 
 

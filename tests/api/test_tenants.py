@@ -181,6 +181,16 @@ TABLE: dict[str, Row] = {
     ),
     "listOffers": Row(EVERYBODY, get("/v1/offers")),
     "getOffer": Row(EVERYBODY, get("/v1/offers/{number}"), (404, "not_found")),
+    "listParties": Row(EVERYBODY, get("/v1/parties")),
+    "getParty": Row(EVERYBODY, get("/v1/parties/{who}"), (404, "not_found")),
+    "postParty": Row(
+        {"operator", "second", "admin"},
+        post("/v1/parties", lambda _, number: {"party": f"N-{number}", "kind": "seller", "name": f"N {number}"}),
+    ),
+    "postPartyChange": Row(
+        {"operator", "second", "admin"},
+        post("/v1/parties/S-0001/changes", lambda _, __: {"change": "alias", "on": "2026-11-01"}),
+    ),
     "getCertificate": Row(EVERYBODY, get("/v1/certificates/" + code("P1", "2026-05", 7)), (404, "not_found")),
     "getRetirement": Row(EVERYBODY, get("/v1/retirements/{number}"), (404, "not_found")),
     "getRetirementCustody": Row(EVERYBODY, get("/v1/retirements/{number}/custody"), (404, "not_found")),

@@ -29,8 +29,7 @@ from ledger.core.events import (
     Transfer,
 )
 from ledger.core.policy import PolicyRow
-from ledger.core.posting_engine import Posted
-from ledger.core.record import AccountBody, Body, LotBody, PostedLeg, PostingBody
+from ledger.core.record import AccountBody, Body, LotBody, Posted, PostedLeg, PostingBody
 from ledger.core.refusal import Refusal
 from ledger.core.seed import SEED
 from ledger.core.serial_range import Holdings, SerialRange

@@ -17,8 +17,7 @@ from ledger.core.events import (
     Transfer,
 )
 from ledger.core.policy import ROLES, Move, PolicyBook
-from ledger.core.posting_engine import Posted
-from ledger.core.record import LotBody, PostedLeg
+from ledger.core.record import LotBody, Posted, PostedLeg
 from ledger.core.seed import SEED
 from tests.core.park import TODAY, Park, contents, facts, posting
 

@@ -16,9 +16,8 @@ from ledger.core.events import (
     Transfer,
     TransferTrade,
 )
-from ledger.core.posting_engine import Posted
 from ledger.core.quantity import COMMODITIES
-from ledger.core.record import PostedLeg, PostingBody
+from ledger.core.record import Posted, PostedLeg, PostingBody
 from tests.core.park import CONFIRMED, ONE, OPERATOR, TODAY, TWO, Park, contents, day, everything, legs, posting, trade
 
 HOLDINGS = [f"Holding:Ent:GH-00{n}" for n in (1, 2, 3)]

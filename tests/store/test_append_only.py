@@ -26,6 +26,7 @@ TABLES = (
     "event",
     "proposal",
     "offer",
+    "party_change",
     "party",
     "policy",
     "credential",

@@ -38,6 +38,7 @@ from ledger.core.record import (
     LotBody,
     OfferBody,
     PartyBody,
+    PartyChangeBody,
     PolicyBody,
     PostedLeg,
     PostingBody,
@@ -124,6 +125,9 @@ def bodies() -> dict[str, Body]:
         "judgement": JudgementBody(proposal="8", subject="person:ben", verdict="approved"),
         "offer": OfferBody(enterprise="GH-001", expires_on="2026-12-01", receiver="GH-002"),
         "answer": AnswerBody(answer="accept", offer="10"),
+        "party_change": PartyChangeBody(
+            change="merger", document=document, into="GH-002", names=("e" * 64,), on="2026-12-01", party="GH-001"
+        ),
     }  # fmt: skip
 
 
