@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from ledger.core.command import ChangeParty
 from ledger.core.events import (
     Leg,
+    Offer,
     Subscribe,
     Transfer,
 )
@@ -27,6 +29,9 @@ def history(server: Server) -> Iterator[str]:
     park.expect_posted(
         park.enterprise(A, Transfer(legs=legs)),
         park.enterprise(A, Subscribe(enterprise=A, quantity=77)),
+        park.operator(ChangeParty(party="GH-003", change="name", on="2026-01-01", name="新名")),
+        park.operator(ChangeParty(party="GH-004", change="merger", on="2026-01-01", into="GH-003")),
+        park.enterprise(A, Offer(enterprise=A, receiver=B, quantity=3, expires_on="2099-12-31")),
         park.enterprise(B, Subscribe(enterprise=B, quantity=1)),
     )
     park.submit(park.enterprise(A, Transfer(legs=(Leg(holding(A), "GEC", -(2**40)), Leg(holding(B), "GEC", 2**40)))))
@@ -103,6 +108,15 @@ TAMPERINGS = {
         "update serial_position set serials = int8range(lower(serials), upper(serials) + 1) where upper(serials) = 301",
         "serial_position",
     ),
+    "a forgotten move": (
+        "delete from serial_move where log_index = (select max(log_index) from serial_move)",
+        "serial_move",
+    ),
+    "serials traded by nobody": ("delete from serial_mark", "serial_mark"),
+    "another command": ("update event set command = 'allocate' where command = 'subscribe'", "event"),
+    "an offer for ever": ("update offer set expires_on = null", "offer"),
+    "an answered offer": ("update offer set state = 'accept'", "offer"),
+    "another merger": ("update party_change set \"into\" = 'GH-002' where change = 'merger'", "party_change"),
     "another owner": ("update account set owner = 'GH-002' where name = 'Holding:Ent:GH-001'", "account"),
     "another kind of account": ("update account set kind = 'external' where name = 'Holding:Ent:GH-001'", "account"),
     "an altered lot": ("update lot set production_month = '2030-01' where code = 'L1'", "lot"),

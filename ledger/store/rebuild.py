@@ -213,6 +213,9 @@ class _Rebuild:
         self._compare("proposal", proposals, _PROPOSALS)
         offers = {msgspec.structs.astuple(one) for one in book.offers.values()}
         self._compare("offer", offers, _OFFERS)
+        self._registry(book)
+
+    def _registry(self, book: Book) -> None:
         parties = {(p.party, p.kind, p.log_index) for p in book.parties.values()}
         self._compare("party", parties, "select party_id, kind, log_index from party where ledger_id = %s")
         self._compare("party_change", self.party_changes, _PARTY_CHANGES)
