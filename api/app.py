@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
-from api import metrics, offers, parties, service, transactions
+from api import metrics, offers, parties, policies, service, transactions
 from api.accounts import AccountController, TrialBalanceController
 from api.audit import AuditController, LimitsController
 from api.batches import BatchController
@@ -85,6 +85,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             PositionController,
             *offers.HANDLERS,
             *parties.HANDLERS,
+            *policies.HANDLERS,
             AccountController,
             TrialBalanceController,
             AuditController,

@@ -16,6 +16,7 @@ from ledger.core.events import (
     ReversalReason,
     SubscriptionChange,
 )
+from ledger.core.policy import Rule
 
 QuantityText = Annotated[
     str,
@@ -349,3 +350,13 @@ class PartyChangeIn(_In, kw_only=True):
     name: PartyName | None = None
     into: PartyId | None = None
     document: Sha256 | None = None
+
+
+class RuleIn(_In, kw_only=True):
+    """A rule to put in force: which facts it judges, by the day they occurred on, and where it comes from."""
+
+    in_force_from: datetime.date
+    in_force_to: datetime.date | None = None
+    """The last day, included; without it, until another rule takes its place."""
+    source: Annotated[str, Meta(min_length=1, max_length=200)]
+    rule: Rule

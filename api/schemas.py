@@ -243,6 +243,24 @@ class PartiesOut(Out, kw_only=True):
     items: list[PartyOut]
 
 
+class RuleOut(Out, kw_only=True):
+    """A rule, and the record that put it in force."""
+
+    record: str
+    """Its log index: what records name as the rule that judged them."""
+    in_force_from: str
+    in_force_to: str | None
+    source: str
+    rule: msgspec.Raw
+
+
+class RulesOut(Out, kw_only=True):
+    """A page of rules, in the order they were made."""
+
+    items: list[RuleOut]
+    next_cursor: str | None
+
+
 class LimitsOut(Out, kw_only=True):
     """What one request may carry."""
 

@@ -33,6 +33,7 @@ class Permission(msgspec.Struct, frozen=True):
 MAY_POST = Permission(frozenset({"enterprise", "operator"}), "post transactions")
 MAY_JUDGE = Permission(frozenset({"operator"}), "approve or reject proposals")
 MAY_REGISTER = Permission(frozenset({"operator", "admin"}), "register or change parties")
+MAY_SET_POLICY = Permission(frozenset({"admin"}), "set rules")
 MAY_IMPORT = Permission(frozenset({"operator"}), "import statements")
 MAY_READ_PARK = Permission(frozenset({"operator", "regulator", "auditor", "admin"}), "read the whole park's records")
 

@@ -27,7 +27,7 @@ from ledger.core.parties import change, learn_change, register
 from ledger.core.party import PARK_ACCOUNTS
 from ledger.core.plans.offers import learn_answer, learn_offer
 from ledger.core.plans.reversals import standing
-from ledger.core.policy import CodeLayout, TradeOnce
+from ledger.core.policy import TradeOnce, unsound
 from ledger.core.posting_engine import BODY_BYTES_MAX
 from ledger.core.proposals import decide_event, decide_judgement, learn_judgement, learn_proposal
 from ledger.core.record import (
@@ -139,9 +139,11 @@ def _open_ledger(book: Book, command: OpenLedger) -> Posted | Refusal:
 
 
 def _set_policy(command: SetPolicy) -> Posted | Refusal:
-    rule = command.row.rule
-    if isinstance(rule, CodeLayout) and not rule.is_sound():
-        return refuse("malformed_request", problem="a code layout makes up 32 characters, six of them the month.")
+    row = command.row
+    if (wrong := unsound(row.rule)) is not None:
+        return refuse("malformed_request", problem=wrong)
+    if row.in_force_to is not None and row.in_force_to < row.in_force_from:
+        return refuse("malformed_request", problem="A rule is in force from a day to the same or a later one.")
     return Posted((PolicyBody(row=command.row),))
 
 

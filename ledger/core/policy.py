@@ -4,15 +4,19 @@ A row is judged by the date a fact occurred on. A missing row is a refusal that 
 `ledger.core.seed` has the rows that a new ledger starts with.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 
+from ledger.core.account import KINDS
+from ledger.core.quantity import COMMODITIES
+
 ROLES = ("enterprise", "operator", "regulator", "auditor", "admin")
 
 
-class Move(msgspec.Struct, frozen=True, kw_only=True, tag="move", tag_field="kind"):
+class Move(msgspec.Struct, frozen=True, kw_only=True, tag="move", tag_field="kind", forbid_unknown_fields=True):
     """This role may, by this command, move this commodity out of one kind of account into another."""
 
     command: str
@@ -24,7 +28,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True, tag="move", tag_field="kin
     """Kind of the debited account (the quantity enters it)."""
 
 
-class Dating(msgspec.Struct, frozen=True, kw_only=True, tag="dating", tag_field="kind"):
+class Dating(msgspec.Struct, frozen=True, kw_only=True, tag="dating", tag_field="kind", forbid_unknown_fields=True):
     """How far from today a role may date a fact, and whether that needs a document."""
 
     document: bool
@@ -33,7 +37,9 @@ class Dating(msgspec.Struct, frozen=True, kw_only=True, tag="dating", tag_field=
     role: str
 
 
-class CodeLayout(msgspec.Struct, frozen=True, kw_only=True, tag="code_layout", tag_field="kind"):
+class CodeLayout(
+    msgspec.Struct, frozen=True, kw_only=True, tag="code_layout", tag_field="kind", forbid_unknown_fields=True
+):
     """Widths of a certificate code's fields, in characters, in the order they stand: decimal strings, as in records."""
 
     classes: str
@@ -48,7 +54,7 @@ class CodeLayout(msgspec.Struct, frozen=True, kw_only=True, tag="code_layout", t
         return plain and self.month == "6" and sum(map(int, widths)) == 32
 
 
-class Validity(msgspec.Struct, frozen=True, kw_only=True, tag="validity", tag_field="kind"):
+class Validity(msgspec.Struct, frozen=True, kw_only=True, tag="validity", tag_field="kind", forbid_unknown_fields=True):
     """Certificates produced in [from, before) last `months` months, or until a fixed day."""
 
     months: str = "0"
@@ -57,7 +63,9 @@ class Validity(msgspec.Struct, frozen=True, kw_only=True, tag="validity", tag_fi
     valid_until: str = ""
 
 
-class VintageMatch(msgspec.Struct, frozen=True, kw_only=True, tag="vintage_match", tag_field="kind"):
+class VintageMatch(
+    msgspec.Struct, frozen=True, kw_only=True, tag="vintage_match", tag_field="kind", forbid_unknown_fields=True
+):
     """Which production months may be claimed for consumption in the years [from, before)."""
 
     consumed_before: str
@@ -65,7 +73,9 @@ class VintageMatch(msgspec.Struct, frozen=True, kw_only=True, tag="vintage_match
     match: Literal["SAME_YEAR", "WITHIN_VALIDITY"]
 
 
-class Acquisition(msgspec.Struct, frozen=True, kw_only=True, tag="acquisition", tag_field="kind"):
+class Acquisition(
+    msgspec.Struct, frozen=True, kw_only=True, tag="acquisition", tag_field="kind", forbid_unknown_fields=True
+):
     """Which certificates may come to a holder by a route, and whether it counts as their trade."""
 
     is_trade: bool
@@ -73,15 +83,19 @@ class Acquisition(msgspec.Struct, frozen=True, kw_only=True, tag="acquisition", 
     tradable: Literal["yes", "no", "either"]
 
 
-class TradeOnce(msgspec.Struct, frozen=True, kw_only=True, tag="trade_once", tag_field="kind"):
+class TradeOnce(
+    msgspec.Struct, frozen=True, kw_only=True, tag="trade_once", tag_field="kind", forbid_unknown_fields=True
+):
     """A tradable certificate can be traded once: its serials are marked by the trade, until the whole of it is void."""
 
 
-class CcerLinkage(msgspec.Struct, frozen=True, kw_only=True, tag="ccer_linkage", tag_field="kind"):
+class CcerLinkage(
+    msgspec.Struct, frozen=True, kw_only=True, tag="ccer_linkage", tag_field="kind", forbid_unknown_fields=True
+):
     """Certificates of energy that is registered as CCER are frozen, then cancelled."""
 
 
-class Approval(msgspec.Struct, frozen=True, kw_only=True, tag="approval", tag_field="kind"):
+class Approval(msgspec.Struct, frozen=True, kw_only=True, tag="approval", tag_field="kind", forbid_unknown_fields=True):
     """A command waits for a second person of this role; a reversal, by what it takes back (`of`; empty: anything)."""
 
     command: str
@@ -90,6 +104,29 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, tag="approval", tag_fi
 
 
 Rule = Move | Dating | CodeLayout | Validity | VintageMatch | Acquisition | TradeOnce | CcerLinkage | Approval
+
+
+def unsound(rule: Rule) -> str | None:
+    """What makes a rule one that could not judge anything, or None."""
+    match rule:
+        case CodeLayout() if not rule.is_sound():
+            return "a code layout makes up 32 characters, six of them the month."
+        case Validity() if not (_NUMBER.fullmatch(rule.months) or _DAY.fullmatch(rule.valid_until)):
+            return "Certificates last a number of months, or until a day."
+        case Validity() if not (_MONTH.fullmatch(rule.produced_from) and _MONTH.fullmatch(rule.produced_before)):
+            return "Production months are written YYYY-MM."
+        case VintageMatch() if not (_YEAR.fullmatch(rule.consumed_from) and _YEAR.fullmatch(rule.consumed_before)):
+            return "Years of consumption are written YYYY."
+        case Move() if rule.source not in KINDS or rule.target not in KINDS or rule.commodity not in COMMODITIES:
+            return "A move names kinds of accounts and a commodity of the chart."
+        case Move() | Dating() | Approval() if rule.role not in ROLES:
+            return f"A role is one of {', '.join(ROLES)}."
+    return None
+
+
+_NUMBER, _YEAR = re.compile(r"[1-9][0-9]{0,2}"), re.compile(r"[0-9]{4}")
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_DAY = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 
 
 class PolicyRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

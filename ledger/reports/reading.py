@@ -10,6 +10,7 @@ import msgspec
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from ledger.core.policy import PolicyRow
 from ledger.core.quantity import COMMODITIES, COMMODITY_BY_NUMBER
 from ledger.core.record import Envelope, PostingBody, decode
 from ledger.core.refusal import Refusal, refuse
@@ -262,6 +263,12 @@ class Reading:
         if not found or found[0].log_index != index:
             return refuse("not_found", what=f"offer {index}")
         return found[0]
+
+    async def policies(self, scope: Scope, *, after: int, limit: int) -> list[tuple[int, PolicyRow]]:
+        """Rules after the one of this log index, in order: (log index, row)."""
+        text = "select log_index, content from visible_policy where log_index > %s order by log_index limit %s"
+        (rows,) = await self._reader.fetch(scope, Query(text, (after, limit)))
+        return [(index, msgspec.convert(content, PolicyRow)) for index, content in rows]
 
     async def records(self, scope: Scope, *, first: int, limit: int) -> list[bytes]:
         """Record bytes in log order from `first` on; only for park-wide readers."""

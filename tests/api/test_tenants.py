@@ -191,6 +191,13 @@ TABLE: dict[str, Row] = {
         {"operator", "second", "admin"},
         post("/v1/parties/S-0001/changes", lambda _, __: {"change": "alias", "on": "2026-11-01"}),
     ),
+    "listPolicies": Row(EVERYBODY, get("/v1/policies")),
+    "postPolicy": Row(
+        frozenset({"admin"}),
+        post(
+            "/v1/policies", lambda _, __: {"in_force_from": "2026-01-01", "source": "x", "rule": {"kind": "trade_once"}}
+        ),
+    ),
     "getCertificate": Row(EVERYBODY, get("/v1/certificates/" + code("P1", "2026-05", 7)), (404, "not_found")),
     "getRetirement": Row(EVERYBODY, get("/v1/retirements/{number}"), (404, "not_found")),
     "getRetirementCustody": Row(EVERYBODY, get("/v1/retirements/{number}/custody"), (404, "not_found")),
