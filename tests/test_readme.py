@@ -63,7 +63,7 @@ def ask(client: TestClient, keys: dict[str, str], request: tuple[str, dict[str, 
 def test_readme_requests_get_the_answers_it_describes(demo: tuple[TestClient, dict[str, str]]) -> None:
     """The transfer posts, its repeat is replayed, the overdraft is refused in Chinese, both reads answer."""
     client, keys = demo
-    transfer, overdraft, now, as_of = requests("README.md")
+    transfer, overdraft, now, as_of, positions = requests("README.md")
     first, again = ask(client, keys, transfer), ask(client, keys, transfer)
     assert first.status_code == again.status_code == 201
     assert first.content == again.content
@@ -75,6 +75,7 @@ def test_readme_requests_get_the_answers_it_describes(demo: tuple[TestClient, di
     held = int(ask(client, keys, now).json()["balances"][0]["quantity"])
     assert held == int(first.json()["balances"][0]["quantity"])
     assert ask(client, keys, as_of).status_code == 200
+    assert {line["party"] for line in ask(client, keys, positions).json()["lines"]} == {"GH-001"}
 
 
 def test_chinese_readme_request_posts(demo: tuple[TestClient, dict[str, str]]) -> None:
