@@ -30,12 +30,20 @@ PartyId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Month = Annotated[str, Meta(pattern=r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 
+PLAIN = r"^[^\x00-\x1f\x7f]*$"
+"""No control characters."""
 TradeId = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9./_-]+$")]
 ProjectCode = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,32}$")]
 Reference = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="The document's own number of this fact; used once.")
 ]
-CodeText = Annotated[str, Meta(min_length=1, max_length=64, description="A certificate's code: 32 letters and digits.")]
+CodeText = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=64, pattern=PLAIN,
+        description="A certificate's code: 32 letters and digits.",
+    ),
+]  # fmt: skip
 
 RequestKey = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")]
 PartyKind = Literal["enterprise", "seller", "platform", "project", "province"]
@@ -95,12 +103,22 @@ class FactIn(_In, kw_only=True):
     evidence: EvidenceIn = EvidenceIn()
 
 
+class MatchIn(_In, kw_only=True):
+    """Which lots may be selected: those of a production month, a source of energy, a province; all that is given."""
+
+    production_month: Month | None = None
+    energy_source: Annotated[str, Meta(pattern=r"^[a-z_]{1,32}$")] | None = None
+    province: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
+
+
 class SelectionIn(FactIn, kw_only=True):
     """Certificates in the book. Leave the lot out and the engine selects: soonest expiry, then lowest serial."""
 
     quantity: PositiveText
     lot: LotCode | None = None
     serials: Annotated[tuple[SerialsIn, ...], Meta(max_length=100)] = ()
+    match: MatchIn | None = None
+    """Where the lot is left out: only lots that fit are selected, and the record says so."""
 
 
 class UnitsIn(FactIn, kw_only=True):
@@ -326,7 +344,7 @@ class OfferAnswerIn(FactIn, kw_only=True):
     answer: OfferAnswer
 
 
-PartyName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
+PartyName = Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
 
 
 class PartyIn(_In, kw_only=True):
@@ -336,9 +354,9 @@ class PartyIn(_In, kw_only=True):
     kind: PartyKind
     name: PartyName
     aliases: Annotated[tuple[PartyName, ...], Meta(max_length=20)] = ()
-    sector: Annotated[str, Meta(max_length=100)] | None = None
-    usci: Annotated[str, Meta(max_length=40)] | None = None
-    grid_user: Annotated[str, Meta(max_length=40)] | None = None
+    sector: Annotated[str, Meta(max_length=100, pattern=PLAIN)] | None = None
+    usci: Annotated[str, Meta(max_length=40, pattern=PLAIN)] | None = None
+    grid_user: Annotated[str, Meta(max_length=40, pattern=PLAIN)] | None = None
 
 
 class PartyChangeIn(_In, kw_only=True):
@@ -358,5 +376,5 @@ class RuleIn(_In, kw_only=True):
     in_force_from: datetime.date
     in_force_to: datetime.date | None = None
     """The last day, included; without it, until another rule takes its place."""
-    source: Annotated[str, Meta(min_length=1, max_length=200)]
+    source: Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
     rule: Rule

@@ -8,6 +8,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from api import cursors, problems
 from api.accounts import Cursor
+from api.bodies import PLAIN
 from api.certificate_schemas import CustodyOut, HopOut, LotOut, PlaceOut, RetiredLotOut, RetirementOut
 from api.problems import Problem
 from api.security import credential_of
@@ -19,12 +20,15 @@ from ledger.reports.custody import Custody, Hop, Retirement
 from ledger.reports.scope import scope_of
 
 CodePath = Annotated[
-    str, PathParameter(min_length=1, max_length=64, description="A certificate's code: 32 letters and digits.")
+    str,
+    PathParameter(
+        min_length=1, max_length=64, pattern=PLAIN, description="A certificate's code: 32 letters and digits."
+    ),
 ]
 CodeTo = Annotated[
     str | None,
     QueryParameter(
-        name="to", required=False, min_length=1, max_length=64,
+        name="to", required=False, min_length=1, max_length=64, pattern=PLAIN,
         description="The last code of a range that begins with the path's.",
     ),
 ]  # fmt: skip

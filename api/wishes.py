@@ -41,6 +41,10 @@ def _value(data: Any, name: str) -> Any:
         return code_in(value)
     if name in {"occurred_on", "effective_on", "expires_on"}:
         return value.isoformat()
+    if name == "match":
+        return events.Match(
+            production_month=value.production_month, province=value.province, source=value.energy_source
+        )
     if name == "evidence":
         return Evidence(level=value.level, document=value.document, line=value.line)
     return value

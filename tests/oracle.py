@@ -928,6 +928,8 @@ class Oracle:
         """Spread legs without a lot over what the source has: soonest expiry, then the oldest lot."""
         open_legs = [leg for leg in legs if leg["commodity"] in LOT_BEARING and leg.get("lot") is None]
         if not open_legs:
+            if "match" in command:
+                raise No("lot_or_match")
             return legs
         rest = [leg for leg in legs if leg not in open_legs]
         source, target = (min(open_legs, key=_signed), max(open_legs, key=_signed))
@@ -936,6 +938,8 @@ class Oracle:
         wanted, chosen = target["quantity"], []
         for lot in sorted(self.lots.values(), key=lambda lot: (self.valid_until(lot), lot["number"])):
             if self._no_claim(command, lot, on) is not None:
+                continue
+            if any(lot.get(name) != value for name, value in command.get("match", {}).items()):
                 continue
             took = min(wanted, max(0, self._available(source["account"], "GEC", lot["code"], effective_on)))
             if took:

@@ -93,19 +93,24 @@ def evidences() -> st.SearchStrategy[Evidence]:
     return st.builds(Evidence, document=st.none() | hashes(), level=levels, line=st.none() | texts())
 
 
+def words() -> st.SearchStrategy[str]:
+    """What a rule says in words: anything but control characters."""
+    return texts().map(lambda text: "".join(c for c in text if c.isprintable()))
+
+
 def policy_rows() -> st.SearchStrategy[PolicyRow]:
     """Rules of every kind."""
     kinds, roles = st.sampled_from(sorted(KINDS)), st.sampled_from(ROLES)
     commodities, widths = st.sampled_from(sorted(COMMODITIES)), st.integers(0, 32).map(str)
     rules = st.one_of(
-        st.builds(Move, command=texts(), commodity=commodities, role=roles, source=kinds, target=kinds),
+        st.builds(Move, command=words(), commodity=commodities, role=roles, source=kinds, target=kinds),
         st.builds(Dating, document=st.booleans(), future=st.booleans(), past=st.booleans(), role=roles),
         st.builds(CodeLayout, classes=widths, month=widths, project=widths, serial=widths),
         st.builds(
             Validity, months=st.integers(0, 99).map(str), produced_before=production_months(),
             produced_from=production_months(), valid_until=st.just("") | days(),
         ),
-        st.builds(VintageMatch, consumed_before=texts(), consumed_from=texts()),
+        st.builds(VintageMatch, consumed_before=words(), consumed_from=words()),
     )  # fmt: skip
     return st.builds(PolicyRow, in_force_from=days(), in_force_to=st.none() | days(), rule=rules, source=texts())
 

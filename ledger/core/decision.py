@@ -140,10 +140,8 @@ def _open_ledger(book: Book, command: OpenLedger) -> Posted | Refusal:
 
 def _set_policy(command: SetPolicy) -> Posted | Refusal:
     row = command.row
-    if (wrong := unsound(row.rule)) is not None:
-        return refuse("malformed_request", problem=wrong)
-    if row.in_force_to is not None and row.in_force_to < row.in_force_from:
-        return refuse("malformed_request", problem="A rule is in force from a day to the same or a later one.")
+    if (wrong := unsound(row)) is not None:
+        return refuse("rule_unsound", problem=wrong)
     return Posted((PolicyBody(row=command.row),))
 
 

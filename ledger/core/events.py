@@ -49,6 +49,26 @@ class Leg(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     serials: Ranges = ()
 
 
+class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which lots may be selected, where none is named: those of a month, a source of energy, a province."""
+
+    production_month: str | None = None
+    province: str | None = None
+    source: str | None = None
+
+    def fits(self, lot: LotFacts) -> bool:
+        """Whether the lot is of all that is asked for."""
+        wanted = (self.production_month, self.province, self.source)
+        found = (lot.production_month, lot.province, lot.source)
+        return all(one in {None, other} for one, other in zip(wanted, found, strict=True))
+
+    @property
+    def written(self) -> str:
+        """As a record names it beside the rule of selection."""
+        given = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return "".join(f";{name}={value}" for name, value in given if value is not None)
+
+
 class Transfer(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="transfer"):
     """One balanced transaction of postings between accounts the caller may move."""
 
@@ -134,6 +154,8 @@ class _Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     effective_on: str | None = None
     evidence: Evidence = msgspec.field(default_factory=_reported)
     """Its document is the authority for it, and must be named."""
+    match: Match | None = None
+    """Where no lot is named: only lots that fit are selected."""
 
 
 class Freeze(_Hold, frozen=True, kw_only=True, omit_defaults=True, tag="freeze"):
@@ -166,6 +188,8 @@ class Retire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     occurred_on: str | None = None
     effective_on: str | None = None
     evidence: Evidence = msgspec.field(default_factory=_reported)
+    match: Match | None = None
+    """Where no lot is named: only lots that fit are selected."""
 
 
 class _Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -188,6 +212,8 @@ class _Selection(_Fact, frozen=True, kw_only=True, omit_defaults=True):
     quantity: int
     lot: str | None = None
     serials: Ranges = ()
+    match: Match | None = None
+    """Where no lot is named: only lots that fit are selected."""
 
 
 class Issue(_Incoming, frozen=True, kw_only=True, omit_defaults=True, tag="issue"):

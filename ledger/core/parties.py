@@ -12,7 +12,7 @@ from ledger.core.refusal import Refusal, refuse
 
 
 def register(book: Book, command: RegisterParty, seed: bytes) -> Posted | Refusal:
-    """Register a party under names that nobody has: `party_exists`, `alias_taken`, `malformed_request`."""
+    """Register a party under names that nobody has, or `party_exists`, `alias_taken`, `name_blank`."""
     if kind_of(account_name("external", command.party)) is None:
         return refuse("malformed_request", problem="A party's id is 1 to 64 letters, digits or . _ - in ASCII.")
     if command.party in book.parties:
@@ -50,7 +50,7 @@ def is_name(field: str) -> bool:
 def change(book: Book, command: ChangeParty, seed: bytes) -> Posted | Refusal:
     """A new name, a further alias, an exit, or a merger into another party, from a day on.
 
-    `unknown_party`, `party_exited`, `alias_taken`; `malformed_request` where the change does not say what it needs.
+    Or `unknown_party`, `party_exited`, `alias_taken`, `name_blank`, `change_incomplete`.
     """
     known = book.parties.get(command.party)
     if known is None:
@@ -58,9 +58,11 @@ def change(book: Book, command: ChangeParty, seed: bytes) -> Posted | Refusal:
     if known.exited_on is not None:
         return refuse("party_exited", party=command.party, exited_on=known.exited_on)
     if (command.change in {"name", "alias"}) != (command.name is not None):
-        return refuse("malformed_request", problem="A new name or alias names it; an exit or a merger names none.")
+        return refuse(
+            "change_incomplete", party=command.party, change=command.change, wanted="names a new name or none"
+        )
     if (command.change == "merger") != (command.into is not None):
-        return refuse("malformed_request", problem="A merger says into which party; nothing else does.")
+        return refuse("change_incomplete", party=command.party, change=command.change, wanted="names a party or none")
     if command.name is not None and (taken := _taken(book, command.party, command.name)) is not None:
         return taken
     if command.into is not None:
@@ -81,6 +83,8 @@ def change(book: Book, command: ChangeParty, seed: bytes) -> Posted | Refusal:
 
 def _taken(book: Book, party: str, *names: str) -> Refusal | None:
     for name in names:
+        if not lookup_name(name):
+            return refuse("name_blank", party=party)
         owner = book.names.get(lookup_name(name))
         if owner is not None:
             return refuse("alias_taken", party=party, owner=owner)

@@ -6,25 +6,27 @@ A row is judged by the date a fact occurred on. A missing row is a refusal that 
 
 import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from ledger.core.account import KINDS
 from ledger.core.quantity import COMMODITIES
 
+Text = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)]
+"""What a rule says in words: no control characters."""
 ROLES = ("enterprise", "operator", "regulator", "auditor", "admin")
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True, tag="move", tag_field="kind", forbid_unknown_fields=True):
     """This role may, by this command, move this commodity out of one kind of account into another."""
 
-    command: str
-    commodity: str
-    role: str
-    source: str
+    command: Text
+    commodity: Text
+    role: Text
+    source: Text
     """Kind of the credited account (the quantity leaves it)."""
-    target: str
+    target: Text
     """Kind of the debited account (the quantity enters it)."""
 
 
@@ -34,7 +36,7 @@ class Dating(msgspec.Struct, frozen=True, kw_only=True, tag="dating", tag_field=
     document: bool
     future: bool
     past: bool
-    role: str
+    role: Text
 
 
 class CodeLayout(
@@ -42,10 +44,10 @@ class CodeLayout(
 ):
     """Widths of a certificate code's fields, in characters, in the order they stand: decimal strings, as in records."""
 
-    classes: str
-    month: str
-    project: str
-    serial: str
+    classes: Text
+    month: Text
+    project: Text
+    serial: Text
 
     def is_sound(self) -> bool:
         """Whether the widths make up a code of 32 characters with a YYYYMM month in it."""
@@ -57,10 +59,10 @@ class CodeLayout(
 class Validity(msgspec.Struct, frozen=True, kw_only=True, tag="validity", tag_field="kind", forbid_unknown_fields=True):
     """Certificates produced in [from, before) last `months` months, or until a fixed day."""
 
-    months: str = "0"
-    produced_before: str
-    produced_from: str
-    valid_until: str = ""
+    months: Text = "0"
+    produced_before: Text
+    produced_from: Text
+    valid_until: Text = ""
 
 
 class VintageMatch(
@@ -68,8 +70,8 @@ class VintageMatch(
 ):
     """Which production months may be claimed for consumption in the years [from, before)."""
 
-    consumed_before: str
-    consumed_from: str
+    consumed_before: Text
+    consumed_from: Text
     match: Literal["SAME_YEAR", "WITHIN_VALIDITY"]
 
 
@@ -79,7 +81,7 @@ class Acquisition(
     """Which certificates may come to a holder by a route, and whether it counts as their trade."""
 
     is_trade: bool
-    route: str
+    route: Text
     tradable: Literal["yes", "no", "either"]
 
 
@@ -98,30 +100,12 @@ class CcerLinkage(
 class Approval(msgspec.Struct, frozen=True, kw_only=True, tag="approval", tag_field="kind", forbid_unknown_fields=True):
     """A command waits for a second person of this role; a reversal, by what it takes back (`of`; empty: anything)."""
 
-    command: str
-    of: str
-    role: str
+    command: Text
+    of: Text
+    role: Text
 
 
 Rule = Move | Dating | CodeLayout | Validity | VintageMatch | Acquisition | TradeOnce | CcerLinkage | Approval
-
-
-def unsound(rule: Rule) -> str | None:
-    """What makes a rule one that could not judge anything, or None."""
-    match rule:
-        case CodeLayout() if not rule.is_sound():
-            return "a code layout makes up 32 characters, six of them the month."
-        case Validity() if not (_NUMBER.fullmatch(rule.months) or _DAY.fullmatch(rule.valid_until)):
-            return "Certificates last a number of months, or until a day."
-        case Validity() if not (_MONTH.fullmatch(rule.produced_from) and _MONTH.fullmatch(rule.produced_before)):
-            return "Production months are written YYYY-MM."
-        case VintageMatch() if not (_YEAR.fullmatch(rule.consumed_from) and _YEAR.fullmatch(rule.consumed_before)):
-            return "Years of consumption are written YYYY."
-        case Move() if rule.source not in KINDS or rule.target not in KINDS or rule.commodity not in COMMODITIES:
-            return "A move names kinds of accounts and a commodity of the chart."
-        case Move() | Dating() | Approval() if rule.role not in ROLES:
-            return f"A role is one of {', '.join(ROLES)}."
-    return None
 
 
 _NUMBER, _YEAR = re.compile(r"[1-9][0-9]{0,2}"), re.compile(r"[0-9]{4}")
@@ -138,6 +122,27 @@ class PolicyRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rule: Rule
     source: str
     """A document, or `design` for a rule of this product; evidence tags as in the domain reference."""
+
+
+def unsound(row: PolicyRow) -> str | None:
+    """Why a row could not judge anything, or None."""
+    rule = row.rule
+    if row.in_force_to is not None and row.in_force_to < row.in_force_from:
+        return "a rule is in force from a day to the same or a later one."
+    match rule:
+        case CodeLayout() if not rule.is_sound():
+            return "a code layout makes up 32 characters, six of them the month."
+        case Validity() if not (_NUMBER.fullmatch(rule.months) or _DAY.fullmatch(rule.valid_until)):
+            return "certificates last a number of months, or until a day."
+        case Validity() if not (_MONTH.fullmatch(rule.produced_from) and _MONTH.fullmatch(rule.produced_before)):
+            return "production months are written YYYY-MM."
+        case VintageMatch() if not (_YEAR.fullmatch(rule.consumed_from) and _YEAR.fullmatch(rule.consumed_before)):
+            return "years of consumption are written YYYY."
+        case Move() if rule.source not in KINDS or rule.target not in KINDS or rule.commodity not in COMMODITIES:
+            return "a move names kinds of accounts and a commodity of the chart."
+        case Move() | Dating() | Approval() if rule.role not in ROLES:
+            return f"a role is one of {', '.join(ROLES)}."
+    return None
 
 
 class PolicyBook(msgspec.Struct):

@@ -83,7 +83,9 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
         selected = _select(book, plan, placed, dates)
         if isinstance(selected, Refusal):
             return selected
-        legs, selection = selected, SELECTION
+        legs, selection = selected, SELECTION + ("" if plan.match is None else plan.match.written)
+    elif plan.match is not None:
+        return refuse("lot_or_match")
     if plan.claim is not None or plan.for_sale:
         judged = _judge_lots(book, plan, legs, dates)
         if isinstance(judged, Refusal):
@@ -265,7 +267,8 @@ def _select(book: Book, plan: Plan, placed: list[Placed], dates: _Dates) -> list
         return refuse("lot_needed", commodity=commodity)
     day, wanted, selected = ordinal(dates.effective_on), target.quantity, []
     for lot in _lots_by_expiry(book, source.account):
-        if isinstance(_judge_lot(book, plan, lot.facts, dates), Refusal):
+        fits = plan.match is None or plan.match.fits(lot.facts)
+        if not fits or isinstance(_judge_lot(book, plan, lot.facts, dates), Refusal):
             continue
         took = min(wanted, max(0, available(book, source.account.account_id, lot.lot_id, day)))
         if took:

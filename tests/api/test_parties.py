@@ -90,9 +90,10 @@ def test_who_merged_is_found_as_who_remains(service: Service) -> None:
     ("party", "body", "status", "code"),
     [
         ("GH-NONE", {"change": "exit"}, 422, "unknown_party"),
-        (PROJECT, {"change": "name"}, 400, "malformed_request"),
-        (PROJECT, {"change": "exit", "name": "x"}, 400, "malformed_request"),
-        (PROJECT, {"change": "merger"}, 400, "malformed_request"),
+        (PROJECT, {"change": "name"}, 422, "change_incomplete"),
+        (PROJECT, {"change": "exit", "name": "x"}, 422, "change_incomplete"),
+        (PROJECT, {"change": "merger"}, 422, "change_incomplete"),
+        (PROJECT, {"change": "alias", "name": "\u3000"}, 422, "name_blank"),
         (PROJECT, {"change": "merger", "into": A}, 422, "unknown_party"),
         (PROJECT, {"change": "merger", "into": PROJECT}, 422, "unknown_party"),
         (PROJECT, {"change": "marriage"}, 400, "malformed_request"),

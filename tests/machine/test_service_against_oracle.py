@@ -41,6 +41,7 @@ from ledger.core.events import (
     Issue,
     Leg,
     ListForSale,
+    Match,
     Offer,
     OpenBalance,
     Part,
@@ -218,7 +219,9 @@ def retirements(draw: st.DrawFn) -> tuple[str, str | None, Retire, str | None]:
     role, tenant = draw(st.sampled_from([("operator", None), ("enterprise", party), ("enterprise", PARTIES[0])]))
     fields = {"enterprise": party, "quantity": quantity, "lot": lot, "serials": serials, "purpose": "COMPLIANCE_SHARE"}
     dated = draw(dates()) if role == "operator" else {}
-    retire = Retire(year=draw(st.sampled_from(["2026", "2026", "2025"])), **fields, **dated)
+    months = st.sampled_from([*LOTS.values(), *MONTHS])
+    match = Match(production_month=draw(months)) if draw(st.integers(0, 3)) == 0 else None
+    retire = Retire(year=draw(st.sampled_from(["2026", "2026", "2025"])), match=match, **fields, **dated)
     return role, tenant, retire, draw(evidence_keys)
 
 

@@ -5,7 +5,7 @@ import msgspec
 from ledger.core.account import account_name
 from ledger.core.book import Book
 from ledger.core.certificate import LotFacts, read_code_range
-from ledger.core.events import Evidence, Incoming, Leg, Posting, Trade
+from ledger.core.events import Evidence, Incoming, Leg, Match, Posting, Trade
 from ledger.core.policy import PolicyBook
 from ledger.core.record import AnswerBody, OfferBody, RetirementBody, TradeState
 from ledger.core.refusal import Refusal, refuse
@@ -46,6 +46,8 @@ class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Only tradable certificates that are valid and were never traded are selected or accepted."""
     settled: bool = False
     """What moves was settled before, by an offer: whoever may answer it moves it."""
+    match: Match | None = None
+    """Which lots may be selected, where none is named."""
     dated_by_rule: bool = False
     """The rules give its days, so nobody needs a document for them."""
 
@@ -72,6 +74,7 @@ def planned(name: str, command: Posting, legs: tuple[Leg, ...], **more: object) 
         occurred_on=command.occurred_on,
         effective_on=command.effective_on,
         evidence=command.evidence,
+        match=getattr(command, "match", None),
         **more,  # type: ignore[arg-type]  # every caller passes Plan's own fields
     )
 
