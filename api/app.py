@@ -9,12 +9,14 @@ from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
-from api import metrics, offers, parties, policies, service, transactions
+from api import metrics, offers, service, transactions
 from api.accounts import AccountController, TrialBalanceController
 from api.audit import AuditController, LimitsController
 from api.batches import BatchController
 from api.certificates import CertificateController, RetirementController
 from api.imports import ImportController
+from api.parties import PartyController
+from api.policies import PolicyController
 from api.positions import PositionController
 from api.problems import HANDLERS
 from api.proposals import ProposalController
@@ -84,8 +86,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
             RetirementController,
             PositionController,
             *offers.HANDLERS,
-            *parties.HANDLERS,
-            *policies.HANDLERS,
+            PartyController,
+            PolicyController,
             AccountController,
             TrialBalanceController,
             AuditController,

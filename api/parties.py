@@ -3,7 +3,7 @@
 import secrets
 from typing import Annotated, Any
 
-from litestar import Request, Response, get, post
+from litestar import Controller, Request, Response, get, post
 from litestar.params import JSONBody, PathParameter
 
 from api import problems
@@ -25,60 +25,59 @@ _WRITE: dict[str, Any] = {
 }  # fmt: skip
 
 
-@get("/v1/parties", operation_id="listParties", summary="Parties", **_READ)
-async def all_parties(request: Request[Any, Any, Any]) -> PartiesOut:
-    """By id, each with its newest name and all that changed about it; an enterprise sees itself."""
-    credential = credential_of(request)
-    found = await parties(request.app.state.reading, scope_of(credential.ledger_id, credential.principal))
-    return PartiesOut(items=[_party_out(line) for line in found])
+class PartyController(Controller):
+    """Who the book knows; an enterprise sees itself."""
 
+    path = "/v1/parties"
 
-@get("/v1/parties/{party_id:str}", operation_id="getParty", summary="One party", **_READ)
-async def one_party(request: Request[Any, Any, Any], party_id: PartyPath) -> PartyOut:
-    """Its names as dated facts; 404 also for another enterprise."""
-    credential = credential_of(request)
-    scope = scope_of(credential.ledger_id, credential.principal)
-    found = await parties(request.app.state.reading, scope, party=party_id)
-    if not found:
-        raise Problem(refuse("not_found", what=f"party {party_id}"))
-    return _party_out(found[0])
+    @get("", operation_id="listParties", summary="Parties", **_READ)
+    async def all_parties(self, request: Request[Any, Any, Any]) -> PartiesOut:
+        """By id, each with its newest name and all that changed about it; an enterprise sees itself."""
+        credential = credential_of(request)
+        found = await parties(request.app.state.reading, scope_of(credential.ledger_id, credential.principal))
+        return PartiesOut(items=[_party_out(line) for line in found])
 
+    @get("/{party_id:str}", operation_id="getParty", summary="One party", **_READ)
+    async def one_party(self, request: Request[Any, Any, Any], party_id: PartyPath) -> PartyOut:
+        """Its names as dated facts; 404 also for another enterprise."""
+        credential = credential_of(request)
+        scope = scope_of(credential.ledger_id, credential.principal)
+        found = await parties(request.app.state.reading, scope, party=party_id)
+        if not found:
+            raise Problem(refuse("not_found", what=f"party {party_id}"))
+        return _party_out(found[0])
 
-@post("/v1/parties", operation_id="postParty", summary="Register a party (登记主体)", **_WRITE)
-async def register(
-    request: Request[Any, Any, Any], data: JSONBody[PartyIn], key: IdempotencyKey
-) -> Response[ReceiptOut]:
-    """An enterprise, a project, a province, a platform or an outside seller, with the accounts it needs.
+    @post("", operation_id="postParty", summary="Register a party (登记主体)", **_WRITE)
+    async def register(
+        self, request: Request[Any, Any, Any], data: JSONBody[PartyIn], key: IdempotencyKey
+    ) -> Response[ReceiptOut]:
+        """An enterprise, a project, a province, a platform or an outside seller, with the accounts it needs.
 
-    Names are kept beside the journal, which has their salted hashes; no two parties share one.
-    """
-    command = RegisterParty(
-        party=data.party, kind=data.kind, name=data.name, aliases=data.aliases, sector=data.sector, usci=data.usci,
-        grid_user=data.grid_user,
-    )  # fmt: skip
-    return await _submit(request, command, key)
+        Names are kept beside the journal, which has their salted hashes; no two parties share one.
+        """
+        command = RegisterParty(
+            party=data.party, kind=data.kind, name=data.name, aliases=data.aliases, sector=data.sector, usci=data.usci,
+            grid_user=data.grid_user,
+        )  # fmt: skip
+        return await _submit(request, command, key)
 
+    @post("/{party_id:str}/changes", operation_id="postPartyChange", summary="Change a party", **_WRITE)
+    async def change(
+        self, request: Request[Any, Any, Any], party_id: PartyPath, data: JSONBody[PartyChangeIn], key: IdempotencyKey
+    ) -> Response[ReceiptOut]:
+        """A new name, a further alias, its exit, or its merger into another, from a day on; nothing is edited.
 
-@post("/v1/parties/{party_id:str}/changes", operation_id="postPartyChange", summary="Change a party", **_WRITE)
-async def change(
-    request: Request[Any, Any, Any], party_id: PartyPath, data: JSONBody[PartyChangeIn], key: IdempotencyKey
-) -> Response[ReceiptOut]:
-    """A new name, a further alias, its exit, or its merger into another, from a day on; nothing is edited.
-
-    Who exited or merged receives nothing from that day on; statements that name it mean who remains.
-    """
-    command = ChangeParty(
-        party=party_id,
-        change=data.change,
-        on=data.on.isoformat(),
-        name=data.name,
-        into=data.into,
-        document=data.document,
-    )
-    return await _submit(request, command, key)
-
-
-HANDLERS = [all_parties, one_party, register, change]
+        Who exited or merged receives nothing from that day on; statements that name it mean who remains.
+        """
+        command = ChangeParty(
+            party=party_id,
+            change=data.change,
+            on=data.on.isoformat(),
+            name=data.name,
+            into=data.into,
+            document=data.document,
+        )
+        return await _submit(request, command, key)
 
 
 async def _submit(

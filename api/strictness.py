@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from litestar import Litestar, Request
+from litestar import Litestar, Request, Response
 
 from api.problems import PARSED, malformed
 
@@ -17,11 +17,11 @@ JSON = "application/json"
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
-async def before_request(request: Request[Any, Any, Any]) -> None:
+async def before_request(request: Request[Any, Any, Any]) -> Response[None] | None:
     """Refuse a request that says more than, or otherwise than, what its operation declares."""
     declared = declared_of(request.app).get((request.scope["path_template"], request.method))
     if declared is None:
-        return
+        return _options(request) if request.method == "OPTIONS" else None
     names, kinds = declared
     seen: set[str] = set()
     for name, value in request.query_params.multi_items() if request.scope["query_string"] else ():
@@ -38,6 +38,14 @@ async def before_request(request: Request[Any, Any, Any]) -> None:
         refuse_media_type(request, *kinds)
     if kinds == (JSON,):
         request.scope["state"][PARSED] = parse(await request.body())
+    return None
+
+
+def _options(request: Request[Any, Any, Any]) -> Response[None]:
+    """What may be done here; the framework forgets methods that other handlers of the path bring."""
+    template = request.scope["path_template"]
+    methods = {method for path, method in declared_of(request.app) if path == template} | {"OPTIONS"}
+    return Response(None, status_code=204, headers={"Allow": ", ".join(sorted(methods))})
 
 
 def refuse_media_type(request: Request[Any, Any, Any], *allowed: str) -> None:
