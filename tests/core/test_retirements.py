@@ -10,6 +10,7 @@ from ledger.core.account import account_name
 from ledger.core.events import (
     Evidence,
     Freeze,
+    Match,
     Retire,
 )
 from ledger.core.policy import VintageMatch
@@ -60,6 +61,19 @@ def test_t5_within_validity_takes_the_oldest_first(vintages: Park) -> None:
     """For a consumption year up to 2025 any valid certificate serves: a and b whole, 5,000 of c; 5,000 are left."""
     vintages.post(retire(50_000, year="2025"), by=ONE)
     assert [vintages.balance(HELD, lot=lot) for lot in "abc"] == [0, 0, 5_000]
+
+
+def test_the_choice_may_be_limited_and_the_record_says_how(vintages: Park) -> None:
+    """By month, source or province; what does not fit is left, and a named lot cannot be limited too."""
+    june = Match(production_month="2026-06")
+    posted = vintages.post(retire(4_000, match=june), by=ONE)
+    assert isinstance(posted, PostingBody)
+    assert posted.selection == "soonest_expiry_lowest_serial;production_month=2026-06"
+    assert [vintages.balance(HELD, lot=lot) for lot in "abc"] == [20_000, 25_000, 6_000]
+    refusal = vintages.refused(retire(6_001, match=june), by=ONE)
+    assert (refusal.code, refusal.figures["available"]) == ("insufficient_balance", "6000")
+    assert vintages.refused(retire(1, match=Match(source="wind")), by=ONE).code == "insufficient_balance"
+    assert vintages.refused(retire(1, lot="b", match=june), by=ONE).code == "lot_or_match"
 
 
 def test_t6_an_expired_certificate_cannot_be_used() -> None:

@@ -96,6 +96,20 @@ def test_the_sum_of_the_parts_never_exceeds_the_original(parts: list[int]) -> No
         assert (park.balance(HELD), owed) == (left, 10_001 * left // 37)
 
 
+def test_t10_a_correction_by_a_hundred_nets_out() -> None:
+    """Layout B: 11,400 and 4,980 certificates settled, then -100 of the first: 16,280, and the cost in proportion."""
+    park = Reversing()
+    first = {"buyer": "GH-001", "seller": SELLER, "lot": facts("first", month="2024-06")}
+    second = {"buyer": "GH-001", "seller": SELLER, "lot": facts("second", month="2024-06")}
+    park.post(SettleBundle(contract="LD-0", energy_kwh=11_400_000, amount_fen=5_700_000, **first))
+    settled = park.last
+    park.post(SettleBundle(contract="LD-1", energy_kwh=4_980_600, amount_fen=2_390_688, **second))
+    assert park.balance(HELD) == 16_380
+    park.post(back(settled, Part("first", 100)))
+    assert park.balance(HELD) == 16_280
+    assert park.balance("Inventory:GEC:GH-001", "CNY", lot="first") == 5_650_000
+
+
 def test_units_that_moved_on_are_refused_with_the_chain(park: Reversing) -> None:
     """GH-002 passed them on: the refusal names the transaction that took them."""
     original = park.last

@@ -100,6 +100,22 @@ def test_without_the_rule_a_certificate_would_be_traded_twice() -> None:
     assert park.serials(CLEARING, LOT) == ranges("1-20")
 
 
+def test_t11_a_month_of_trades_matches_its_control_totals() -> None:
+    """12,000 and 8,000 transferred, 11,200 in clearing, a duplicate ignored: 31,200 for 115,200.00, 3.6923 each."""
+    park = Park()
+    rows = ((12_000, 4_320_000, True), (8_000, 2_880_000, True), (11_200, 4_320_000, False))
+    for number, (quantity, fen, moved) in enumerate(rows):
+        sold = trade(quantity, trade_id=f"T-{number}", amount_fen=fen, evidence=CONFIRMED)
+        park.post(sold, evidence_key=f"trade:T-{number}")
+        assert park.refused(sold, evidence_key=f"trade:T-{number}").code == "evidence_used"
+        if moved:
+            park.post(TransferTrade(trade_id=f"T-{number}", evidence=CONFIRMED))
+    assert (park.balance(BOUGHT), park.balance(CLEARING)) == (20_000, 11_200)
+    cost = park.balance("Inventory:GEC:GH-001", "CNY")
+    assert (park.balance(BOUGHT) + park.balance(CLEARING), cost) == (31_200, 11_520_000)
+    assert round(cost / 100 / 31_200, 4) == 3.6923
+
+
 def test_t12_a_withdrawn_trade_and_the_right_one_are_one_trade() -> None:
     """+2,000, withdrawn, then 1,800: 1,800 held, one trade standing, three transactions."""
     park = Park()
