@@ -378,3 +378,13 @@ class RuleIn(_In, kw_only=True):
     """The last day, included; without it, until another rule takes its place."""
     source: Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
     rule: Rule
+
+
+class BreakSettlementIn(FactIn, kw_only=True):
+    """Certificates of a withdrawn trade that had moved on, found with an enterprise: they leave the book."""
+
+    trade: TradeId
+    enterprise: PartyId
+    quantity: PositiveText
+    lot: LotCode
+    serials: Annotated[tuple[SerialsIn, ...], Meta(max_length=100)] = ()

@@ -90,6 +90,14 @@ EVENTS = (
         _TRADES,
     ),
     Event(
+        "/trades/breaks", "postBreakSettlement", "break_settlement", bodies.BreakSettlementIn,
+        _plainly(events.SettleBreak),
+        "Settle a withdrawn trade's break (待查结清)",
+        "A trade the platform withdrew, confirmed, after its units had moved on stands in suspense; units that are "
+        "found go back, and the break shrinks.",
+        _TRADES,
+    ),
+    Event(
         "/issuances", "postIssuance", "issuance", bodies.IssuanceIn, wishes.issuance,
         "Record an issuance (核发)",
         "Whole MWh of a project's energy, with what was carried, become certificates; the rest is carried. "

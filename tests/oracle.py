@@ -34,6 +34,8 @@ FROZEN = {
     "codes_mismatch",
     "not_expired",
     "trade_not_deliverable",
+    "trade_not_broken",
+    "party_exited",
     "reversal_above_original",
     "transaction_unknown",
     "reversal_of_reversal",
@@ -53,6 +55,7 @@ LOT_BEARING = {"GEC"}
 OPENED = (
     "Frozen:",
     "Offered:",
+    "Suspense:",
     "Retired:",
     "Listed:",
     "Expired:",
@@ -83,6 +86,7 @@ KIND_OF_PREFIX = {
     "Identification": "identification",
     "Frozen": "frozen",
     "Offered": "offered",
+    "Suspense:Import": "suspense",
     "Retired": "retired",
     "External": "external",
     "Commitment:Ent": "commitment_ent",
@@ -108,6 +112,7 @@ COMMODITY_OF_KIND = {
     "identification": "GEC",
     "frozen": "GEC",
     "offered": "GEC",
+    "suspense": "GEC",
     "retired": "GEC",
     "external": "GEC",
     "commitment_ent": "GECSUB",
@@ -146,7 +151,16 @@ ONCE = {
 }
 """What may be done to a serial only once, by which command."""
 MARKS = ONCE.keys() - {"list"}
-IRREVERSIBLE = {"trade", "transfer_trade", "identify_trade", "void_trade", "deliver", "offer", "answer_offer"}
+IRREVERSIBLE = {
+    "trade",
+    "transfer_trade",
+    "identify_trade",
+    "void_trade",
+    "deliver",
+    "offer",
+    "answer_offer",
+    "settle_break",
+}
 """A trade is withdrawn by an event of its own."""
 
 
@@ -776,6 +790,8 @@ class Oracle:
         new, serials = self._units(command | {"lot": facts, "quantity": trade["quantity"]})
         if not serials:
             raise No("codes_unreadable")
+        if not self.lots.get(new["code"], {}).get("tradable", True):
+            raise No("not_tradable")
         at, through, quantity = self._place(trade), f"Identification:{trade['platform']}", trade["quantity"]
         legs = [
             leg_of(at, "GEC", -quantity, trade["lot"]),
@@ -799,10 +815,16 @@ class Oracle:
             raise No("serials_mismatch")
         if quantity < standing and trade["serials"] and not serials:
             raise No("serials_needed")
-        legs = [
-            leg_of(self._place(trade), "GEC", -quantity, trade["lot"], serials),
-            leg_of(self._holding(trade["seller"]), "GEC", quantity, trade["lot"], serials),
-        ]
+        lot, broken = trade["lot"], None
+        place, back = self._place(trade), self._holding(trade["seller"])
+        there = self._available(place, "GEC", lot, "9999-12-31") >= standing
+        there = there and set(trade["serials"]) <= set(self._held(place, lot, "9999-12-31"))
+        if quantity == standing and _confirmed(command) and back.startswith("External:") and not there:
+            known = self.lots[lot]
+            broken = {"code": f"void/{trade['trade_id']}", "numbered": False, "tradable": False, "scheme": "GEC"}
+            broken |= {"production_month": known["production_month"], "project": known["project"]}
+            place, lot, serials = f"Suspense:Import:{trade['platform']}", broken["code"], ()
+        legs = [leg_of(place, "GEC", -quantity, lot, serials), leg_of(back, "GEC", quantity, lot, serials)]
         if fen := self._owed(trade, standing) - self._owed(trade, standing - quantity):
             legs.append(leg_of(f"Inventory:GEC:{buyer}", "CNY", -fen, trade["lot"]))
             legs.append(leg_of(f"Payable:{buyer}", "CNY", fen, trade["lot"]))
@@ -811,7 +833,27 @@ class Oracle:
             legs.append(leg_of(f"Commitment:Ent:{buyer}", "GECSUB", quantity))
         left = tuple(serial for serial in trade["serials"] if serial not in serials)
         more = {"quantity": standing - quantity, "serials": left}
-        return legs, None, trade | more | ({"state": "VOID"} if quantity == standing else {})
+        return legs, broken, trade | more | ({"state": "VOID"} if quantity == standing else {})
+
+    def _plan_settle_break(self, command):
+        trade, quantity = self.trades.get(command["trade_id"]), command["quantity"]
+        if trade is None:
+            raise No("trade_unknown")
+        broken = f"void/{command['trade_id']}"
+        if broken not in self.lots:
+            raise No("trade_not_broken")
+        self._must_be(command["enterprise"], "enterprise")
+        suspense, outside = f"Suspense:Import:{trade['platform']}", f"External:{trade['seller']}"
+        if quantity > -self.balance(suspense, "GEC", broken, any_lot=False):
+            raise No("reversal_above_original")
+        serials = serials_of(command.get("serials", ()))
+        legs = [
+            leg_of(f"Holding:Ent:{command['enterprise']}", "GEC", -quantity, command["lot"], serials),
+            leg_of(outside, "GEC", quantity, command["lot"], serials),
+            leg_of(outside, "GEC", -quantity, broken),
+            leg_of(suspense, "GEC", quantity, broken),
+        ]
+        return legs, None, None
 
     def _owed(self, trade, quantity):
         """What so many of a trade's certificates cost, in whole fen."""

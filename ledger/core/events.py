@@ -331,6 +331,17 @@ class Deliver(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="deliver
     trade_id: str
 
 
+class SettleBreak(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="settle_break"):
+    """Certificates of a trade that was withdrawn after they had moved on are found, and leave the book after all."""
+
+    trade_id: str
+    enterprise: str
+    """Who has them."""
+    quantity: int
+    lot: str
+    serials: Ranges = ()
+
+
 class ReduceSubscription(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="reduce_subscription"):
     """An enterprise owes fewer certificates than it promised, for a reason."""
 
@@ -359,7 +370,7 @@ TradeEvent = Trade | TransferTrade | IdentifyTrade | VoidTrade | Deliver
 Incoming = Issue | OpenBalance | SettleBundle | TransferWithEnergy | ReceiveForProvince
 Posting = (
     Transfer | Subscribe | ReduceSubscription | TradeEvent | Incoming | Allocate | ListForSale | Delist
-    | Freeze | Unfreeze | Retire | Expire | CancelForCcer | Reverse | Offer | AnswerOffer
+    | Freeze | Unfreeze | Retire | Expire | CancelForCcer | Reverse | Offer | AnswerOffer | SettleBreak
 )  # fmt: skip
 POSTINGS: tuple[type, ...] = get_args(Posting)
 

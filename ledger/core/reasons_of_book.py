@@ -40,6 +40,15 @@ REASONS = (
         frozen=True,
     ),
     Reason(
+        "trade_not_broken",
+        422,
+        "No break of this trade",
+        "Nothing of trade {trade} is in suspense.",
+        "该交易无待查差异",
+        "交易 {trade} 没有待查差异。",
+        frozen=True,
+    ),
+    Reason(
         "offer_unknown",
         422,
         "Unknown offer",

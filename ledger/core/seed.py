@@ -198,6 +198,16 @@ _EVENTS: tuple[PolicyRow, ...] = (
         Approval(command="reverse", of="retire", role="operator"),
         "domain 3.4: our own booking error, with evidence, and a second approver",
     ),
+    # A trade withdrawn after its units moved on: a break, until they are found.
+    *_moves("void_trade", "operator", "GEC", ("suspense", "external"), source="domain 3.3 rows 16, 18"),
+    *_moves(
+        "settle_break",
+        "operator",
+        "GEC",
+        ("holding_ent", "external"),
+        ("external", "suspense"),
+        source="domain 3.3 row 18",
+    ),
     *_moves(
         "offer",
         "enterprise operator",

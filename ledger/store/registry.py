@@ -6,7 +6,7 @@ import psycopg
 
 from ledger.core.book import Book, Known, OfferFacts, Party, ProposalFacts, TradeFacts
 from ledger.core.command import Approve, ChangeParty, CreateCredential, RegisterParty, Reject, Request, RevokeCredential
-from ledger.core.events import POSTINGS, AnswerOffer, Reverse, TradeEvent, Transfer, parties_named
+from ledger.core.events import POSTINGS, AnswerOffer, Reverse, SettleBreak, TradeEvent, Transfer, parties_named
 from ledger.core.party import lookup_name
 from ledger.core.record import PostingBody
 from ledger.core.serial_range import SerialRange, merge
@@ -153,7 +153,7 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
                 credentials.add(command.credential)
             case command if isinstance(command, POSTINGS):
                 parties |= parties_named(command)
-                if isinstance(command, TradeEvent):
+                if isinstance(command, TradeEvent | SettleBreak):
                     trades.add(command.trade_id)
     await _load_trades(connection, ledger_id, book, trades.difference(book.trades))
     # Where a trade's units go back to depends on what its seller is.

@@ -198,6 +198,13 @@ TABLE: dict[str, Row] = {
             "/v1/policies", lambda _, __: {"in_force_from": "2026-01-01", "source": "x", "rule": {"kind": "trade_once"}}
         ),
     ),
+    "postBreakSettlement": Row(
+        OPERATOR,
+        post(
+            "/v1/trades/breaks",
+            lambda who, number: {"trade": f"GEC/{number}/P1/2026-05", "enterprise": who, "quantity": "1", "lot": LOT_B},
+        ),
+    ),
     "getCertificate": Row(EVERYBODY, get("/v1/certificates/" + code("P1", "2026-05", 7)), (404, "not_found")),
     "getRetirement": Row(EVERYBODY, get("/v1/retirements/{number}"), (404, "not_found")),
     "getRetirementCustody": Row(EVERYBODY, get("/v1/retirements/{number}/custody"), (404, "not_found")),

@@ -3,7 +3,18 @@
 import pytest
 
 from ledger.core.account import account_name
-from ledger.core.events import CancelForCcer, Delist, Evidence, Freeze, ListForSale, Trade, TransferTrade, VoidTrade
+from ledger.core.events import (
+    CancelForCcer,
+    Delist,
+    Evidence,
+    Freeze,
+    IdentifyTrade,
+    ListForSale,
+    SettleBreak,
+    Trade,
+    TransferTrade,
+    VoidTrade,
+)
 from ledger.core.policy import TradeOnce
 from ledger.core.seed import SEED
 from tests.core.park import (
@@ -18,6 +29,7 @@ from tests.core.park import (
     ranges,
     series,
     trade,
+    transfer,
 )
 
 HELD, LISTED = account_name("holding_project", PROJECT), account_name("listed", PLATFORM, PROJECT)
@@ -128,6 +140,28 @@ def test_t12_a_withdrawn_trade_and_the_right_one_are_one_trade() -> None:
     assert park.balance(account_name("inventory_gec", "GH-001"), "CNY") == 846_000
 
 
+def test_a_trade_withdrawn_after_its_units_moved_on_is_a_break_in_suspense() -> None:
+    """A confirmed withdrawal happened, wherever the units are: suspense shows what is missing until it is found."""
+    park, other = Park(), account_name("holding_ent", "GH-002")
+    suspense, outside = account_name("suspense", PLATFORM), account_name("external", SELLER)
+    park.post(trade(100, lot=facts("line"), amount_fen=36_000))
+    park.post(TransferTrade(trade_id="T-1"))
+    park.post(transfer(f"{BOUGHT} -60 GEC line\n{other} 60 GEC line"))
+    assert park.refused(VoidTrade(trade_id="T-1")).code == "insufficient_balance", "not confirmed: not certain"
+    posted = park.post(VoidTrade(trade_id="T-1", evidence=CONFIRMED))
+    assert posted.findings == ("units_moved_on",)
+    assert (park.balance(suspense), park.balance(outside)) == (-100, 0)
+    assert (park.balance("Payable:GH-001", "CNY"), park.balance("Inventory:GEC:GH-001", "CNY")) == (0, 0)
+    found = {"trade_id": "T-1", "lot": "line"}
+    park.post(SettleBreak(enterprise="GH-002", quantity=60, **found))
+    assert park.refused(SettleBreak(enterprise="GH-001", quantity=41, **found)).code == "reversal_above_original"
+    park.post(SettleBreak(enterprise="GH-001", quantity=40, **found))
+    assert [park.balance(name) for name in (suspense, outside, BOUGHT, other)] == [0, 0, 0, 0]
+    assert (
+        park.refused(SettleBreak(enterprise="GH-001", quantity=1, trade_id="T-9", lot="line")).code == "trade_unknown"
+    )
+
+
 def test_what_is_owed_goes_back_with_the_units_to_the_fen() -> None:
     """3 certificates for 10.00 yuan, withdrawn one by one: 3.34, 3.33 and 3.33 go back, and nothing is owed."""
     park = Park()
@@ -173,6 +207,16 @@ def test_non_tradable_certificates_are_not_traded() -> None:
     """A platform's line that says so is refused, whoever sells."""
     lot = type(facts("x"))(code="x", numbered=False, production_month="2026-05", project="P1", tradable=False)
     assert Park().refused(trade(5, lot=lot)).code == "not_tradable"
+
+
+def test_codes_of_what_cannot_be_traded_number_no_trade() -> None:
+    """Found by the invariants: serials that came as non-tradable ones are not those of a trade, whatever it says."""
+    park = Park()
+    park.post(issue(10_000, tradable=False, **codes(1, 10)))
+    lot = type(facts("x"))(code="counted", numbered=False, production_month="2026-05", project=PROJECT)
+    park.post(trade(5, lot=lot))
+    refusal = park.refused(IdentifyTrade(trade_id="T-1", **codes(21, 25)))
+    assert (refusal.code, refusal.figures["lot"]) == ("not_tradable", LOT)
 
 
 def test_t8c_what_became_ccer_is_frozen_then_cancelled() -> None:

@@ -49,6 +49,7 @@ from ledger.core.events import (
     ReduceSubscription,
     Retire,
     Reverse,
+    SettleBreak,
     SettleBundle,
     Subscribe,
     Trade,
@@ -515,6 +516,38 @@ class ServiceMachine(RuleBasedStateMachine):
         ]
         requests = [self.request(("operator", None, command, None)) for command in commands]
         self.submit_one_by_one(requests[: ask.draw(st.integers(1, len(requests)))])
+        return requests[0]
+
+    @rule(target=asked, month=st.sampled_from(MONTHS), first=st.integers(1, 40), quantity=quantities, ask=st.data())
+    def break_then_settle(self, month: str, first: int, quantity: int, ask: st.DataObject) -> Request:
+        """A trade whose units moved on is withdrawn for certain; some of them are found."""
+        trade_id, numbered = f"b{self.made}", ask.draw(st.booleans())
+        facts = LotFacts(code=trade_id, numbered=False, production_month=month, project=f"{'P1':0>17}")
+        codes = {"code_first": code("P1", month, first), "code_last": code("P1", month, first + quantity - 1)}
+        lot = f"{'P1':0>17}/{month}/AB" if numbered else trade_id
+        part = ask.draw(st.integers(1, quantity))
+        serials = (SerialRange(first, first + part),) if numbered else ()
+        sides = ((holding(PARTIES[0]), -part), (holding(PARTIES[1]), part))
+        found = {"enterprise": PARTIES[ask.draw(st.integers(0, 1))], "lot": lot}
+        certain = {"evidence": Evidence(level=ask.draw(st.sampled_from(["CONFIRMED"] * 3 + ["REPORTED"])))}
+        commands = [
+            Trade(
+                trade_id=trade_id, buyer=PARTIES[0], seller=SELLER, platform=PLATFORM, quantity=quantity, lot=facts,
+                amount_fen=700, **(codes if numbered else {}),
+            ),
+            TransferTrade(trade_id=trade_id),
+            Transfer(legs=tuple(Leg(account, "GEC", signed, lot, serials) for account, signed in sides)),
+            VoidTrade(trade_id=trade_id, **certain),
+            SettleBreak(trade_id=trade_id, quantity=part, serials=serials, **found),
+            SettleBreak(trade_id=trade_id, quantity=quantity, **found),
+        ]  # fmt: skip
+        requests = [self.request(("operator", None, command, None)) for command in commands]
+        if ask.draw(st.booleans()):
+            self.park.writer = self.writers[self.turn]
+            for outcome, request in zip(self.park.together(requests), requests, strict=True):
+                expect_same(outcome, self.oracle.submit(plain(request), today()))
+        else:
+            self.submit_one_by_one(requests)
         return requests[0]
 
     @rule(target=asked, several=st.lists(wishes, min_size=2, max_size=6))

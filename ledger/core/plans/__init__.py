@@ -26,6 +26,7 @@ _PLANS: dict[type, Callable[[Any, Book, str], Plan | Refusal]] = {
     events.IdentifyTrade: trades.identification,
     events.VoidTrade: trades.void,
     events.Deliver: trades.delivery,
+    events.SettleBreak: trades.settlement,
     events.Issue: incoming.issuance,
     events.OpenBalance: incoming.opening,
     events.SettleBundle: incoming.bundle,
@@ -57,6 +58,7 @@ _LEGS: dict[type, Callable[[Any, Book], tuple[Leg, ...]]] = {
     events.Expire: holdings.expiry_legs,
     events.Reverse: reversals.reversal_legs,
     events.Offer: offers.offer_legs,
+    events.SettleBreak: trades.settlement_legs,
     events.AnswerOffer: offers.answer_legs,
 }
 _LEGS |= dict.fromkeys(get_args(Incoming), incoming.incoming_legs)

@@ -4,11 +4,21 @@ from collections.abc import Iterator
 
 from ledger.core.account import account_name
 from ledger.core.book import Book, TradeFacts
-from ledger.core.events import Deliver, IdentifyTrade, Leg, Trade, TradeEvent, TransferTrade, VoidTrade
-from ledger.core.plans.plan import Plan, Units, holding_of, moved, numbered, owed, planned, units_of
+from ledger.core.certificate import LotFacts
+from ledger.core.events import (
+    Deliver,
+    IdentifyTrade,
+    Leg,
+    SettleBreak,
+    Trade,
+    TradeEvent,
+    TransferTrade,
+    VoidTrade,
+)
+from ledger.core.plans.plan import Plan, Units, holding_of, missing_party, moved, numbered, owed, planned, units_of
 from ledger.core.record import TradeState
 from ledger.core.refusal import Refusal, refuse
-from ledger.core.serial_range import contains, written
+from ledger.core.serial_range import FOREVER, contains, holds, written
 from ledger.core.serial_range import count as count_of
 from ledger.core.trading import judge_route
 
@@ -101,6 +111,9 @@ def identification(command: IdentifyTrade, book: Book, today: str) -> Plan | Ref
     if not units.serials:
         codes = {"first": command.code_first, "last": command.code_last, "quantity": known.standing}
         return refuse("codes_unreadable", trade=command.trade_id, **codes)
+    if units.lot.code in book.lots and not book.lots[units.lot.code].facts.tradable:
+        # They came otherwise before, as what cannot be traded; then this trade is of others, or none.
+        return refuse("not_tradable", lot=units.lot.code, route="UNBUNDLED_TRADE")
     at, through, new = _place_of(known), account_name("identification", known.platform), units.lot.code
     legs = (
         *moved(at, through, known.standing, known.lot),
@@ -141,7 +154,16 @@ def void(command: VoidTrade, book: Book, _: str) -> Plan | Refusal:
     if quantity < known.standing and not serials and known.ranges:
         return refuse("serials_needed", trade=command.trade_id)
     fen = known.standing_fen - known.fen_of(known.standing - quantity)
-    legs: tuple[Leg, ...] = moved(_place_of(known), holding_of(known.seller, book), quantity, known.lot, serials)
+    whole = quantity == known.standing
+    place, back = _place_of(known), holding_of(known.seller, book)
+    legs: tuple[Leg, ...] = moved(place, back, quantity, known.lot, serials)
+    broken: LotFacts | None = None
+    is_certain = command.evidence.level == "CONFIRMED"
+    if whole and is_certain and back.startswith("External:") and not _still_there(place, known, book):
+        # It happened, whatever became of the units: what our book still shows elsewhere is a break in suspense.
+        broken = broken_lot(known, book)
+        place = account_name("suspense", known.platform)
+        legs = moved(place, back, quantity, broken.code)
     legs += tuple(
         Leg(leg.account, "CNY", -leg.quantity, leg.lot) for leg in reversed(owed(known.buyer, fen, known.lot))
     )
@@ -151,9 +173,73 @@ def void(command: VoidTrade, book: Book, _: str) -> Plan | Refusal:
             Leg(account_name("commitment_contra"), "GECSUB", -quantity),
             Leg(commitment, "GECSUB", quantity),
         )
-    whole = quantity == known.standing
     state = TradeState(state="VOID" if whole else "VOID_IN_PART", trade_id=command.trade_id)
-    return planned("void_trade", command, legs, trade=state, reverses=known.log_index)
+    return planned(
+        "void_trade",
+        command,
+        legs,
+        lot=broken,
+        trade=state,
+        reverses=known.log_index,
+        findings=() if broken is None else ("units_moved_on",),
+        opens=() if broken is None else ((place, None),),
+    )
+
+
+def broken_lot(known: TradeFacts, book: Book) -> LotFacts:
+    """The lot of a withdrawn trade whose units had moved on: counted, whatever the units themselves are."""
+    facts = book.lots[known.lot].facts
+    return LotFacts(
+        code=broken_code(known.trade_id),
+        numbered=False,
+        production_month=facts.production_month,
+        project=facts.project,
+        tradable=False,
+    )
+
+
+def broken_code(trade_id: str) -> str:
+    """What that lot is called."""
+    return f"void/{trade_id}"
+
+
+def _still_there(place: str, known: TradeFacts, book: Book) -> bool:
+    """Whether the units that stand are all where the trade brought them."""
+    account = book.accounts[place, "GEC"]
+    key = (account.account_id, known.lot_id)
+    held, _ = book.lot_balances.get(key, (0, 0))
+    return held >= known.standing and holds(book.ranges.get(key, ()), known.ranges, FOREVER)
+
+
+def settlement(command: SettleBreak, book: Book, _: str) -> Plan | Refusal:
+    """Units that were to go back with a withdrawn trade are found: they go back, and the break shrinks."""
+    known = book.trades.get(command.trade_id)
+    if known is None:
+        return refuse("trade_unknown", trade=command.trade_id)
+    broken = book.lots.get(broken_code(command.trade_id))
+    if broken is None:
+        return refuse("trade_not_broken", trade=command.trade_id)
+    if (wrong := missing_party(book, enterprise=command.enterprise)) is not None:
+        return wrong
+    suspense = book.accounts[account_name("suspense", known.platform), "GEC"]
+    missing = -book.lot_balances.get((suspense.account_id, broken.lot_id), (0, 0))[0]
+    if command.quantity > missing:
+        figures = {"given": command.quantity, "limit": missing}
+        return refuse("reversal_above_original", transaction=known.log_index, **figures)
+    return planned("settle_break", command, settlement_legs(command, book))
+
+
+def settlement_legs(command: SettleBreak, book: Book) -> tuple[Leg, ...]:
+    """Out of the book where they were found, and against what suspense shows of the trade."""
+    known = book.trades.get(command.trade_id)
+    if known is None:
+        return ()
+    outside, broken = account_name("external", known.seller), broken_code(command.trade_id)
+    found = account_name("holding_ent", command.enterprise)
+    return (
+        *moved(found, outside, command.quantity, command.lot, command.serials),
+        *moved(outside, account_name("suspense", known.platform), command.quantity, broken),
+    )
 
 
 def delivery(command: Deliver, book: Book, _: str) -> Plan | Refusal:
@@ -194,6 +280,8 @@ def event_legs(command: TradeEvent, coming: dict[str, list[TradeEvent]], book: B
     lots = {units.lot.code for units in units_named(command.trade_id, coming, book)}
     if known is not None:
         lots.add(known.lot)
+    if isinstance(command, VoidTrade):
+        lots.add(broken_code(command.trade_id))
     trades = _trades(command.trade_id, coming, book)
     return tuple(leg for one in trades for lot in sorted(lots) for leg in _everywhere(one, lot))
 
@@ -223,6 +311,7 @@ def _everywhere(one: Trade | TradeFacts, lot: str) -> Iterator[Leg]:
         ("listed", one.platform, one.seller),
         ("clearing", one.platform),
         ("identification", one.platform),
+        ("suspense", one.platform),
         ("holding_ent", one.buyer),
     ):
         yield Leg(account_name(kind, *parts), "GEC", 1, lot)
