@@ -23,6 +23,7 @@ from ledger.core.seed import SEED
 from ledger.embedded import EmbeddedPostgres
 from ledger.settings import Settings
 from ledger.store import ledgers, schema
+from ledger.store.backfill import backfill
 from ledger.store.outcomes import Outcome, Posted, Refused
 from ledger.store.session import connect_sync
 from ledger.writer import Ledger, Writer
@@ -84,7 +85,8 @@ def _migrate(settings: Settings, admin_url: str) -> schema.Urls:
 async def open_ledger(urls: schema.Urls, name: str, *, refusals_per_minute: int | None = None) -> Writer:
     """A started writer of the ledger, which is made and opened with the seed rules where it does not exist.
 
-    A ledger opened by an earlier version is given the seed rules that came since, each as a fact of its own.
+    A ledger opened by an earlier version is given the seed rules that came since, each as a fact of its own, and the
+    projections that came since, from its journal.
     """
     with connect_sync(urls.writer) as connection:
         schema.check_fitness(connection)
@@ -92,6 +94,8 @@ async def open_ledger(urls: schema.Urls, name: str, *, refusals_per_minute: int 
         if found is None:
             found = ledgers.add(connection, name)
             connection.commit()
+        backfill(connection, found[0], name)
+        connection.commit()
         recorded = ledgers.rules(connection, found[0])
     more = {} if refusals_per_minute is None else {"refusals_per_minute": refusals_per_minute}
     writer = Writer(urls.writer, Ledger(*found), **more)

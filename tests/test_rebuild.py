@@ -11,6 +11,7 @@ from ledger.core.events import (
     Subscribe,
     Transfer,
 )
+from ledger.store.backfill import backfill
 from ledger.store.rebuild import Check, check
 from ledger.store.session import connect_sync
 from tests.conftest import Park, Server, holding
@@ -148,3 +149,23 @@ def test_an_erased_name_is_no_difference(server: Server, history: str) -> None:
     """Personal data may be erased: the record keeps the hash, and the ledger is still equal to its journal."""
     found = judged(server, history, "delete from private_text where content = '企业GH-001'")
     assert found.is_equal, found.findings
+
+
+def test_a_ledger_made_before_is_given_what_came_since(server: Server, history: str) -> None:
+    """Projections of a later version are filled from the journal, once; then every projection is equal again."""
+    database = server.clone(history)
+    try:
+        for statement in ("delete from event", "delete from serial_move", "delete from serial_mark"):
+            database.rows("set session_replication_role = replica; " + statement)
+        ledger_id = database.value("select ledger_id from ledger")
+        with connect_sync(database.admin_url) as connection:
+            assert not check(connection, ledger_id, "ganhe").is_equal
+        filled = []
+        for _ in range(2):
+            with connect_sync(database.urls.writer) as connection:
+                filled.append(backfill(connection, ledger_id, "ganhe"))
+        assert filled[0] > 5 and filled[1] == 0
+        with connect_sync(database.admin_url) as connection:
+            assert check(connection, ledger_id, "ganhe").is_equal
+    finally:
+        database.drop()
