@@ -354,8 +354,8 @@ def test_a_trade_the_platform_withdrew_is_void(office: Office, moved: bool, code
     assert office.sums("holding_ent") == {"GH-001": 200} and office.size == size + 3 + 2
 
 
-def test_a_void_trade_whose_units_moved_on_is_refused(office: Office) -> None:
-    """What the buyer passed on cannot be taken back from it; the file says so and posts nothing."""
+def test_a_void_trade_whose_units_moved_on_is_a_break_in_suspense(office: Office) -> None:
+    """What the buyer passed on cannot be taken back from it; what the platform says is missing stands in suspense."""
     office.register(BUYER + b"GH-002,B,,x,,\n")
     office.imports(trades(row(1)))
     moved = office.database.value("select lot_id from trade")
@@ -372,8 +372,13 @@ def test_a_void_trade_whose_units_moved_on_is_refused(office: Office) -> None:
 
     asyncio.run(pass_on())
     (report,) = office.imports(trades(row(1, transferred_on="", status="已撤单"), name="void.csv"))
-    assert [problem.rule for problem in report.problems] == ["insufficient_balance"]
+    assert report.problems == []
     assert office.sums("holding_ent") == {"GH-001": 99, "GH-002": 1}
+    missing = office.database.value(
+        "select sum(p.quantity)::int from posting p join account a using (ledger_id, account_id) "
+        "where a.kind = 'suspense'"
+    )
+    assert missing == -100
 
 
 def test_a_withdrawn_row_of_another_quantity_is_a_conflict(office: Office) -> None:
