@@ -112,22 +112,22 @@ def trade(data: bodies.TradeIn, _: str | None) -> Posting:
 
 def retirement(data: bodies.RetirementIn, tenant: str | None) -> Posting:
     """An enterprise retires its own; anybody else says whose."""
-    if tenant is not None and data.enterprise not in {None, tenant}:
-        raise Problem(refuse("not_your_account", account=f"Holding:Ent:{data.enterprise}"))
-    enterprise = data.enterprise or tenant
-    if enterprise is None:
-        raise Problem(refuse("enterprise_needed", role="operator"))
-    return command_of(events.Retire, data, enterprise=enterprise)
+    return command_of(events.Retire, data, enterprise=_whose(data.enterprise, tenant))
 
 
 def offer(data: bodies.OfferIn, tenant: str | None) -> Posting:
     """An enterprise offers its own; anybody else says whose."""
-    if tenant is not None and data.enterprise not in {None, tenant}:
-        raise Problem(refuse("not_your_account", account=f"Holding:Ent:{data.enterprise}"))
-    enterprise = data.enterprise or tenant
-    if enterprise is None:
+    return command_of(events.Offer, data, enterprise=_whose(data.enterprise, tenant))
+
+
+def _whose(enterprise: str | None, tenant: str | None) -> str:
+    """Whose holding is meant: the caller's own, or the one a park-wide caller names."""
+    if tenant is not None and enterprise not in {None, tenant}:
+        raise Problem(refuse("not_your_account", account=f"Holding:Ent:{enterprise}"))
+    whose = enterprise or tenant
+    if whose is None:
         raise Problem(refuse("enterprise_needed", role="operator"))
-    return command_of(events.Offer, data, enterprise=enterprise)
+    return whose
 
 
 def offer_answer(data: bodies.OfferAnswerIn, _: str | None) -> Posting:

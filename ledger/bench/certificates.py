@@ -53,9 +53,7 @@ class _Sizes(msgspec.Struct, frozen=True):
 async def certificates(urls: schema.Urls, *, quick: bool, tell: Tell) -> dict[str, Any]:
     """All figures of numbered certificates, in ledgers of their own."""
     sizes = _Sizes(2_000, 4_000, 2_000, 10_000, 50) if quick else _Sizes(10_000, 40_000, 40_000, 100_000, 300)
-    figures: dict[str, Any] = {}
-    empty = await _rates(urls, "whole", sizes, tell)
-    figures |= empty
+    figures = await _rates(urls, sizes, tell)
     figures |= await _issuance(urls, sizes, tell)
     figures |= await _many_ranges(urls, sizes, tell)
     many = figures["many_ranges_transfer_per_s"]
@@ -102,9 +100,9 @@ async def _park(writer: Writer, *, quantity: int) -> list[str]:
     return keys
 
 
-async def _rates(urls: schema.Urls, name: str, sizes: _Sizes, tell: Tell) -> dict[str, Any]:
+async def _rates(urls: schema.Urls, sizes: _Sizes, tell: Tell) -> dict[str, Any]:
     """Over HTTP from 32 clients: a part of a range split off, a whole range moved on, a range retired."""
-    writer = await open_ledger(urls, f"certificates-{name}")
+    writer = await open_ledger(urls, "certificates-rates")
     keys = await _park(writer, quantity=SERIES_MAX)
     await writer.stop()
     share, figures = SERIES_MAX // PARK, {}

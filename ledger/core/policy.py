@@ -4,6 +4,7 @@ A row is judged by the date a fact occurred on. A missing row is a refusal that 
 `ledger.core.seed` has the rows that a new ledger starts with.
 """
 
+import datetime
 import re
 from collections.abc import Iterable
 from typing import Annotated, Literal
@@ -110,7 +111,6 @@ Rule = Move | Dating | CodeLayout | Validity | VintageMatch | Acquisition | Trad
 
 _NUMBER, _YEAR = re.compile(r"[1-9][0-9]{0,2}"), re.compile(r"[0-9]{4}")
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
-_DAY = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 
 
 class PolicyRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -132,7 +132,7 @@ def unsound(row: PolicyRow) -> str | None:
     match rule:
         case CodeLayout() if not rule.is_sound():
             return "a code layout makes up 32 characters, six of them the month."
-        case Validity() if not (_NUMBER.fullmatch(rule.months) or _DAY.fullmatch(rule.valid_until)):
+        case Validity() if not (_is_day(rule.valid_until) if rule.valid_until else _NUMBER.fullmatch(rule.months)):
             return "certificates last a number of months, or until a day."
         case Validity() if not (_MONTH.fullmatch(rule.produced_from) and _MONTH.fullmatch(rule.produced_before)):
             return "production months are written YYYY-MM."
@@ -143,6 +143,13 @@ def unsound(row: PolicyRow) -> str | None:
         case Move() | Dating() | Approval() if rule.role not in ROLES:
             return f"a role is one of {', '.join(ROLES)}."
     return None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 class PolicyBook(msgspec.Struct):

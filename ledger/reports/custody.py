@@ -16,7 +16,7 @@ from ledger.core.policy import CodeLayout, PolicyRow
 from ledger.core.record import Envelope, PostingBody, RetirementBody, decode
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_range import Ranges, SerialRange, intersect
-from ledger.reports.reading import Reading
+from ledger.reports.reading import HEAD, Reading
 from ledger.store.session import ALL_TENANTS, Query, Scope
 
 WITHHELD = "withheld"
@@ -107,9 +107,9 @@ async def custody(
     """The way of these serials of a lot (its id and facts), from transaction `after` on."""
     lot_id, facts = lot
     span = Int8Range(serials[0].first, serials[-1].end)
-    size, _, _ = await reading.head(scope)
-    moved, lie, own, linked = await reading.reader.fetch(
+    head, moved, lie, own, linked = await reading.reader.fetch(
         scope,
+        HEAD,
         Query("select log_index, content from moves_of(%s, %s, %s, %s)", (lot_id, span, after, TRANSACTIONS_MAX + 1)),
         Query("select account, serials, since from places_of(%s, %s, %s)", (lot_id, span, TRANSACTIONS_MAX)),
         Query("select distinct name from visible_account where owner is not null"),
@@ -119,7 +119,7 @@ async def custody(
     records = [(index, decode(bytes(content))) for index, content in moved[:TRANSACTIONS_MAX] if content is not None]
     hops = [hop for index, envelope in records for hop in _hops(index, envelope, facts.code, serials, visible)]
     if after < 0:
-        hops = [*await _counted(reading, scope, [row for row in linked if row[0] is not None], visible), *hops]
+        hops = [*await _counted(reading, scope, linked, visible), *hops]
     places = [
         Place(account, piece, since)
         for account, held, since in lie
@@ -128,7 +128,7 @@ async def custody(
     if not hops and not places:
         return refuse("not_found", what=f"certificate of lot {facts.code}")
     more = moved[TRANSACTIONS_MAX - 1][0] if len(moved) > TRANSACTIONS_MAX else None
-    return Custody(size=size, lot=facts, serials=serials, places=places, hops=hops, next_after=more)
+    return Custody(size=head[0][0], lot=facts, serials=serials, places=places, hops=hops, next_after=more)
 
 
 def _hops(index: int, envelope: Envelope, lot: str, asked: Ranges, visible: set[str] | None) -> Iterator[Hop]:

@@ -13,7 +13,8 @@ import msgspec
 
 from ledger.core.certificate import valid_until
 from ledger.core.policy import PolicyRow, Validity, in_force
-from ledger.reports.reading import LAST_DAY, Moment, Reading
+from ledger.core.quantity import QUANTITY_MAX
+from ledger.reports.reading import HEAD, LAST_DAY, Moment, Reading
 from ledger.store.session import Query, Scope
 
 Group = Literal["vintage", "source"]
@@ -107,6 +108,8 @@ _KIND_OF_ACCOUNT = {
     "holding_ent": "held", "holding_project": "held", "holding_province": "held", "offered": "offered",
     "listed": "listed", "frozen": "frozen", "retired": "retired", "expired": "expired", "cancelled": "cancelled",
 }  # fmt: skip
+NOW = Moment(LAST_DAY, QUANTITY_MAX)
+"""Everything there is at a snapshot."""
 PARK = "-"
 """The party of what is subscribed by nobody in particular."""
 
@@ -115,15 +118,14 @@ async def positions(
     reading: Reading, scope: Scope, moment: Moment | None, *, today: datetime.date, by: Group | None = None
 ) -> Positions:
     """The positions now, or at a moment, each party's as one line or one for each group; by party, then group."""
-    size, _, _ = await reading.head(scope)
-    at = moment or Moment(LAST_DAY, size)
+    at = moment or NOW
     axes = _axes(at)
     stock = Query(_STOCK_NOW, (_STOCK_KINDS,)) if moment is None else Query(_STOCK_AS_OF, (_STOCK_KINDS, *axes))
-    parties, lots, promises, trades, policies = await reading.reader.fetch(
+    # At one snapshot, so that the size is that of the figures.
+    head, parties, lots, promises, trades, policies = await reading.reader.fetch(
         scope,
-        Query(
-            "select party_id, kind from visible_party where kind in ('enterprise', 'project', 'province') order by 1"
-        ),
+        HEAD,
+        Query(_PARTIES),
         stock,
         Query(_PROMISES, axes),
         Query(_TRADES, axes),
@@ -153,31 +155,34 @@ async def positions(
     for line in found.lines.values():
         line.in_transit = line.traded - line.transferred
     return Positions(
-        size=at.known_as_of, lines=found.sorted(), subscribed_levels=dict(subscribed), traded_levels=dict(traded)
+        size=_size(moment, head), lines=found.sorted(), subscribed_levels=dict(subscribed), traded_levels=dict(traded)
     )
 
 
 async def routes(reading: Reading, scope: Scope, moment: Moment | None) -> tuple[int, list[RouteLine]]:
     """(size, what came by each route): trades, bundles, with energy, from the province, as a take-on balance."""
-    size, _, _ = await reading.head(scope)
-    at = moment or Moment(LAST_DAY, size)
-    came, bought = await reading.reader.fetch(scope, Query(_ROUTES, _axes(at)), Query(_BOUGHT, _axes(at)))
+    axes = _axes(moment or NOW)
+    head, came, bought = await reading.reader.fetch(scope, HEAD, Query(_ROUTES, axes), Query(_BOUGHT, axes))
     lines: dict[tuple[str, ...], RouteLine] = {}
 
     def line(party: str, route: str, vintage: str | None, source: str | None) -> RouteLine:
         key = (party, route, vintage or "", source or "")
         return lines.setdefault(key, RouteLine(party=party, route=route, vintage=vintage, source=source))
 
-    for party, command, status, vintage, source, quantity, fen in came:
+    for party, command, status, vintage, source, quantity, fen, priced in came:
         one = line(party, _route(command, status), vintage, source)
         one.received += quantity
         one.cost_fen += fen
-        if command == "settle_bundle" and fen:
-            one.priced += quantity
+        if command == "settle_bundle":  # of trades, also what is in transit was bought
+            one.priced += priced
     for party, vintage, source, quantity in bought:
         line(party, "UNBUNDLED_TRADE", vintage, source).priced += quantity
     kept = [one for _, one in sorted(lines.items()) if one.received or one.priced or one.cost_fen]
-    return at.known_as_of, kept
+    return _size(moment, head), kept
+
+
+def _size(moment: Moment | None, head: list[Any]) -> int:
+    return head[0][0] if moment is None else moment.known_as_of
 
 
 def _route(command: str, status: str | None) -> str:
@@ -242,7 +247,7 @@ _STOCK_AS_OF = """
 """
 _PROMISES = """
     select owner, level, command in ('deliver', 'void_trade'), sum(quantity)::bigint
-    from event_postings('{subscribe,reduce_subscription,deliver,void_trade}',
+    from event_legs('{subscribe,reduce_subscription,deliver,void_trade}',
         '{commitment_ent,commitment_unallocated}', %s, %s)
     group by 1, 2, 3
 """
@@ -260,14 +265,19 @@ _TRADES = """
     group by 1, 2, 3, 4, 5
 """
 _ROUTES = """
-    select p.owner, p.command, p.status, l.production_month, l.source,
-        coalesce(sum(p.quantity) filter (where p.kind = 'holding_ent'), 0)::bigint,
-        coalesce(sum(p.quantity) filter (where p.kind = 'inventory_gec'), 0)::bigint
-    from event_postings(
-        '{trade,transfer_trade,identify_trade,void_trade,settle_bundle,transfer_with_energy,allocate,open_balance}',
-        '{holding_ent,inventory_gec}', %s, %s
-    ) p
-    join visible_lot l using (lot_id)
+    select owner, command, status, production_month, source, sum(quantity)::bigint, sum(fen)::bigint,
+        coalesce(sum(quantity) filter (where fen <> 0), 0)::bigint
+    from (
+        select p.log_index, p.owner, p.command, p.status, l.production_month, l.source,
+            coalesce(sum(p.quantity) filter (where p.kind = 'holding_ent'), 0) as quantity,
+            coalesce(sum(p.quantity) filter (where p.kind = 'inventory_gec'), 0) as fen
+        from event_legs(
+            '{trade,transfer_trade,identify_trade,void_trade,settle_bundle,transfer_with_energy,allocate,open_balance}',
+            '{holding_ent,inventory_gec}', %s, %s
+        ) p
+        join visible_lot l using (lot_id)
+        group by 1, 2, 3, 4, 5, 6
+    ) as each
     group by 1, 2, 3, 4, 5
 """
 _BOUGHT = """

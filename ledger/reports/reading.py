@@ -100,7 +100,7 @@ class TrialLine(msgspec.Struct, frozen=True):
     quantity: int
 
 
-_HEAD = Query("select size, recorded_at, frontier from visible_ledger")
+HEAD = Query("select size, recorded_at, frontier from visible_ledger")
 _ACCOUNT = "select account_id, name, kind, commodity, owner, opened_index from visible_account "
 
 
@@ -120,7 +120,7 @@ class Reading:
 
     async def head(self, scope: Scope) -> tuple[int, datetime.datetime, bytes]:
         """(size, newest recorded_at, root) of the ledger."""
-        ((row,),) = await self._reader.fetch(scope, _HEAD)
+        ((row,),) = await self._reader.fetch(scope, HEAD)
         return row[0], row[1], Frontier.decode(row[0], row[2]).root()
 
     async def moment(
@@ -164,7 +164,7 @@ class Reading:
         """(size, balances now by commodity and lot) of an account."""
         head, accounts, lots, serials = await self._reader.fetch(
             scope,
-            _HEAD,
+            HEAD,
             Query(_ACCOUNT + "where name = %s order by commodity", (name,)),
             Query(_LOTS_NOW, (name,)),
             Query(_SERIALS_NOW, (name,)),
@@ -215,7 +215,7 @@ class Reading:
     async def trial_balance(self, scope: Scope, moment: Moment | None) -> tuple[int, list[TrialLine]]:
         """(size, sums by commodity and kind of account), now or on both axes."""
         if moment is None:
-            head, rows = await self._reader.fetch(scope, _HEAD, Query(_TRIAL_NOW))
+            head, rows = await self._reader.fetch(scope, HEAD, Query(_TRIAL_NOW))
             return head[0][0], [TrialLine(*row) for row in rows]
         query = Query(_TRIAL_AS_OF, (moment.effective_as_of, moment.known_as_of, moment.known_as_of))
         (rows,) = await self._reader.fetch(scope, query)

@@ -97,8 +97,8 @@ def statements(ledger_id: int, changes: Changes, *, first_index: int) -> Iterato
     yield from _trades(ledger_id, list(changes.trades.values()), first_index)
     yield from _ranges(ledger_id, changes.pieces)
     yield from _marks(ledger_id, changes.marks, first_index)
-    yield from _proposals(ledger_id, list(changes.proposals.values()), first_index)
-    yield from _offers(ledger_id, list(changes.offers.values()), first_index)
+    yield from _with_state("proposal", ledger_id, list(changes.proposals.values()), first_index)
+    yield from _with_state("offer", ledger_id, list(changes.offers.values()), first_index)
     yield from _inserted("serial_move", ledger_id, [(lot_id, _range(r), index) for lot_id, index, r in changes.moves])
     yield from _inserted("event", ledger_id, [event_values(index, body) for index, body in changes.events])
 
@@ -276,23 +276,17 @@ def _marks(ledger_id: int, marks: dict[tuple[int, str, int], Ranges], first_inde
     yield from _inserted("serial_mark", ledger_id, rows)
 
 
-def _proposals(ledger_id: int, proposals: Sequence[ProposalFacts], first_index: int) -> Iterator[Statement]:
-    new = [msgspec.structs.astuple(one) for one in proposals if one.log_index >= first_index]
-    yield from _inserted("proposal", ledger_id, new)
-    for one in proposals:
+def _with_state(
+    table: str, ledger_id: int, facts: Sequence[ProposalFacts | OfferFacts], first_index: int
+) -> Iterator[Statement]:
+    """Proposals or offers: new ones whole; of earlier ones what came of them, which their last two columns say."""
+    yield from _inserted(
+        table, ledger_id, [msgspec.structs.astuple(one) for one in facts if one.log_index >= first_index]
+    )
+    for one in facts:
         if one.log_index < first_index:
+            state, decided = one.__struct_fields__[-2:]
             yield Statement(
-                "update proposal set state = %s, judged_index = %s where ledger_id = %s and log_index = %s",
-                (one.state, one.judged_index, ledger_id, one.log_index),
-            )
-
-
-def _offers(ledger_id: int, offers: Sequence[OfferFacts], first_index: int) -> Iterator[Statement]:
-    new = [msgspec.structs.astuple(one) for one in offers if one.log_index >= first_index]
-    yield from _inserted("offer", ledger_id, new)
-    for one in offers:
-        if one.log_index < first_index:
-            yield Statement(
-                "update offer set state = %s, answered_index = %s where ledger_id = %s and log_index = %s",
-                (one.state, one.answered_index, ledger_id, one.log_index),
+                f"update {table} set {state} = %s, {decided} = %s where ledger_id = %s and log_index = %s",
+                (getattr(one, state), getattr(one, decided), ledger_id, one.log_index),
             )

@@ -135,10 +135,13 @@ def test_routes_are_told_apart(service: Service, sizes: list[int]) -> None:
     bundle = {"buyer": B, "seller": "S-0001", "contract": "K1", "energy_kwh": "11400000", "amount_fen": "5700000"}
     energy = {"enterprise": B, "seller": "S-0001", "route": "SELF_USE", "reference": "E1", "quantity": "70"}
     assert operator.write("/v1/bundles", dates | bundle).status_code == 201
+    gift = {"buyer": B, "seller": "S-0001", "contract": "K2", "energy_kwh": "600000"}
+    assert operator.write("/v1/bundles", dates | gift).status_code == 201
     answer = operator.write("/v1/energy-transfers", dates | energy | {"tradable": False, "evidence": PROVED})
     assert answer.status_code == 201, answer.text
     found = {one["route"]: one for one in service["b"].get("/v1/positions/routes").json()["lines"]}
-    assert (found["GREEN_POWER_BUNDLE"]["received"], found["GREEN_POWER_BUNDLE"]["average_yuan"]) == ("11400", "5.0000")
+    green = found["GREEN_POWER_BUNDLE"]
+    assert (green["received"], green["priced"], green["average_yuan"]) == ("12000", "11400", "5.0000")
     assert (found["SELF_USE"]["received"], found["SELF_USE"]["average_yuan"]) == ("70", None)
 
 

@@ -43,6 +43,7 @@ FUNCTIONS = {
     "moves_of": "1, '[1,9)', 0, 10",
     "lots_as_of": "'{holding_ent}', '2026-01-01', 1",
     "event_postings": "'{trade}', '{inventory_gec}', '2026-01-01', 1",
+    "event_legs": "'{trade}', '{inventory_gec}', '2026-01-01', 1",
     "places_of": "1, '[1,9)', 10",
 }
 """What the reader may call, each with arguments that find something."""
