@@ -14,12 +14,14 @@ import msgspec
 
 from ledger.core.account import Account
 from ledger.core.certificate import Lot
+from ledger.core.held_range import NOTHING, HeldRange, Holdings
 from ledger.core.policy import PolicyBook
 from ledger.core.quantity import COMMODITIES
 from ledger.core.record import PostingBody
-from ledger.core.serial_range import HeldRange, Holdings, Ranges, SerialRange, give, merge, receive, touching
+from ledger.core.serial_range import Ranges, SerialRange, merge
 
-Pieces = frozenset[HeldRange]
+PlacedPiece = tuple[int, int, HeldRange]
+"""(account id, lot id, serials held there)."""
 NO_LOT = 0
 """The lot id of postings that have none (no lot is ever record 0)."""
 
@@ -175,7 +177,8 @@ class Book:
         self.users: dict[int, tuple[int, ...]] = {}
         """Log index of an original -> the transactions that took from where its units went; the first few."""
         self._marked: set[tuple[int, str, int]] = set()
-        self._pieces: dict[tuple[int, int], tuple[Pieces, Pieces]] = {}
+        self._pieces: dict[PlacedPiece, bool] = {}
+        """A piece -> whether it is new; otherwise it is there no more."""
         self.proposals: dict[int, ProposalFacts] = {}
         self.offers: dict[int, OfferFacts] = {}
         self.parties: dict[str, Party] = {}
@@ -242,19 +245,10 @@ class Book:
         """The serials of the lot to which it was done already, as far as loaded."""
         return merge(*self.marks.get((lot_id, event), {}).values())
 
-    def _note_pieces(self, key: tuple[int, int], before: Holdings, after: Holdings, moved: Ranges) -> None:
-        """Note which pieces are there no more, and which are new."""
-        was = {piece for r in moved for piece in touching(before, r)}
-        now = {piece for r in moved for piece in touching(after, r)}
-        gone, new = self._pieces.get(key, (frozenset(), frozenset()))
-        dropped, added = was - now, now - was
-        # A piece that came and went in between was never there.
-        self.put(self._pieces, key, ((gone | (dropped - new)) - added, (new - dropped) | (added - gone)))
-
-    def take_pieces(self) -> dict[tuple[int, int], tuple[Pieces, Pieces]]:
-        """(account id, lot id) -> the pieces that are there no more, and the new ones, since this was last asked."""
+    def take_pieces(self) -> tuple[list[PlacedPiece], list[PlacedPiece]]:
+        """The pieces that are there no more, and the new ones, since this was last asked."""
         taken, self._pieces = self._pieces, {}
-        return taken
+        return [key for key, new in taken.items() if not new], [key for key, new in taken.items() if new]
 
     def open_accounts(self, accounts: Iterable[Account]) -> None:
         """Take in accounts just opened: empty, and fully known."""
@@ -331,13 +325,27 @@ class Book:
 
     def _move_serials(self, account: Account, lot_id: int, moved: Ranges, since: int | None) -> None:
         key = (account.account_id, lot_id)
-        before = self.ranges.get(key, ())
-        after = give(before, moved) if since is None else receive(before, moved, since)
-        self.put(self.ranges, key, after)
-        self._note_pieces(key, before, after, moved)
+        held = self.ranges.get(key, NOTHING)
+        for r in moved:
+            held, dropped, added = held.given(r) if since is None else held.received(r, since)
+            for piece in dropped:
+                self._note_piece((*key, piece), new=False)
+            for piece in added:
+                self._note_piece((*key, piece), new=True)
+        self.put(self.ranges, key, held)
         if lot_id not in self.holders:
             self.put(self.holders, lot_id, {})
         self.put(self.holders[lot_id], account.account_id, None)
+
+    def _note_piece(self, piece: PlacedPiece, *, new: bool) -> None:
+        """Note what became of a piece; one that came and went in between was never there, or never away."""
+        if piece not in self._pieces:
+            self.put(self._pieces, piece, new)
+            return
+        assert self._pieces[piece] is not new, "a piece cannot come, or go, twice"
+        if self._undo is not None:
+            self._undo.append((self._pieces, piece, not new))
+        del self._pieces[piece]
 
 
 @functools.lru_cache(maxsize=4096)

@@ -13,6 +13,7 @@ from ledger.core.certificate import Lot, LotFacts
 from ledger.core.claim import judge_claim
 from ledger.core.command import Principal, Request
 from ledger.core.events import AnswerOffer, Leg, Posting
+from ledger.core.held_range import FOREVER
 from ledger.core.parties import judge_exits
 from ledger.core.plans import Plan, plan_of
 from ledger.core.plans.offers import stranger
@@ -21,7 +22,6 @@ from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
 from ledger.core.record import ENGINE_VERSION, AccountBody, Body, LotBody, Posted, PostedLeg, PostingBody
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_choice import Choice, Placed, choose_serials
-from ledger.core.serial_range import FOREVER
 from ledger.core.trading import judge_sale
 
 PIECES_MAX = 200

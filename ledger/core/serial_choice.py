@@ -8,6 +8,7 @@ from ledger.core import serial_range
 from ledger.core.account import Account
 from ledger.core.book import Book
 from ledger.core.certificate import Lot
+from ledger.core.held_range import NOTHING, held_among, holds, lowest_held
 from ledger.core.quantity import COMMODITIES
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_range import Ranges
@@ -85,13 +86,13 @@ def _taken(book: Book, source: Placed, before: Ranges, choice: Choice) -> Ranges
     done = book.marked(lot_id, choice.once) if choice.once is not None else ()
     if source.account.kind.outside:
         return _entering(book, source, choice.adopts) or _done_already(source, done, choice) or source.serials
-    held = book.ranges.get((account_id, lot_id), ())
+    held = book.ranges.get((account_id, lot_id), NOTHING)
     if source.serials:
-        if not serial_range.holds(held, source.serials, choice.day):
+        if not holds(held, source.serials, choice.day):
             return _not_held(source, source.serials)
         return _done_already(source, done, choice) or source.serials
     used = serial_range.merge(done, serial_range.subtract(before, serial_range.intersect(before, done)))
-    found = serial_range.lowest_held(held, -source.quantity, day=choice.day, without=used)
+    found = lowest_held(held, -source.quantity, day=choice.day, without=used)
     # Enough by count may still be serials that come in, or have left, on a later day.
     if (given := serial_range.count(found)) < -source.quantity:
         return refuse("serials_mismatch", lot=_lot_code(source), given=given, quantity=-source.quantity)
@@ -114,7 +115,7 @@ def _entering(book: Book, source: Placed, adopts: Ranges) -> Refusal | None:
     if not source.serials:
         return refuse("serials_mismatch", lot=_lot_code(source), given=0, quantity=-source.quantity)
     for account_id in book.holders.get(source.lot.lot_id, ()):
-        inside = serial_range.held_among(book.ranges.get((account_id, source.lot.lot_id), ()), source.serials)
+        inside = held_among(book.ranges.get((account_id, source.lot.lot_id), NOTHING), source.serials)
         if serial_range.subtract(inside, serial_range.intersect(inside, adopts)):
             return refuse("serial_conflict", serials=serial_range.written(source.serials), lot=_lot_code(source))
     return None

@@ -18,11 +18,12 @@ from ledger.core.book import NO_LOT, Book, ordinal
 from ledger.core.certificate import Lot, LotFacts
 from ledger.core.command import Request
 from ledger.core.events import POSTINGS, Leg, ListForSale, Posting, TradeEvent, Transfer
+from ledger.core.held_range import HeldRange, Holdings
 from ledger.core.plans import Units, legs_of, units_entering
 from ledger.core.policy import PolicyRow
 from ledger.core.proposals import unfolded
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
-from ledger.core.serial_range import HeldRange, SerialRange, merge
+from ledger.core.serial_range import SerialRange, merge
 from ledger.store.registry import (
     load_evidence,
     load_keys,
@@ -397,7 +398,7 @@ def _take_ranges(book: Book, keys: list[tuple[int, int]], rows: Iterable[Any]) -
     for account_id, lot_id, serials, since in rows:
         held[account_id, lot_id].append(HeldRange(serials.lower, serials.upper, since.toordinal()))
     for (account_id, lot_id), pieces in held.items():
-        book.ranges[account_id, lot_id] = tuple(sorted(pieces))
+        book.ranges[account_id, lot_id] = Holdings.of(tuple(sorted(pieces)))
         book.holders.setdefault(lot_id, {})[account_id] = None
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from ledger.core.account import Account, kind_of
-from ledger.core.book import Book, OfferFacts, Pieces, PostingRow, ProposalFacts, TradeFacts, serial_ranges
+from ledger.core.book import Book, OfferFacts, PlacedPiece, PostingRow, ProposalFacts, TradeFacts, serial_ranges
 from ledger.core.certificate import Lot
+from ledger.core.held_range import HeldRange
 from ledger.core.record import (
     AccountBody,
     AnswerBody,
@@ -20,7 +21,7 @@ from ledger.core.record import (
     PostingBody,
     ProposalBody,
 )
-from ledger.core.serial_range import HeldRange, Ranges, SerialRange
+from ledger.core.serial_range import Ranges, SerialRange
 from ledger.store.literals import numbers, texts
 from ledger.store.unit_of_work import Entry, Statement
 
@@ -33,8 +34,9 @@ class Changes(msgspec.Struct):
     parties: list[tuple[str, str, int]] = msgspec.field(default_factory=list)
     party_changes: list[tuple[int, PartyChangeBody]] = msgspec.field(default_factory=list)
     trades: dict[str, TradeFacts] = msgspec.field(default_factory=dict)
-    pieces: dict[tuple[int, int], tuple[Pieces, Pieces]] = msgspec.field(default_factory=dict)
-    """(account id, lot id) -> the serial ranges that lie there no more, and the new ones."""
+    gone: list[PlacedPiece] = msgspec.field(default_factory=list)
+    """Serial ranges that lie where they lay no more."""
+    new: list[PlacedPiece] = msgspec.field(default_factory=list)
     marks: dict[tuple[int, str, int], Ranges] = msgspec.field(default_factory=dict)
     """(lot id, event, log index) -> the serials it was done to; none where it was undone."""
     proposals: dict[int, ProposalFacts] = msgspec.field(default_factory=dict)
@@ -79,7 +81,7 @@ class Changes(msgspec.Struct):
 
     def settle(self, book: Book) -> None:
         """Fix the serial ranges and marks as they are now, at the end of the group."""
-        self.pieces = book.take_pieces()
+        self.gone, self.new = book.take_pieces()
         for lot_id, event, index in book.take_marked():
             self.marks[lot_id, event, index] = book.marks[lot_id, event][index]
 
@@ -95,7 +97,7 @@ def statements(ledger_id: int, changes: Changes, *, first_index: int) -> Iterato
     changes_of_parties = [party_change_values(index, body) for index, body in changes.party_changes]
     yield from _inserted("party_change", ledger_id, changes_of_parties)
     yield from _trades(ledger_id, list(changes.trades.values()), first_index)
-    yield from _ranges(ledger_id, changes.pieces)
+    yield from _ranges(ledger_id, changes.gone, changes.new)
     yield from _marks(ledger_id, changes.marks, first_index)
     yield from _with_state("proposal", ledger_id, list(changes.proposals.values()), first_index)
     yield from _with_state("offer", ledger_id, list(changes.offers.values()), first_index)
@@ -222,14 +224,13 @@ def _trades(ledger_id: int, trades: Sequence[TradeFacts], first_index: int) -> I
         )
 
 
-def _ranges(ledger_id: int, pieces: dict[tuple[int, int], tuple[Pieces, Pieces]]) -> Iterator[Statement]:
+def _ranges(ledger_id: int, gone: Sequence[PlacedPiece], new: Sequence[PlacedPiece]) -> Iterator[Statement]:
     """Moves are DELETE then INSERT; the exclusion constraint looks when the group commits.
 
     Only the ranges that changed are touched: a holder may have thousands of others.
     """
-    gone = [(*key, r.first) for key, (dropped, _) in pieces.items() for r in dropped]
     if gone:
-        accounts, lots, firsts = zip(*gone, strict=True)
+        accounts, lots, pieces = zip(*gone, strict=True)
         yield Statement(
             """
             delete from serial_position where ctid = any(array(
@@ -243,12 +244,11 @@ def _ranges(ledger_id: int, pieces: dict[tuple[int, int], tuple[Pieces, Pieces]]
                 ) as found
             ))
             """,
-            (numbers(accounts), numbers(lots), numbers(firsts), ledger_id),
+            (numbers(accounts), numbers(lots), numbers([piece.first for piece in pieces]), ledger_id),
         )
     rows = [
-        (lot_id, account_id, _range(r), datetime.date.fromordinal(r.since).isoformat())
-        for (account_id, lot_id), (_, added) in pieces.items()
-        for r in added
+        (lot_id, account_id, _range(piece), datetime.date.fromordinal(piece.since).isoformat())
+        for account_id, lot_id, piece in new
     ]
     yield from _inserted("serial_position", ledger_id, rows)
 

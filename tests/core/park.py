@@ -7,6 +7,7 @@ A posting reads `account quantity commodity [lot] [first-last,...]`, one on each
 """
 
 import datetime
+from collections.abc import Iterable
 
 from ledger.core import serial_range
 from ledger.core.account import account_name
@@ -28,11 +29,12 @@ from ledger.core.events import (
     Trade,
     Transfer,
 )
+from ledger.core.held_range import HeldRange
 from ledger.core.policy import PolicyRow
 from ledger.core.record import AccountBody, Body, LotBody, Posted, PostedLeg, PostingBody
 from ledger.core.refusal import Refusal
 from ledger.core.seed import SEED
-from ledger.core.serial_range import Holdings, SerialRange
+from ledger.core.serial_range import SerialRange
 
 TODAY = "2026-11-23"
 ADMIN = Principal(actor="local:ann", role="admin", subject="person:ann")
@@ -196,7 +198,7 @@ class Park:
         return everything(self.book.ranges.get(key, ()))
 
 
-def everything(held: Holdings) -> tuple[SerialRange, ...]:
+def everything(held: Iterable[HeldRange]) -> tuple[SerialRange, ...]:
     """The serials held, from whatever day on, as the fewest ranges."""
     return serial_range.merge(tuple(SerialRange(piece.first, piece.end) for piece in held))
 
@@ -212,6 +214,8 @@ def contents(book: Book) -> dict[str, object]:
     """All a book holds, copied deeply enough to compare later."""
     found = {name: value for name, value in vars(book).items() if not name.startswith("_")}
     found["policies"] = list(book.policies.rows)
+    found["ranges"] = {key: tuple(held) for key, held in book.ranges.items()}
+    found["pieces"] = dict(book._pieces)
     return {
         name: {k: dict(v) if isinstance(v, dict) else v for k, v in value.items()} if isinstance(value, dict) else value
         for name, value in found.items()

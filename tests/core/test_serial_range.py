@@ -1,27 +1,18 @@
 """Serial ranges against plain sets of serials."""
 
-import itertools
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.core.serial_range import (
-    HeldRange,
     SerialRange,
     contains,
     count,
-    give,
-    held_among,
-    holds,
     intersect,
-    lowest_held,
     merge,
     overlaps,
-    receive,
     subtract,
     take_lowest,
-    touching,
 )
 from tests.strategies import ranges_of, serial_ranges
 
@@ -68,38 +59,6 @@ def test_contains_and_overlaps_agree_with_sets(held: tuple[SerialRange, ...], ot
 def test_intersection_agrees_with_sets(held: tuple[SerialRange, ...], other: tuple[SerialRange, ...]) -> None:
     """The serials in both, as the fewest ranges."""
     assert intersect(held, other) == ranges_of(set(serials(held)) & set(serials(other)))
-
-
-@given(st.dictionaries(st.integers(0, 40), st.integers(1, 5)), st.data())
-def test_holdings_know_from_which_day_each_serial_counts(since: dict[int, int], data: st.DataObject) -> None:
-    """Serials received and given in any order are held on a day exactly if they came by then and have not left."""
-    held: tuple[HeldRange, ...] = ()
-    for day in data.draw(st.permutations(range(1, 6))):
-        held = receive(held, ranges_of({serial for serial, came in since.items() if came == day}), day)
-    gone = data.draw(st.sets(st.sampled_from(sorted(since) or [0]))) & set(since)
-    held = give(held, ranges_of(gone))
-    chosen = data.draw(st.sets(st.integers(0, 42), min_size=1))
-    for day in range(7):
-        by_then = {s for s, came in since.items() if came <= day and s not in gone}
-        assert lowest_held(held, 99, day=day) == ranges_of(by_then)
-        few = sorted(by_then - chosen)[:3]
-        assert lowest_held(held, 3, day=day, without=ranges_of(chosen)) == ranges_of(set(few))
-        assert holds(held, ranges_of(chosen), day) == (chosen <= by_then)
-    assert held_among(held, ranges_of(chosen)) == ranges_of(chosen & set(since) - gone)
-    for piece in ranges_of(chosen):
-        beside = {h for h in held if h.first <= piece.end and piece.first <= h.end}
-        assert set(touching(held, piece)) == beside
-    assert all(piece.first < piece.end for piece in held)
-    assert not any(one.end == two.first and one.since == two.since for one, two in itertools.pairwise(held))
-
-
-def test_giving_serials_that_are_not_held_is_a_fault() -> None:
-    """Neither serials of others nor a serial twice can leave."""
-    held = receive((), (SerialRange(1, 5),), 1)
-    with pytest.raises(AssertionError, match="not held"):
-        give(held, (SerialRange(4, 6),))
-    with pytest.raises(AssertionError, match="overlap"):
-        receive(held, (SerialRange(4, 6),), 2)
 
 
 @given(serial_ranges(), serial_ranges())

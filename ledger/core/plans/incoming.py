@@ -12,6 +12,7 @@ from ledger.core.events import (
     SettleBundle,
     TransferWithEnergy,
 )
+from ledger.core.held_range import NOTHING, held_among
 from ledger.core.plans.plan import (
     KWH_PER_CERTIFICATE,
     Plan,
@@ -25,7 +26,7 @@ from ledger.core.plans.plan import (
     units_of,
 )
 from ledger.core.refusal import Refusal, refuse
-from ledger.core.serial_range import Ranges, held_among, merge, subtract, written
+from ledger.core.serial_range import Ranges, merge, subtract, written
 from ledger.core.serial_range import count as count_of
 from ledger.core.trading import judge_route
 
@@ -95,7 +96,7 @@ def _inside(book: Book, units: Units) -> Ranges:
         return ()
     lot_id = book.lots[units.lot.code].lot_id
     held = [
-        held_among(book.ranges.get((account_id, lot_id), ()), units.serials)
+        held_among(book.ranges.get((account_id, lot_id), NOTHING), units.serials)
         for account_id in book.holders.get(lot_id, ())
     ]
     return merge(*held)

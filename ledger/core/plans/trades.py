@@ -15,10 +15,11 @@ from ledger.core.events import (
     TransferTrade,
     VoidTrade,
 )
+from ledger.core.held_range import FOREVER, NOTHING, holds
 from ledger.core.plans.plan import Plan, Units, holding_of, missing_party, moved, numbered, owed, planned, units_of
 from ledger.core.record import TradeState
 from ledger.core.refusal import Refusal, refuse
-from ledger.core.serial_range import FOREVER, contains, holds, written
+from ledger.core.serial_range import contains, written
 from ledger.core.serial_range import count as count_of
 from ledger.core.trading import judge_route
 
@@ -208,7 +209,7 @@ def _still_there(place: str, known: TradeFacts, book: Book) -> bool:
     account = book.accounts[place, "GEC"]
     key = (account.account_id, known.lot_id)
     held, _ = book.lot_balances.get(key, (0, 0))
-    return held >= known.standing and holds(book.ranges.get(key, ()), known.ranges, FOREVER)
+    return held >= known.standing and holds(book.ranges.get(key, NOTHING), known.ranges, FOREVER)
 
 
 def settlement(command: SettleBreak, book: Book, _: str) -> Plan | Refusal:
