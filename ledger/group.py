@@ -60,7 +60,7 @@ class Group(msgspec.Struct):
     changes: Changes = msgspec.field(default_factory=Changes)
 
 
-STEP = 100
+STEP = 25
 """Commands of a batch decided in one go, some milliseconds; then the connections and other callers have their turn."""
 SUBJECTS_MAX = 10_000
 """Subjects whose refusals are counted; above it the count begins anew for all."""

@@ -53,7 +53,7 @@ log = structlog.get_logger()
 def tune_process() -> None:
     """Let the garbage collector look seldom: commands make no cycles, and a collection holds every caller up."""
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(200_000, 20, 50)
 
 
 class Ledger(msgspec.Struct, frozen=True):

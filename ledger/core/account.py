@@ -1,5 +1,6 @@
 """The chart of accounts (domain reference, section 3.2) and what each kind of account may do."""
 
+import functools
 import re
 
 import msgspec
@@ -82,6 +83,7 @@ class Account(msgspec.Struct, frozen=True):
     """The enterprise whose account this is; None for the park's, the platforms' and outside parties'."""
 
 
+@functools.lru_cache(maxsize=65_536)  # every event names the same few accounts over and over
 def account_name(kind: str, *parts: str) -> str:
     """The name of the account of `kind` with these parts."""
     assert len(parts) == KINDS[kind].parts

@@ -6,7 +6,6 @@ How a code is cut is a dated policy row, because the widths of its fields are no
 """
 
 import datetime
-import functools
 import re
 import unicodedata
 
@@ -80,13 +79,10 @@ def read_code(code: str, layout: CodeLayout) -> tuple[str, str, str, int] | None
     return code[:month_at], f"{month[:4]}-{month[4:]}", code[class_at:], int(serial)
 
 
-@functools.lru_cache(maxsize=16_384)  # a batch reads each of its codes for loading, and again for deciding
-def read_code_range(first: str, last: str, quantity: int | None, layout: CodeLayout) -> CodeRange | None:
-    """The certificates from `first` to `last`, or None unless they are one series and `quantity` long (None: any)."""
+def read_code_range(first: str, last: str, layout: CodeLayout) -> CodeRange | None:
+    """The certificates from `first` to `last`, or None unless they are one series."""
     low, high = read_code(first, layout), read_code(last, layout)
     if low is None or high is None or low[:3] != high[:3] or high[3] < low[3]:
-        return None
-    if quantity is not None and high[3] - low[3] + 1 != quantity:
         return None
     project, month, classes, serial = low
     return CodeRange(

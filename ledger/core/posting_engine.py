@@ -6,7 +6,6 @@ looks at nothing but the book and its arguments, so a run can be replayed exactl
 
 import msgspec
 
-from ledger.core import serial_range
 from ledger.core.account import Account, kind_of
 from ledger.core.book import NO_LOT, Book, ordinal, serial_pairs
 from ledger.core.certificate import Lot, LotFacts
@@ -208,9 +207,10 @@ def _place(
 
 
 def _serials_fit(leg: Leg, lot: Lot | None) -> Refusal | None:
-    disjoint = all(one.end <= two.first for one, two in zip(leg.serials, leg.serials[1:], strict=False))
-    given = serial_range.count(leg.serials)
-    disjoint = disjoint and all(0 <= piece.first < piece.end <= QUANTITY_MAX for piece in leg.serials)
+    given, reached, disjoint = 0, 0, True
+    for piece in leg.serials:
+        disjoint = disjoint and reached <= piece.first < piece.end <= QUANTITY_MAX
+        given, reached = given + piece.end - piece.first, piece.end
     if lot is None or not lot.facts.numbered or not disjoint or given != abs(leg.quantity):
         return refuse("serials_mismatch", lot=leg.lot, given=given, quantity=abs(leg.quantity))
     return None
@@ -425,11 +425,12 @@ def _body(
 def _too_large(body: PostingBody, new_lot: LotFacts | None) -> Refusal | None:
     if new_lot is not None and (size := len(msgspec.json.encode(new_lot))) > LOT_BYTES_MAX:
         return refuse("record_too_large", given=size, limit=LOT_BYTES_MAX)
-    pieces, evidence = len(body.legs), len(body.evidence.document or "") + len(body.evidence.line or "")
-    few = pieces <= _PIECES_SURELY_SMALL and body.trade is None and evidence <= _EVIDENCE_SURELY_SMALL
-    if few and not any(leg.serials for leg in body.legs):
+    pieces = len(body.legs)
+    for leg in body.legs:
+        pieces += len(leg.serials)
+    evidence = len(body.evidence.document or "") + len(body.evidence.line or "")
+    if pieces <= _PIECES_SURELY_SMALL and body.trade is None and evidence <= _EVIDENCE_SURELY_SMALL:
         return None
-    pieces += sum(len(leg.serials) for leg in body.legs)
     if pieces > PIECES_MAX:
         return refuse("too_many_pieces", given=pieces, limit=PIECES_MAX)
     size = len(msgspec.json.encode(body))

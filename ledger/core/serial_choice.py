@@ -80,7 +80,7 @@ def _serials_of_lot(book: Book, legs: list[Placed], choice: Choice) -> list[Plac
 def _taken(book: Book, source: Placed, before: Ranges, choice: Choice) -> Ranges | Refusal:
     """The serials a source gives, none of which an earlier posting of the transaction gave (`before`)."""
     assert source.lot is not None
-    if any(serial_range.overlaps(before, piece) for piece in source.serials):
+    if before and any(serial_range.overlaps(before, piece) for piece in source.serials):
         return _not_held(source, source.serials)
     lot_id, account_id = source.lot.lot_id, source.account.account_id
     done = book.marked(lot_id, choice.once) if choice.once is not None else ()

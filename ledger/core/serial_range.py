@@ -27,8 +27,11 @@ def count(ranges: Ranges) -> int:
 
 def merge(*groups: Ranges) -> Ranges:
     """All the ranges as the fewest sorted ones; two that overlap are a fault of the caller."""
+    pieces = [piece for group in groups for piece in group]
+    if len(pieces) < 2:
+        return tuple(pieces)
     merged: list[SerialRange] = []
-    for piece in sorted(piece for group in groups for piece in group):
+    for piece in sorted(pieces):
         assert not merged or merged[-1].end <= piece.first, "serial ranges overlap"
         if merged and merged[-1].end == piece.first:
             merged[-1] = SerialRange(merged[-1].first, piece.end)

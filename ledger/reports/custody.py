@@ -95,7 +95,7 @@ async def custody_of_code(
     if isinstance(high, Refusal):
         return high
     for layout in await _layouts(reading, scope):
-        read = read_code_range(low, high, None, layout)
+        read = read_code_range(low, high, layout)
         if read is not None and (lot := await _lot(reading, scope, read.series)) is not None:
             return await custody(reading, scope, lot, (read.serials,), after=after)
     return refuse("not_found", what=f"certificate {first}")

@@ -16,9 +16,3 @@ def texts(values: Iterable[str | None]) -> str:
         "NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values
     ]
     return "{" + ",".join(quoted) + "}"
-
-
-def contents(values: Iterable[bytes]) -> str:
-    """An array of byte strings."""
-    written = [value.hex() for value in values]
-    return '{"\\\\x' + '","\\\\x'.join(written) + '"}' if written else "{}"

@@ -6,6 +6,7 @@ are written set-wise, by one statement that travels with the COMMIT.
 
 import datetime
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from ledger.core.record import (
     RefusalBody,
 )
 from ledger.store.journal import Segment, Tree
-from ledger.store.literals import contents, numbers, texts
+from ledger.store.literals import numbers, texts
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -154,12 +155,15 @@ def _posting_columns(entries: Sequence[Entry]) -> dict[str, str]:
 
 def _key_columns(entries: Sequence[Entry]) -> dict[str, Any]:
     own = [entry for entry in entries if entry.is_own]
+    canonicals = [entry.request.canonical for entry in own]
     return {
         "key_tenant": texts([entry.request.principal.tenant or "" for entry in own]),
         "key": texts([entry.request.request_key for entry in own]),
         "key_index": numbers([entry.index for entry in own]),
         "key_refused": [entry.body.code if isinstance(entry.body, RefusalBody) else None for entry in own],
-        "key_canonical": contents([entry.request.canonical for entry in own]),
+        "canonicals": b"".join(canonicals),
+        "key_start": numbers([0, *itertools.accumulate(map(len, canonicals[:-1]))]),
+        "key_length": numbers([len(canonical) for canonical in canonicals]),
     }
 
 
@@ -182,8 +186,9 @@ _WRITE_GROUP = """
             %(version)s::bigint[], %(effective_on)s::int[]) as p (i, leg, a, c, lot, q, b, db, v, day)
     ), keyed as (
         insert into request (ledger_id, tenant, request_key, log_index, refused, canonical)
-        select %(ledger)s::int, k.* from unnest(%(key_tenant)s::text[], %(key)s::text[], %(key_index)s::bigint[],
-            %(key_refused)s::text[], %(key_canonical)s::bytea[]) as k
+        select %(ledger)s::int, tenant, key, i, refused, substring(%(canonicals)b from start + 1 for length)
+        from unnest(%(key_tenant)s::text[], %(key)s::text[], %(key_index)s::bigint[], %(key_refused)s::text[],
+            %(key_start)s::int[], %(key_length)s::int[]) as k (tenant, key, i, refused, start, length)
     ), sealed as (
         insert into journal_segment (ledger_id, first_index, record_count, recorded_at, records, offsets, leaves)
         values (%(ledger)s::int, %(first_index)s, %(record_count)s, %(recorded_at)s, %(records)b, %(offsets)b,

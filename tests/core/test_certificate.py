@@ -2,12 +2,14 @@
 
 import calendar
 import datetime
+import functools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.core.certificate import read_code, read_code_range, valid_until
+from ledger.core.certificate import LotFacts, read_code, read_code_range, valid_until
+from ledger.core.plans.plan import Units, numbered
 from ledger.core.policy import CodeLayout, PolicyBook, PolicyRow, Validity
 from ledger.core.seed import SEED
 from ledger.core.serial_range import SerialRange
@@ -78,7 +80,7 @@ def test_newer_validity_rule_wins_over_the_one_it_changes() -> None:
 
 def test_codes_of_the_statement_yield_series_and_serials() -> None:
     """Domain 2.2, row 1: the two codes are one series of 12 000 certificates."""
-    read = read_code_range(FIRST, LAST, 12_000, layout())
+    read = read_code_range(FIRST, LAST, layout())
     assert read is not None
     assert (read.project, read.production_month) == ("1A2B2023630100077", "2024-03")
     assert (read.energy_class, read.trade_class) == ("1", "1")
@@ -87,26 +89,29 @@ def test_codes_of_the_statement_yield_series_and_serials() -> None:
 
 def test_series_is_all_of_a_code_but_its_number() -> None:
     """Two ranges are one series exactly when project, month and classes agree."""
-    base = read_code_range(FIRST, FIRST, 1, layout())
+    base = read_code_range(FIRST, FIRST, layout())
     other_month = FIRST[:17] + "202404" + FIRST[23:]
     other_class = FIRST[:-1] + "2"
     other_project = "2" + FIRST[1:]
     assert base is not None
-    assert base.series == read_code_range(LAST, LAST, 1, layout()).series
+    assert base.series == read_code_range(LAST, LAST, layout()).series
     for code in (other_month, other_class, other_project):
-        assert read_code_range(code, code, 1, layout()).series != base.series
-        assert read_code_range(FIRST, code[:23] + LAST[23:30] + code[30:], 12_000, layout()) is None
+        assert read_code_range(code, code, layout()).series != base.series
+        assert read_code_range(FIRST, code[:23] + LAST[23:30] + code[30:], layout()) is None
 
 
 @pytest.mark.parametrize("quantity", [0, 1, 11_999, 12_001, -12_000])
-def test_range_that_is_not_as_long_as_the_quantity_is_refused(quantity: int) -> None:
+def test_units_of_a_range_that_is_not_as_long_as_the_quantity_stay_counted(quantity: int) -> None:
     """Last - first + 1 must equal the stated quantity, else the codes stay text."""
-    assert read_code_range(FIRST, LAST, quantity, layout()) is None
+    lot = LotFacts(code="line", numbered=False, production_month="2024-03", project=FIRST[:17])
+    read = functools.partial(numbered, lot, codes=(FIRST, LAST), on="2024-07-05", policies=seed())
+    assert read(quantity=quantity) == Units(lot)
+    assert read(quantity=12_000).serials == read(quantity=None).serials == (SerialRange(1, 12_001),)
 
 
 def test_range_backwards_is_refused() -> None:
     """First and last swapped name no certificates."""
-    assert read_code_range(LAST, FIRST, 12_000, layout()) is None
+    assert read_code_range(LAST, FIRST, layout()) is None
 
 
 @pytest.mark.parametrize(
@@ -120,7 +125,7 @@ def test_range_backwards_is_refused() -> None:
 def test_damaged_code_yields_nothing(code: str) -> None:
     """A code of another length, alphabet or month is kept as text by others; nothing is read out of it."""
     assert read_code(code, layout()) is None
-    assert read_code_range(FIRST, code, 12_000, layout()) is None
+    assert read_code_range(FIRST, code, layout()) is None
 
 
 @given(st.text("0123456789ABCXYZ -", min_size=30, max_size=33))
