@@ -1,5 +1,6 @@
 """A body -> the command it wishes for, for the caller it came from. No rule is judged here but whose it is."""
 
+import functools
 from typing import Any
 
 from api import bodies
@@ -21,12 +22,16 @@ _RENAMED = {"trade_id": "trade", "province": "account"}
 
 def command_of(kind: type[Posting], data: bodies.FactIn, **more: object) -> Any:
     """A command of this kind with all the body's fields that it has, and `more`."""
-    found = dict(more)
-    for field in kind.__struct_fields__:
-        name = field if field in data.__struct_fields__ else _RENAMED.get(field, field)
-        if field not in found and name in data.__struct_fields__:
-            found[field] = _value(data, name)
-    return kind(**found)  # type: ignore[arg-type]  # checked by the tests of every event
+    found = {field: _value(data, name) for field, name in _shared(kind, type(data)) if field not in more}
+    return kind(**found, **more)  # type: ignore[arg-type]  # checked by the tests of every event
+
+
+@functools.cache
+def _shared(kind: type[Posting], body: type[bodies.FactIn]) -> tuple[tuple[str, str], ...]:
+    """The command's fields that a body has, each with what the body calls it."""
+    fields: tuple[str, ...] = kind.__struct_fields__
+    named = ((field, field if field in body.__struct_fields__ else _RENAMED.get(field, field)) for field in fields)
+    return tuple((field, name) for field, name in named if name in body.__struct_fields__)
 
 
 def _value(data: Any, name: str) -> Any:
