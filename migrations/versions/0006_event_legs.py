@@ -21,14 +21,24 @@ declare
     of_tenant constant text := tenant_now();
 begin
     return query
+        -- Each step is planned by itself: from the events to their postings, whatever the statistics say.
         select e.log_index, coalesce(o.command, e.command), coalesce(o.status, e.status), e.level, a.owner, a.kind,
             p.lot_id, p.quantity
         from event e
-        left join event o on e.command = 'reverse' and o.ledger_id = of_ledger and o.log_index = e.reverses
-        join posting p on p.ledger_id = of_ledger and p.log_index = e.log_index
-        join account a on a.ledger_id = of_ledger and a.account_id = p.account_id
+        left join lateral (
+            select t.command, t.status from event t
+            where e.command = 'reverse' and t.ledger_id = of_ledger and t.log_index = e.reverses offset 0
+        ) o on true
+        cross join lateral (
+            select t.account_id, t.lot_id, t.quantity from posting t
+            where t.ledger_id = of_ledger and t.log_index = e.log_index
+                and coalesce(o.command, e.command) = any(of_commands) offset 0
+        ) p
+        cross join lateral (
+            select t.owner, t.kind from account t
+            where t.ledger_id = of_ledger and t.account_id = p.account_id and t.kind = any(of_kinds) offset 0
+        ) a
         where e.ledger_id = of_ledger and e.log_index < known_size and e.effective_on <= on_day
-            and coalesce(o.command, e.command) = any(of_commands) and a.kind = any(of_kinds)
             and (of_tenant = '*' or a.owner = of_tenant);
 end $$;
 
