@@ -22,7 +22,7 @@ from ledger.core.held_range import HeldRange, Holdings
 from ledger.core.plans import Units, legs_of, units_entering
 from ledger.core.policy import PolicyRow
 from ledger.core.proposals import unfolded
-from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
+from ledger.core.quantity import COMMODITIES
 from ledger.core.serial_range import SerialRange, merge
 from ledger.store.registry import (
     load_evidence,
@@ -375,18 +375,27 @@ async def _load_conflicts(connection: Connection, ledger_id: int, book: Book, en
     rows = await rows_of(
         connection,
         """
-        select s.account_id, s.lot_id, s.serials, s.since from serial_position s
-        where s.ledger_id = %s and (s.account_id, s.lot_id) in (
-            select c.account_id, c.lot_id
+        with found as (
+            select distinct c.account_id, c.lot_id
             from unnest(%s::bigint[], %s::bigint[], %s::bigint[]) as e (lot_id, first_serial, end_serial)
-            join serial_position c on c.ledger_id = %s::int and c.lot_id = e.lot_id
-                and c.serials && int8range(e.first_serial, e.end_serial)
+            cross join lateral (
+                select s.account_id, s.lot_id from serial_position s
+                where serial_line(s.ledger_id, s.lot_id, s.serials)
+                        && serial_line(%s, e.lot_id, int8range(e.first_serial, e.end_serial))
+                    and s.ledger_id = %s and s.lot_id = e.lot_id offset 0
+            ) as c
         )
+        select s.account_id, s.lot_id, s.serials, s.since from found
+        cross join lateral (
+            select t.account_id, t.lot_id, t.serials, t.since from serial_position t
+            where t.ledger_id = %s and t.account_id = found.account_id and t.lot_id = found.lot_id offset 0
+        ) as s
         """,
-        ledger_id,
         lots,
         firsts,
         ends,
+        ledger_id,
+        ledger_id,
         ledger_id,
     )
     found = [row for row in rows if (row[0], row[1]) not in book.ranges]
@@ -407,20 +416,32 @@ async def _load_marks(
 ) -> None:
     """What was issued or traded already: of the serials that come in, and of the lots that are offered."""
     lots, firsts, ends = _bounds(book, entering)
-    lots, firsts, ends = lots + list(offered), firsts + [0] * len(offered), ends + [QUANTITY_MAX] * len(offered)
-    if not lots:
+    if not lots and not offered:
         return
     rows = await rows_of(
         connection,
         """
         select distinct m.lot_id, m.event, m.log_index, m.serials
         from unnest(%s::bigint[], %s::bigint[], %s::bigint[]) as e (lot_id, first_serial, end_serial)
-        join serial_mark m on m.ledger_id = %s::int and m.lot_id = e.lot_id
-            and m.serials && int8range(e.first_serial, e.end_serial)
+        cross join lateral (
+            select s.lot_id, s.event, s.log_index, s.serials from serial_mark s
+            where serial_line(s.ledger_id, s.lot_id, s.serials)
+                    && serial_line(%s, e.lot_id, int8range(e.first_serial, e.end_serial))
+                and s.ledger_id = %s and s.lot_id = e.lot_id offset 0
+        ) as m
+        union
+        select m.lot_id, m.event, m.log_index, m.serials from unnest(%s::bigint[]) as e (lot_id)
+        cross join lateral (
+            select s.lot_id, s.event, s.log_index, s.serials from serial_mark s
+            where s.ledger_id = %s and s.lot_id = e.lot_id offset 0
+        ) as m
         """,
         lots,
         firsts,
         ends,
+        ledger_id,
+        ledger_id,
+        list(offered),
         ledger_id,
     )
     found: dict[tuple[int, str], dict[int, list[SerialRange]]] = {}

@@ -25,6 +25,7 @@ from sqlmodel import Field, SQLModel
 SCHEMA = "greenledger"
 _IN_SCHEMA = {"schema": SCHEMA}
 _INSTANT = DateTime(timezone=True)
+_LINE = text(f"{SCHEMA}.serial_line(ledger_id, lot_id, serials)")
 
 
 class Ledger(SQLModel, table=True):
@@ -190,7 +191,7 @@ class SerialPosition(SQLModel, table=True):
     __tablename__ = "serial_position"
     __table_args__ = (
         ExcludeConstraint(
-            ("ledger_id", "="), ("lot_id", "="), ("serials", "&&"),
+            (_LINE, "&&"), ("ledger_id", "="), ("lot_id", "="),
             name="serial_in_one_place", using="gist", deferrable=True, initially="DEFERRED",
         ),
         Index("serial_position_holder", "ledger_id", "account_id", "lot_id", text("lower(serials)")),
@@ -234,7 +235,7 @@ class SerialMark(SQLModel, table=True):
     __tablename__ = "serial_mark"
     __table_args__ = (
         ExcludeConstraint(
-            ("ledger_id", "="), ("lot_id", "="), ("event", "="), ("serials", "&&"),
+            (_LINE, "&&"), ("ledger_id", "="), ("lot_id", "="), ("event", "="),
             name="serial_marked_once", using="gist", deferrable=True, initially="DEFERRED",
         ),
         Index("serial_mark_index", "ledger_id", "lot_id", "event", "log_index"),
@@ -275,7 +276,7 @@ class SerialMove(SQLModel, table=True):
 
     __tablename__ = "serial_move"
     __table_args__ = (
-        Index("serial_move_serials", "ledger_id", "lot_id", "serials", postgresql_using="gist"),
+        Index("serial_move_serials", _LINE, "ledger_id", "lot_id", postgresql_using="gist"),
         _IN_SCHEMA,
     )
     ledger_id: int
