@@ -63,6 +63,7 @@ OPENED = (
     "Opening:",
     "Carry:Contract:",
     "Metered:Contract:",
+    "Expense:GEC:",
 )
 """Accounts that open when they are first needed."""
 OUTSIDE = ("External:", "Identification:", "Issuance:", "Opening:")
@@ -94,6 +95,7 @@ KIND_OF_PREFIX = {
     "Commitment:Unallocated": "commitment_unallocated",
     "Inventory:GEC": "inventory_gec",
     "Payable": "payable",
+    "Expense:GEC": "expense_gec",
     "Issuance": "issuance",
     "Opening": "opening",
     "Holding:Project": "holding_project",
@@ -120,6 +122,7 @@ COMMODITY_OF_KIND = {
     "commitment_unallocated": "GECSUB",
     "inventory_gec": "CNY",
     "payable": "CNY",
+    "expense_gec": "CNY",
     "carry": "KWH",
     "metered": "KWH",
     "carry_contract": "KWH",
@@ -326,6 +329,8 @@ class Oracle:
         legs, lot, trade = getattr(self, "_plan_" + command["type"])(command)
         opened = () if command["type"] == "trade" else OPENED  # a trade is out of a listing that is there
         missing = {leg["account"] for leg in legs if leg["account"].startswith(opened)} - self.accounts
+        if command["type"] == "retire" and self.balance(f"Inventory:GEC:{command['enterprise']}", "CNY") > 0:
+            missing |= {f"Expense:GEC:{command['enterprise']}"} - self.accounts
         self.accounts |= missing  # taken back where the command is refused
         effective_on = self.days[1] if self.days else self._dates(request, today)
         strange = self._strange_lots(legs, tenant)
@@ -336,6 +341,10 @@ class Oracle:
         on = self.days[0] if self.days else command.get("occurred_on") or today
         legs = self._select(legs, effective_on, command, on)
         self._check_claim(command, legs, on)
+        if command["type"] == "retire":
+            used = self._expense(command["enterprise"], legs)
+            self._check_moves(request, used, today)
+            legs = legs + used
         try:
             self._check_balances(command, legs, effective_on)
             legs = self._named(command, legs, lot, effective_on)
@@ -484,6 +493,23 @@ class Oracle:
             leg_of(target, "GEC", quantity, lot, serials),
         ]
         return legs, None, None
+
+    def _expense(self, enterprise, legs):
+        """What the retired certificates of each lot cost: their part of what all the enterprise's of the lot cost."""
+        inventory, found = f"Inventory:GEC:{enterprise}", []
+        for leg in legs:
+            if leg["quantity"] > 0:
+                continue
+            lot, fen = leg["lot"], self.balance(inventory, "CNY", leg["lot"], any_lot=False)
+            usable = [f"{kind}:{enterprise}" for kind in ("Holding:Ent", "Offered", "Frozen")]
+            units = sum(self.balance(account, "GEC", lot, any_lot=False) for account in usable)
+            for trade in self.trades.values():
+                if (trade["buyer"], trade["lot"], trade["state"]) == (enterprise, lot, "TRADED"):
+                    units += trade["quantity"]
+            if fen > 0 and (part := -leg["quantity"] * fen // units):
+                found.append(leg_of(inventory, "CNY", -part, lot))
+                found.append(leg_of(f"Expense:GEC:{enterprise}", "CNY", part, lot))
+        return found
 
     def _check_claim(self, command, legs, on):
         for leg in legs:
@@ -842,7 +868,9 @@ class Oracle:
             place, lot, serials = f"Suspense:Import:{trade['platform']}", broken["code"], ()
         legs = [leg_of(place, "GEC", -quantity, lot, serials), leg_of(back, "GEC", quantity, lot, serials)]
         if fen := self._owed(trade, standing) - self._owed(trade, standing - quantity):
-            legs.append(leg_of(f"Inventory:GEC:{buyer}", "CNY", -fen, trade["lot"]))
+            unused = min(fen, max(0, self.balance(f"Inventory:GEC:{buyer}", "CNY", trade["lot"], any_lot=False)))
+            for account, part in ((f"Inventory:GEC:{buyer}", unused), (f"Expense:GEC:{buyer}", fen - unused)):
+                legs += [leg_of(account, "CNY", -part, trade["lot"])] if part else []
             legs.append(leg_of(f"Payable:{buyer}", "CNY", fen, trade["lot"]))
         if trade.get("delivered"):
             legs.append(leg_of("Commitment:Contra", "GECSUB", -quantity))

@@ -168,6 +168,8 @@ class Book:
         """(tenant, request key) -> outcome."""
         self.evidence: dict[str, int] = {}
         self.trades: dict[str, TradeFacts] = {}
+        self.in_transit: dict[tuple[str, int], int] = {}
+        """(buyer, lot id) -> the units bought and not yet transferred, as far as loaded."""
         self.marks: dict[tuple[int, str], dict[int, Ranges]] = {}
         """(lot id, what may happen to a serial once) -> by the log index of what did it, as far as loaded."""
         self.originals: dict[int, PostingBody | None] = {}
@@ -249,6 +251,21 @@ class Book:
         """The pieces that are there no more, and the new ones, since this was last asked."""
         taken, self._pieces = self._pieces, {}
         return [key for key, new in taken.items() if not new], [key for key, new in taken.items() if new]
+
+    def keep_trade(self, trade: TradeFacts) -> None:
+        """Note a trade as it is now."""
+        for one, sign in ((self.trades.get(trade.trade_id), -1), (trade, 1)):
+            if one is not None and one.state == "TRADED" and (key := (one.buyer, one.lot_id)) in self.in_transit:
+                self.put(self.in_transit, key, self.in_transit[key] + sign * one.standing)
+        self.put(self.trades, trade.trade_id, trade)
+
+    def coming(self, buyer: str, lot_id: int) -> int:
+        """How many certificates of the lot are bought and not yet transferred."""
+        if (buyer, lot_id) in self.in_transit:
+            return self.in_transit[buyer, lot_id]
+        assert lot_id >= self.loaded_size, "what is in transit was not loaded"
+        mine = (one for one in self.trades.values() if (one.buyer, one.lot_id) == (buyer, lot_id))
+        return sum(one.standing for one in mine if one.state == "TRADED")
 
     def open_accounts(self, accounts: Iterable[Account]) -> None:
         """Take in accounts just opened: empty, and fully known."""

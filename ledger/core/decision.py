@@ -232,7 +232,7 @@ def _learn_trade(book: Book, index: int, body: PostingBody) -> None:
     known = book.trades.get(trade.trade_id)
     if trade.state != "TRADED":
         assert known is not None
-        book.put(book.trades, trade.trade_id, _moved_on(book, index, body, known))
+        book.keep_trade(_moved_on(book, index, body, known))
         return
     received = next(leg for leg in body.legs if leg.account.startswith("Clearing:"))
     assert trade.buyer and trade.seller and trade.platform and trade.quantity and received.lot
@@ -250,7 +250,7 @@ def _learn_trade(book: Book, index: int, body: PostingBody) -> None:
         amount_fen=None if trade.amount_fen is None else int(trade.amount_fen),
         state=trade.state,
     )
-    book.put(book.trades, trade.trade_id, facts)
+    book.keep_trade(facts)
 
 
 def _moved_on(book: Book, index: int, body: PostingBody, known: TradeFacts) -> TradeFacts:

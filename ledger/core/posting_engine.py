@@ -6,7 +6,8 @@ looks at nothing but the book and its arguments, so a run can be replayed exactl
 
 import msgspec
 
-from ledger.core.account import Account, kind_of
+from ledger.core.account import Account, account_name, kind_of
+from ledger.core.availability import available, enough, insufficient, is_certain
 from ledger.core.book import NO_LOT, Book, ordinal, serial_pairs
 from ledger.core.certificate import Lot, LotFacts
 from ledger.core.claim import judge_claim
@@ -15,6 +16,7 @@ from ledger.core.events import AnswerOffer, Leg, Posting
 from ledger.core.held_range import FOREVER
 from ledger.core.parties import judge_exits
 from ledger.core.plans import Plan, plan_of
+from ledger.core.plans.costs import expensed
 from ledger.core.plans.offers import stranger
 from ledger.core.policy import TradeOnce
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
@@ -86,16 +88,16 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
     elif plan.match is not None:
         return refuse("lot_or_match")
     if plan.claim is not None or plan.for_sale:
-        judged = _judge_lots(book, plan, legs, dates)
-        if isinstance(judged, Refusal):
-            return judged
-        policies = tuple(map(str, sorted(judged | set(map(int, policies)))))
-    findings = _enough(book, plan, legs, dates)
+        used = _used(book, plan, legs, opened, request.principal, dates)
+        if isinstance(used, Refusal):
+            return used
+        legs, policies = used[0], tuple(map(str, sorted(used[1] | set(map(int, policies)))))
+    findings = enough(book, plan, legs, dates.effective_on)
     if isinstance(findings, Refusal):
         return _moved_on(book, plan, findings)
     if True in [leg.lot is not None and leg.lot.facts.numbered for leg in legs]:
-        # A CONFIRMED statement fact may come before the serials did; `_enough` has noted the finding.
-        day = FOREVER if _is_certain(plan) else ordinal(dates.effective_on)
+        # A CONFIRMED statement fact may come before the serials did; `enough` has noted the finding.
+        day = FOREVER if is_certain(plan) else ordinal(dates.effective_on)
         chosen = choose_serials(book, legs, Choice(day, _once(book, plan, policies), plan.adopts))
         if isinstance(chosen, Refusal):
             return _moved_on(book, plan, chosen)
@@ -216,6 +218,24 @@ def _serials_fit(leg: Leg, lot: Lot | None) -> Refusal | None:
     return None
 
 
+def _used(
+    book: Book,
+    plan: Plan,
+    legs: list[Placed],
+    opened: dict[tuple[str, str], Account],
+    principal: Principal,
+    dates: _Dates,
+) -> tuple[list[Placed], set[int]] | Refusal:
+    """The legs with what the claimed certificates cost, and the ids of the rows by which they may be used so."""
+    judged = _judge_lots(book, plan, legs, dates)
+    if isinstance(judged, Refusal) or plan.claim is None:
+        return judged if isinstance(judged, Refusal) else (legs, judged)
+    key = (account_name("expense_gec", plan.claim.enterprise), "CNY")
+    costs = expensed(plan.claim.enterprise, legs, opened.get(key) or book.accounts.get(key), book)
+    allowed = _judge_moves(book, plan, costs, principal, dates)
+    return allowed if isinstance(allowed, Refusal) else ([*legs, *costs], judged | set(map(int, allowed)))
+
+
 def _judge_lots(book: Book, plan: Plan, legs: list[Placed], dates: _Dates) -> set[int] | Refusal:
     """The ids of the policy rows by which every lot may be claimed, or offered, or the first refusal."""
     ids: set[int] = set()
@@ -277,7 +297,7 @@ def _select(book: Book, plan: Plan, placed: list[Placed], dates: _Dates) -> list
             wanted -= took
         if not wanted:
             return selected + rest
-    return _insufficient(source.account, target.quantity - wanted, target.quantity, dates.effective_on)
+    return insufficient(source.account, target.quantity - wanted, target.quantity, dates.effective_on)
 
 
 def _quantity(leg: Placed) -> int:
@@ -326,66 +346,6 @@ def _judge_moves(
 def _may_touch(principal: Principal, account: Account) -> bool:
     # A promise leaves the park's contra account, which is nobody's; it may come only to the caller.
     return account.owner == principal.tenant or account.kind.code == "commitment_contra"
-
-
-def _enough(book: Book, plan: Plan, legs: list[Placed], dates: _Dates) -> tuple[str, ...] | Refusal:
-    """Refuse an overdraft on any day; a CONFIRMED statement fact may dip between days, with a finding."""
-    day, gross = ordinal(dates.effective_on), 0
-    gives: dict[tuple[int, int], int] = {}
-    for leg in legs:
-        if leg.quantity < 0:
-            key = (leg.account.account_id, leg.lot_id)
-            gives[key] = gives.get(key, 0) - leg.quantity
-        gross += abs(leg.quantity)
-    room = QUANTITY_MAX - gross
-    for leg in legs:
-        account = leg.account
-        account_id = account.account_id
-        now = book.lot_balances.get((account_id, leg.lot_id), _EMPTY)[0]
-        total, on_day = book.totals.get(account_id, _EMPTY)[0], book.day_balances.get((account_id, day), 0)
-        if -room <= now <= room and -room <= total <= room and -room <= on_day <= room:
-            continue
-        if _overflows(legs, account, (now, total, on_day)):
-            return refuse("balance_overflow", account=account.name, commodity=account.commodity)
-    findings = []
-    for leg in legs:
-        account, key = leg.account, (leg.account.account_id, leg.lot_id)
-        if leg.quantity > 0 or account.kind.may_go_below_zero:
-            continue
-        asked, have = gives[key], available(book, *key, day)
-        if have >= asked:
-            continue
-        now = book.lot_balances.get(key, _EMPTY)[0]
-        if not _is_certain(plan) or now < asked:
-            return _insufficient(account, have, asked, dates.effective_on)
-        findings.append(f"negative_since:{dates.effective_on}:{account.name}")
-    return tuple(dict.fromkeys(findings)) if findings else ()
-
-
-def _is_certain(plan: Plan) -> bool:
-    """Whether it is a platform's fact that is confirmed: it happened, whatever the days say. A wish is none."""
-    return plan.trade is not None and plan.evidence.level == "CONFIRMED"
-
-
-def _overflows(legs: list[Placed], account: Account, figures: tuple[int, ...]) -> bool:
-    """Whether any figure could leave the range of a bigint between two postings of the transaction."""
-    own = [leg.quantity for leg in legs if leg.account is account]
-    taken, got = sum(q for q in own if q < 0), sum(q for q in own if q > 0)
-    return min(figures) + taken < -QUANTITY_MAX or max(figures) + got > QUANTITY_MAX
-
-
-def available(book: Book, account_id: int, lot_id: int, day: int) -> int:
-    """The least known balance of the lot in the account on any effective day from `day` on."""
-    balance, last_on = book.lot_balances.get((account_id, lot_id), _EMPTY)
-    if day >= last_on:
-        return balance
-    assert book.lot_floors[account_id, lot_id][0] <= day, "the later days were not loaded"
-    later = sorted((d, q) for d, q in book.lot_days[account_id, lot_id].items() if d > day)
-    least = running = balance - sum(quantity for _, quantity in later)
-    for _, quantity in later:
-        running += quantity
-        least = min(least, running)
-    return least
 
 
 def _body(
@@ -437,14 +397,3 @@ def _too_large(body: PostingBody, new_lot: LotFacts | None) -> Refusal | None:
     if size > BODY_BYTES_MAX:
         return refuse("record_too_large", given=size, limit=BODY_BYTES_MAX)
     return None
-
-
-def _insufficient(account: Account, have: int, asked: int, effective_on: str) -> Refusal:
-    return refuse(
-        "insufficient_balance",
-        account=account.name,
-        commodity=account.commodity,
-        available=have,
-        asked=asked,
-        effective_on=effective_on,
-    )

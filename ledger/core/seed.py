@@ -218,6 +218,10 @@ _EVENTS: tuple[PolicyRow, ...] = (
     *_moves(
         "answer_offer", "enterprise operator", "GEC", ("offered", "holding_ent"), source="design D5, D10: FREE_TRANSFER"
     ),
+    *_moves(
+        "retire", "enterprise operator", "CNY", ("inventory_gec", "expense_gec"), source="domain 3.3 row 13: by lot"
+    ),
+    *_moves("void_trade", "operator", "CNY", ("expense_gec", "payable"), source="domain 3.3 row 16, of what was used"),
     _row(TradeOnce(), "domain 1.6 [V2] draft, final [M-H]"),
     _row(CcerLinkage(), "domain 1.9 [V9], 1.1 [V10]: two years", since="2024-10-01", until="2026-09-30"),
 )

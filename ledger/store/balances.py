@@ -14,18 +14,18 @@ import msgspec
 import psycopg
 
 from ledger.core.account import KINDS, Account
-from ledger.core.book import NO_LOT, Book, ordinal
+from ledger.core.book import Book, ordinal
 from ledger.core.certificate import Lot, LotFacts
 from ledger.core.command import Request
-from ledger.core.events import POSTINGS, Leg, ListForSale, Posting, TradeEvent, Transfer
 from ledger.core.held_range import HeldRange, Holdings
-from ledger.core.plans import Units, legs_of, units_entering
+from ledger.core.plans import Units, units_entering
 from ledger.core.policy import PolicyRow
 from ledger.core.proposals import unfolded
-from ledger.core.quantity import COMMODITIES
 from ledger.core.serial_range import SerialRange, merge
+from ledger.store.needs import Needs, floor_of, offered_by, touched_by, trade_events, used_by
 from ledger.store.registry import (
     load_evidence,
+    load_in_transit,
     load_keys,
     load_names,
     load_offers,
@@ -46,16 +46,16 @@ async def load(connection: Connection, ledger_id: int, book: Book, requests: lis
     await load_names(connection, ledger_id, book, requests)
     await load_offers(connection, ledger_id, book, requests)
     await load_originals(connection, ledger_id, book, requests)
-    events = _trade_events(requests)
+    events = trade_events(requests)
     # The lots of trades come first: what their events touch depends on them.
     known = {book.trades[trade].lot for trade in events if trade in book.trades}
     await _load_lots(connection, ledger_id, book, known)
-    touched = _touched(book, requests, events)
+    touched = touched_by(book, requests, events)
     accounts = {(leg.account, leg.commodity) for _, legs in touched for leg in legs}
     await _load_accounts(connection, ledger_id, book, accounts)
     lots = {leg.lot for _, legs in touched for leg in legs}
     await _load_lots(connection, ledger_id, book, lots - {None})  # type: ignore[arg-type]  # None is taken out
-    needs = _Needs()
+    needs = Needs()
     for command, legs in touched:
         day = ordinal(command.effective_on or command.occurred_on or today)
         for leg in legs:
@@ -67,84 +67,10 @@ async def load(connection: Connection, ledger_id: int, book: Book, requests: lis
     await _load_day_balances(connection, ledger_id, book, needs.days)
     await _load_lot_days(connection, ledger_id, book, needs.dated)
     await _load_ranges(connection, ledger_id, book, needs.pairs)
+    await load_in_transit(connection, ledger_id, book, used_by(book, touched, needs.named))
     entering = units_entering([command for command, _ in touched], events, book)
     await _load_conflicts(connection, ledger_id, book, entering)
-    await _load_marks(connection, ledger_id, book, entering, _offered(book, touched))
-
-
-def _trade_events(requests: list[Request]) -> dict[str, list[TradeEvent]]:
-    """What the group wants to do with each trade, in order."""
-    events: dict[str, list[TradeEvent]] = {}
-    for request in requests:
-        if type(request.command) is not Transfer and isinstance(request.command, TradeEvent):
-            events.setdefault(request.command.trade_id, []).append(request.command)
-    return events
-
-
-def _touched(
-    book: Book, requests: list[Request], events: dict[str, list[TradeEvent]]
-) -> list[tuple[Posting, tuple[Leg, ...]]]:
-    return [
-        (command, command.legs if type(command) is Transfer else legs_of(command, events, book))
-        for request in requests
-        if isinstance(command := request.command, POSTINGS)
-    ]
-
-
-def _offered(book: Book, touched: list[tuple[Posting, tuple[Leg, ...]]]) -> set[int]:
-    """The lots that are offered for sale, named or to be selected: a certificate is traded once."""
-    lots: set[int] = set()
-    for command, legs in touched:
-        if isinstance(command, ListForSale):
-            source = book.accounts.get((legs[0].account, "GEC"))
-            held = book.account_lots.get(source.account_id, {}) if source is not None else {}
-            named = book.lots.get(command.lot or "")
-            lots.update(held if named is None else (named.lot_id,))
-    return lots
-
-
-class _Needs:
-    """What the legs of a group touch that is not in the book yet."""
-
-    def __init__(self) -> None:
-        self.pairs: set[tuple[int, int]] = set()
-        self.days: set[tuple[int, int]] = set()
-        self.dated: dict[tuple[int, int], int] = {}
-        """(account id, lot id) -> the earliest day asked for."""
-        self.selecting: dict[int, int] = {}
-        """Accounts whose lots are to be selected from -> the earliest day asked for."""
-        self.named: set[int] = set()
-        """Lots that the group names: a selection may come upon them in the same group."""
-
-    def add(self, book: Book, leg: Leg, day: int) -> None:
-        """Take in one leg; accounts and lots are loaded already, or do not exist."""
-        account = book.accounts.get((leg.account, leg.commodity))
-        if account is None:
-            return
-        account_id = account.account_id
-        if (account_id, day) not in book.day_balances:
-            self.days.add((account_id, day))
-        if leg.lot is None and COMMODITIES[leg.commodity].lot_bearing:
-            self.days.add((account_id, day))
-            self.selecting[account_id] = min(day, self.selecting.get(account_id, day))
-            return
-        lot = book.lots.get(leg.lot) if leg.lot is not None else None
-        key = (account_id, NO_LOT if lot is None else lot.lot_id)
-        if lot is not None:
-            self.named.add(lot.lot_id)
-        if key not in book.lot_balances or day < _floor(book, key) or (lot is not None and lot.facts.numbered):
-            self.pairs.add(key)
-            self.dated[key] = min(day, self.dated.get(key, day))
-
-    def add_selected(self, book: Book) -> None:
-        """Any lot of one selecting account may go to, or come from, any other."""
-        if not self.selecting:
-            return
-        lots = self.named | {lot_id for account_id in self.selecting for lot_id in book.account_lots[account_id]}
-        for account_id, day in self.selecting.items():
-            for lot_id in lots:
-                self.pairs.add((account_id, lot_id))
-                self.dated[account_id, lot_id] = min(day, self.dated.get((account_id, lot_id), day))
+    await _load_marks(connection, ledger_id, book, entering, offered_by(book, touched))
 
 
 async def load_whole(connection: Connection, ledger_id: int, book: Book) -> None:
@@ -299,7 +225,7 @@ async def _load_day_balances(connection: Connection, ledger_id: int, book: Book,
 
 async def _load_lot_days(connection: Connection, ledger_id: int, book: Book, dated: dict[tuple[int, int], int]) -> None:
     """Quantities by effective day, for the lots a command wants to change before days that are not in memory."""
-    missing = [key for key, day in dated.items() if key in book.lot_balances and day < _floor(book, key)]
+    missing = [key for key, day in dated.items() if key in book.lot_balances and day < floor_of(book, key)]
     if not missing:
         return
     accounts, lots = map(list, zip(*missing, strict=True))
@@ -328,10 +254,6 @@ async def _load_lot_days(connection: Connection, ledger_id: int, book: Book, dat
     for account_id, lot_id, day, quantity in rows:
         days = book.lot_days[account_id, lot_id]
         days[day.toordinal()] = days.get(day.toordinal(), 0) + quantity
-
-
-def _floor(book: Book, key: tuple[int, int]) -> int:
-    return book.lot_floors[key][0] if key in book.lot_floors else book.lot_balances[key][1]
 
 
 async def _load_ranges(connection: Connection, ledger_id: int, book: Book, pairs: set[tuple[int, int]]) -> None:

@@ -213,3 +213,25 @@ async def _load_trades(connection: Connection, ledger_id: int, book: Book, trade
         values = dict(zip(TradeFacts.__struct_fields__, row, strict=True))
         values["ranges"] = merge(tuple(SerialRange(r.lower, r.upper) for r in values["ranges"]))
         book.trades[row[0]] = TradeFacts(**values)
+
+
+async def load_in_transit(connection: Connection, ledger_id: int, book: Book, wanted: set[tuple[str, int]]) -> None:
+    """How many units of a lot a buyer has bought that are not yet transferred, by (buyer, lot id)."""
+    if not (missing := wanted - book.in_transit.keys()):
+        return
+    rows = await rows_of(
+        connection,
+        """
+        select buyer, lot_id, trade_id, quantity - voided from trade
+        where ledger_id = %s and buyer = any(%s) and state = 'TRADED'
+        """,
+        ledger_id,
+        list({buyer for buyer, _ in missing}),
+    )
+    # What this process knows of a trade is newer than the table.
+    open_trades = [(buyer, lot_id, units) for buyer, lot_id, trade, units in rows if trade not in book.trades]
+    open_trades += [(one.buyer, one.lot_id, one.standing) for one in book.trades.values() if one.state == "TRADED"]
+    book.in_transit.update(dict.fromkeys(missing, 0))
+    for buyer, lot_id, units in open_trades:
+        if (buyer, lot_id) in missing:
+            book.in_transit[buyer, lot_id] += units

@@ -211,7 +211,10 @@ class Trade(SQLModel, table=True):
     """A trade on a platform and what became of it."""
 
     __tablename__ = "trade"
-    __table_args__ = _IN_SCHEMA
+    __table_args__ = (
+        Index("trade_in_transit", "ledger_id", "buyer", postgresql_where=text("state = 'TRADED'")),
+        _IN_SCHEMA,
+    )
     ledger_id: int = Field(primary_key=True)
     trade_id: str = Field(primary_key=True, sa_type=Text)
     log_index: int = Field(sa_type=BigInteger)

@@ -45,6 +45,10 @@ end $$;
 -- Sums by lot are kept in memory and not sorted: by old statistics the planner sorted all postings on disk.
 alter function lots_as_of(text[], date, bigint) set enable_sort = off;
 
+-- What a buyer has bought and not yet got is few among all its trades.
+-- squawk-ignore require-concurrent-index-creation
+create index trade_in_transit on trade (ledger_id, buyer) where state = 'TRADED';
+
 -- Also those of 0005, which were left to whoever logs in.
 revoke execute on all functions in schema greenledger from public;
 grant execute on function event_legs(text[], text[], date, bigint) to greenledger_reader;

@@ -76,6 +76,7 @@ def test_seed_lets_an_enterprise_move_only_holdings_offers_and_its_own_promise()
         ("transfer", "holding_ent", "holding_ent"),
         ("subscribe", "commitment_contra", "commitment_ent"),
         ("retire", "holding_ent", "retired"),
+        ("retire", "inventory_gec", "expense_gec"),
         ("offer", "holding_ent", "offered"),
         ("answer_offer", "offered", "holding_ent"),
     }

@@ -2,21 +2,30 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.core.account import account_name
+from ledger.core.certificate import LotFacts
+from ledger.core.command import Approve
 from ledger.core.events import (
     Evidence,
     Freeze,
     Match,
+    Part,
     Retire,
+    Reverse,
+    Trade,
+    TransferTrade,
+    VoidTrade,
 )
 from ledger.core.policy import VintageMatch
 from ledger.core.record import AccountBody, PostingBody, RetirementBody
 from ledger.core.seed import SEED
-from tests.core.park import CONFIRMED, ONE, TWO, Park, day, ranges, transfer
+from tests.core.park import CONFIRMED, ONE, OPERATOR, PLATFORM, PROJECT, SELLER, TWO, Park, day, ranges, transfer
+from tests.core.test_reversals import Reversing
 
 HELD = account_name("holding_ent", "GH-001")
 
@@ -175,3 +184,78 @@ def test_a_callers_word_does_not_make_a_claim_certain(kind: str) -> None:
     wish = retire(1, lot="b", evidence=CONFIRMED) if kind == "retire" else freeze
     refusal = park.refused(wish)
     assert (refusal.code, refusal.figures["available"]) == ("insufficient_balance", "0")
+
+
+MONEY = [account_name(kind, "GH-001") for kind in ("inventory_gec", "expense_gec", "payable")]
+
+
+def bought(park: Park, trade_id: str, quantity: int, fen: int, *, got: bool = True) -> None:
+    """GH-001 buys certificates of one series by a trade, and gets them."""
+    lot = LotFacts(code=trade_id, numbered=False, production_month="2026-05", project=PROJECT)
+    first = int(trade_id) * 1_000 + 1
+    codes = {"code_first": code(first), "code_last": code(first + quantity - 1)}
+    sold = {"buyer": "GH-001", "seller": SELLER, "platform": PLATFORM, "quantity": quantity}
+    park.post(Trade(trade_id=trade_id, lot=lot, amount_fen=fen, **codes, **sold))
+    if got:
+        park.post(TransferTrade(trade_id=trade_id))
+
+
+def code(serial: int) -> str:
+    """A code of May's series."""
+    return f"{PROJECT}202605{serial:07}11"
+
+
+def money(park: Park) -> list[int]:
+    """Inventory, expense and debt, in fen; accounts not opened yet have none."""
+    return [park.balance(name, "CNY") if (name, "CNY") in park.book.accounts else 0 for name in MONEY]
+
+
+def test_what_is_retired_is_expensed_at_the_average_cost_of_its_lot() -> None:
+    """100 for 500.01 yuan, 40 used: 200.00; 60 more in transit raise the average; the last take what is left."""
+    park = Park()
+    bought(park, "1", 100, 50_001)
+    park.post(retire(40), by=ONE)
+    assert money(park) == [30_001, 20_000, -50_001]
+    bought(park, "2", 60, 60_000, got=False)
+    park.post(retire(30), by=ONE)
+    assert money(park) == [90_001 - 22_500, 20_000 + 22_500, -110_001]
+    park.post(TransferTrade(trade_id="2"))
+    park.post(retire(90), by=ONE)
+    assert money(park) == [0, 110_001, -110_001]
+
+
+def test_what_has_no_price_is_retired_without_a_cost() -> None:
+    """A certificate that came without a price brings no money into the book, and opens no account for it."""
+    park = Park()
+    park.give(HELD, 10, lot="b", month="2026-03")
+    assert len(park.post(retire(4), by=ONE).legs) == 2
+    assert (MONEY[1], "CNY") not in park.book.accounts
+
+
+def test_a_retirement_taken_back_takes_its_cost_back() -> None:
+    """The mirror of the whole, or of a part at its share."""
+    park = Reversing()
+    bought(park, "1", 100, 50_000)
+    park.post(retire(40), by=ONE)
+    claim = park.book.size - 1
+    part = Part(f"{PROJECT}/2026-05/11", 10, ranges("1001-1010"))
+    taken_back(park, Reverse(transaction=claim, reason="error", evidence=CONFIRMED, parts=(part,)))
+    assert money(park) == [35_000, 15_000, -50_000]
+    taken_back(park, Reverse(transaction=claim, reason="error", evidence=CONFIRMED))
+    assert money(park) == [50_000, 0, -50_000]
+
+
+def taken_back(park: Park, command: Reverse) -> None:
+    """A retirement is taken back by two persons."""
+    park.post(command)
+    second = msgspec.structs.replace(OPERATOR, subject="person:second")
+    park.post(Approve(proposal=park.book.size - 1), by=second)
+
+
+def test_a_trade_withdrawn_after_its_units_were_used_takes_its_cost_off_the_expense() -> None:
+    """The platform's fact stands: nothing is owed any more, neither for what is left nor for what was used."""
+    park = Park()
+    bought(park, "1", 100, 50_000)
+    park.post(retire(40), by=ONE)
+    park.post(VoidTrade(trade_id="1", evidence=CONFIRMED))
+    assert money(park) == [0, 0, 0]

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ledger.core import posting_engine
+from ledger.core import availability, posting_engine
 from ledger.core.certificate import LotFacts
 from ledger.core.command import Approve, Principal, Reject, Request
 from ledger.core.events import (
@@ -694,18 +694,20 @@ def _ignore_later_days(book: Any, account_id: int, lot_id: int, day: int) -> int
     ("name", "fault", "rules"),
     [
         ("available", _ignore_later_days, ("receive", "single")),
-        ("_enough", lambda *_: (), ("receive", "single")),
+        ("enough", lambda *_: (), ("receive", "single")),
         ("_may_touch", lambda *_: True, ("receive", "single")),
         ("judge_claim", lambda *_, **__: (1, 2), ("receive", "claim_by_mistake")),
         ("judge_sale", lambda *_, **__: (1, 2), ("issue_then_sell", "befalls")),
         ("_once", lambda *_: None, ("issue_then_sell", "befalls")),
+        ("expensed", lambda *_: [], ("receive", "claim_by_mistake")),
     ],
 )
 def test_seeded_fault_is_found(
     server: Server, monkeypatch: pytest.MonkeyPatch, name: str, fault: Callable[..., Any], rules: tuple[str, ...]
 ) -> None:
     """The twin: with one rule of the engine broken, a run of the steps that lean on it finds a difference."""
-    monkeypatch.setattr(posting_engine, name, fault)
+    for module in (posting_engine, availability):
+        monkeypatch.setattr(module, name, fault, raising=False)
     quickly = settings(SETTINGS, derandomize=True, phases=[Phase.generate], max_examples=100)
     with pytest.raises(AssertionError):
         run_state_machine_as_test(machine_on(server, *rules), settings=quickly)

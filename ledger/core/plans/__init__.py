@@ -54,7 +54,7 @@ _LEGS: dict[type, Callable[[Any, Book], tuple[Leg, ...]]] = {
     events.Freeze: holdings.freeze_legs,
     events.Unfreeze: holdings.freeze_legs,
     events.CancelForCcer: holdings.cancellation_legs,
-    events.Retire: holdings.retirement_legs,
+    events.Retire: holdings.retirement_touches,
     events.Expire: holdings.expiry_legs,
     events.Reverse: reversals.reversal_legs,
     events.Offer: offers.offer_legs,

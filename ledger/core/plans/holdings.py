@@ -6,6 +6,7 @@ from ledger.core.account import account_name
 from ledger.core.book import Book
 from ledger.core.certificate import last_valid_day
 from ledger.core.events import CancelForCcer, Delist, Expire, Freeze, Leg, ListForSale, Retire, Unfreeze
+from ledger.core.plans.costs import has_costs
 from ledger.core.plans.plan import Plan, holding_of, missing_party, moved, owner_of, planned
 from ledger.core.record import RetirementBody
 from ledger.core.refusal import Refusal, refuse
@@ -105,8 +106,10 @@ def retirement(command: Retire, book: Book, _: str) -> Plan | Refusal:
         year=command.year,
     )
     legs = retirement_legs(command, book)
-    opens = ((legs[1].account, command.enterprise),)
-    return planned("retire", command, legs, claim=claim, opens=opens)
+    opens = [(legs[1].account, command.enterprise)]
+    if has_costs(command.enterprise, book):
+        opens.append((account_name("expense_gec", command.enterprise), command.enterprise))
+    return planned("retire", command, legs, claim=claim, opens=tuple(opens))
 
 
 def retirement_legs(command: Retire, _: Book) -> tuple[Leg, ...]:
@@ -115,6 +118,15 @@ def retirement_legs(command: Retire, _: Book) -> tuple[Leg, ...]:
     return moved(
         account_name("holding_ent", command.enterprise), retired, command.quantity, command.lot, command.serials
     )
+
+
+def retirement_touches(command: Retire, book: Book) -> tuple[Leg, ...]:
+    """For loading only: also what its cost is found by."""
+    units = [Leg(account_name(kind, command.enterprise), "GEC", 1, command.lot) for kind in ("offered", "frozen")]
+    costs = [
+        Leg(account_name(kind, command.enterprise), "CNY", 1, command.lot) for kind in ("inventory_gec", "expense_gec")
+    ]
+    return (*retirement_legs(command, book), *units, *costs)
 
 
 def expiry(command: Expire, book: Book, today: str) -> Plan | Refusal:

@@ -13,6 +13,7 @@ from ledger.core.events import (
     TransferWithEnergy,
 )
 from ledger.core.held_range import NOTHING, held_among
+from ledger.core.plans.costs import owed
 from ledger.core.plans.plan import (
     KWH_PER_CERTIFICATE,
     Plan,
@@ -21,7 +22,6 @@ from ledger.core.plans.plan import (
     missing_party,
     moved,
     numbered,
-    owed,
     planned,
     units_of,
 )

@@ -145,11 +145,3 @@ def missing_party(book: Book, **wanted: str) -> Refusal | None:
 def moved(source: str, target: str, quantity: int, lot: str | None = None, serials: Ranges = ()) -> tuple[Leg, Leg]:
     """Certificates out of one account into another."""
     return Leg(source, "GEC", -quantity, lot, serials), Leg(target, "GEC", quantity, lot, serials)
-
-
-def owed(buyer: str, amount_fen: int | None, lot: str) -> tuple[Leg, ...]:
-    """What certificates cost: owed by the buyer, and theirs at that price. None where no price is known."""
-    if not amount_fen:
-        return ()
-    payable, inventory = account_name("payable", buyer), account_name("inventory_gec", buyer)
-    return Leg(payable, "CNY", -amount_fen, lot), Leg(inventory, "CNY", amount_fen, lot)

@@ -16,7 +16,8 @@ from ledger.core.events import (
     VoidTrade,
 )
 from ledger.core.held_range import FOREVER, NOTHING, holds
-from ledger.core.plans.plan import Plan, Units, holding_of, missing_party, moved, numbered, owed, planned, units_of
+from ledger.core.plans.costs import owed, owed_no_more
+from ledger.core.plans.plan import Plan, Units, holding_of, missing_party, moved, numbered, planned, units_of
 from ledger.core.record import TradeState
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_range import contains, written
@@ -165,9 +166,7 @@ def void(command: VoidTrade, book: Book, _: str) -> Plan | Refusal:
         broken = broken_lot(known, book)
         place = account_name("suspense", known.platform)
         legs = moved(place, back, quantity, broken.code)
-    legs += tuple(
-        Leg(leg.account, "CNY", -leg.quantity, leg.lot) for leg in reversed(owed(known.buyer, fen, known.lot))
-    )
+    legs += owed_no_more(known.buyer, fen, known.lot, book)
     if known.delivered:
         commitment = account_name("commitment_ent", known.buyer)
         legs += (
@@ -316,7 +315,7 @@ def _everywhere(one: Trade | TradeFacts, lot: str) -> Iterator[Leg]:
         ("holding_ent", one.buyer),
     ):
         yield Leg(account_name(kind, *parts), "GEC", 1, lot)
-    for kind in ("payable", "inventory_gec"):
+    for kind in ("payable", "inventory_gec", "expense_gec"):
         yield Leg(account_name(kind, one.buyer), "CNY", 1, lot)
     yield Leg(account_name("commitment_ent", one.buyer), "GECSUB", 1)
     yield Leg(account_name("commitment_contra"), "GECSUB", 1)
