@@ -333,6 +333,25 @@ def _take_ranges(book: Book, keys: list[tuple[int, int]], rows: Iterable[Any]) -
         book.holders.setdefault(lot_id, {})[account_id] = None
 
 
+_MARKS_OF = """
+    select s.lot_id, s.event, s.log_index, s.serials from serial_mark s
+    where serial_line(s.ledger_id, s.lot_id, s.serials)
+            && serial_line(%s, e.lot_id, int8range(e.first_serial, e.end_serial))
+        and s.ledger_id = %s and s.lot_id = e.lot_id and s.event = '{}'
+"""
+_MARKS = f"""
+    select m.lot_id, m.event, m.log_index, m.serials
+    from unnest(%s::bigint[], %s::bigint[], %s::bigint[]) as e (lot_id, first_serial, end_serial)
+    cross join lateral ({_MARKS_OF.format("issued")} union all {_MARKS_OF.format("traded")} offset 0) as m
+    union
+    select m.lot_id, m.event, m.log_index, m.serials from unnest(%s::bigint[]) as e (lot_id)
+    cross join lateral (
+        select s.lot_id, s.event, s.log_index, s.serials from serial_mark s
+        where s.ledger_id = %s and s.lot_id = e.lot_id offset 0
+    ) as m
+"""
+
+
 async def _load_marks(
     connection: Connection, ledger_id: int, book: Book, entering: list[Units], offered: set[int]
 ) -> None:
@@ -342,27 +361,11 @@ async def _load_marks(
         return
     rows = await rows_of(
         connection,
-        """
-        select distinct m.lot_id, m.event, m.log_index, m.serials
-        from unnest(%s::bigint[], %s::bigint[], %s::bigint[]) as e (lot_id, first_serial, end_serial)
-        cross join lateral (
-            select s.lot_id, s.event, s.log_index, s.serials from serial_mark s
-            where serial_line(s.ledger_id, s.lot_id, s.serials)
-                    && serial_line(%s, e.lot_id, int8range(e.first_serial, e.end_serial))
-                and s.ledger_id = %s and s.lot_id = e.lot_id offset 0
-        ) as m
-        union
-        select m.lot_id, m.event, m.log_index, m.serials from unnest(%s::bigint[]) as e (lot_id)
-        cross join lateral (
-            select s.lot_id, s.event, s.log_index, s.serials from serial_mark s
-            where s.ledger_id = %s and s.lot_id = e.lot_id offset 0
-        ) as m
-        """,
+        _MARKS,
         lots,
         firsts,
         ends,
-        ledger_id,
-        ledger_id,
+        *(4 * [ledger_id]),
         list(offered),
         ledger_id,
     )

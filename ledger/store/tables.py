@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     Date,
     DateTime,
@@ -237,10 +238,14 @@ class SerialMark(SQLModel, table=True):
 
     __tablename__ = "serial_mark"
     __table_args__ = (
-        ExcludeConstraint(
-            (_LINE, "&&"), ("ledger_id", "="), ("lot_id", "="), ("event", "="),
-            name="serial_marked_once", using="gist", deferrable=True, initially="DEFERRED",
+        *(
+            ExcludeConstraint(
+                (_LINE, "&&"), ("ledger_id", "="), ("lot_id", "="), where=text(f"event = '{event}'"),
+                name=f"serial_{event}_once", using="gist", deferrable=True, initially="DEFERRED",
+            )
+            for event in ("issued", "traded")
         ),
+        CheckConstraint("event in ('issued', 'traded')", name="serial_mark_event"),
         Index("serial_mark_index", "ledger_id", "lot_id", "event", "log_index"),
         _IN_SCHEMA,
     )  # fmt: skip
@@ -279,7 +284,7 @@ class SerialMove(SQLModel, table=True):
 
     __tablename__ = "serial_move"
     __table_args__ = (
-        Index("serial_move_serials", _LINE, "ledger_id", "lot_id", postgresql_using="gist"),
+        Index("serial_move_serials", _LINE, "ledger_id", postgresql_using="gist"),
         _IN_SCHEMA,
     )
     ledger_id: int

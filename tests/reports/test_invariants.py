@@ -105,7 +105,7 @@ BROKEN: dict[str, tuple[int, tuple[str, ...]]] = {
     )),
     "a serial lost": (4, (f"delete from serial_position where account_id = {account(holding(B))}",)),
     "traded twice": (5, (
-        "alter table serial_mark drop constraint serial_marked_once",
+        "alter table serial_mark drop constraint serial_traded_once",
         f"insert into serial_mark values (1, {lot('%AB')}, 'traded', 5, '[7,8)')",
     )),
     "traded though not tradable": (5, (f"update lot set tradable = false where lot_id = {lot('L2')}",)),
