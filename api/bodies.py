@@ -196,6 +196,12 @@ class TradeDeliveryIn(FactIn, kw_only=True):
     trade: TradeId
 
 
+class SuccessionIn(FactIn, kw_only=True):
+    """A merged enterprise's holdings and promise go to the one it merged into; `evidence.document` is the merger's."""
+
+    party: PartyId
+
+
 class FreezeIn(SelectionIn, kw_only=True):
     """Certificates of an enterprise or a project, to be locked; `evidence.document` is the authority for it."""
 

@@ -191,6 +191,13 @@ EVENTS = (
         "All that was offered goes to the receiver, or back to the offerer, once.",
     ),
     Event(
+        "/parties/successions", "postSuccession", "succession", bodies.SuccessionIn, _plainly(events.Succeed),
+        "Move what a merged enterprise holds (合并承继)",
+        "Its certificates with their costs, and its promise, go to the enterprise it merged into, as far as one "
+        "transaction takes them; ask again until nothing is left.",
+        "wind up a merged enterprise",
+    ),
+    Event(
         "/expiries", "postExpiry", "expiry", bodies.ExpiryIn, _plainly(events.Expire),
         "Record lapsed certificates (到期)",
         "Make visible what the rule of validity says: the certificates cannot be used any more. They never could.",

@@ -93,6 +93,8 @@ class Party(msgspec.Struct, frozen=True):
     log_index: int
     exited_on: str | None = None
     """The day from which it is no more, by its exit or a merger."""
+    into: str | None = None
+    """Whom it merged into."""
 
 
 class OfferFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -342,6 +342,16 @@ class SettleBreak(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="set
     serials: Ranges = ()
 
 
+class Succeed(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="succeed"):
+    """What a merged enterprise holds, and promised, goes to the one it merged into (合并承继).
+
+    As much as one transaction takes: to be posted again until nothing is left. What is frozen or offered
+    stays until it is released or answered; debts are settled with those they are owed to.
+    """
+
+    party: str
+
+
 class ReduceSubscription(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="reduce_subscription"):
     """An enterprise owes fewer certificates than it promised, for a reason."""
 
@@ -370,11 +380,11 @@ TradeEvent = Trade | TransferTrade | IdentifyTrade | VoidTrade | Deliver
 Incoming = Issue | OpenBalance | SettleBundle | TransferWithEnergy | ReceiveForProvince
 Posting = (
     Transfer | Subscribe | ReduceSubscription | TradeEvent | Incoming | Allocate | ListForSale | Delist
-    | Freeze | Unfreeze | Retire | Expire | CancelForCcer | Reverse | Offer | AnswerOffer | SettleBreak
+    | Freeze | Unfreeze | Retire | Expire | CancelForCcer | Reverse | Offer | AnswerOffer | SettleBreak | Succeed
 )  # fmt: skip
 POSTINGS: tuple[type, ...] = get_args(Posting)
 
-PARTY_FIELDS = ("enterprise", "beneficiary", "buyer", "seller", "project", "province", "platform", "receiver")
+PARTY_FIELDS = ("enterprise", "beneficiary", "buyer", "seller", "project", "province", "platform", "receiver", "party")
 """The fields of an event that name a party."""
 
 

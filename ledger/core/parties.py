@@ -97,13 +97,13 @@ def learn_change(book: Book, body: PartyChangeBody, names: tuple[str, ...]) -> N
         book.put(book.names, name, body.party)
     if body.change in {"exit", "merger"}:
         known = book.parties[body.party]
-        book.put(book.parties, body.party, msgspec.structs.replace(known, exited_on=body.on))
+        book.put(book.parties, body.party, msgspec.structs.replace(known, exited_on=body.on, into=body.into))
 
 
 RECEIVING = frozenset(
     {
         "transfer", "subscribe", "trade", "transfer_trade", "settle_bundle", "transfer_with_energy", "allocate",
-        "open_balance", "offer",
+        "open_balance", "offer", "succeed",
     }
 )  # fmt: skip
 """What brings a party something new; what takes something back may still reach one that is no more."""

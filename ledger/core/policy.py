@@ -78,6 +78,16 @@ class VintageMatch(
     match: Literal["SAME_YEAR", "WITHIN_VALIDITY"]
 
 
+class ComplianceBasis(
+    msgspec.Struct, frozen=True, kw_only=True, tag="compliance_basis", tag_field="kind", forbid_unknown_fields=True
+):
+    """What counts towards a share of green power in the years [from, before): certificates held, or retired."""
+
+    basis: Literal["HELD", "RETIRED"]
+    consumed_before: Text
+    consumed_from: Text
+
+
 class Acquisition(
     msgspec.Struct, frozen=True, kw_only=True, tag="acquisition", tag_field="kind", forbid_unknown_fields=True
 ):
@@ -108,7 +118,18 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, tag="approval", tag_fi
     role: Text
 
 
-Rule = Move | Dating | CodeLayout | Validity | VintageMatch | Acquisition | TradeOnce | CcerLinkage | Approval
+Rule = (
+    Move
+    | Dating
+    | CodeLayout
+    | Validity
+    | VintageMatch
+    | ComplianceBasis
+    | Acquisition
+    | TradeOnce
+    | CcerLinkage
+    | Approval
+)
 
 
 _NUMBER, _YEAR = re.compile(r"[1-9][0-9]{0,2}"), re.compile(r"[0-9]{4}")
@@ -138,7 +159,9 @@ def unsound(row: PolicyRow) -> str | None:
             return "certificates last a number of months, or until a day."
         case Validity() if not (_MONTH.fullmatch(rule.produced_from) and _MONTH.fullmatch(rule.produced_before)):
             return "production months are written YYYY-MM."
-        case VintageMatch() if not (_YEAR.fullmatch(rule.consumed_from) and _YEAR.fullmatch(rule.consumed_before)):
+        case VintageMatch() | ComplianceBasis() if not (
+            _YEAR.fullmatch(rule.consumed_from) and _YEAR.fullmatch(rule.consumed_before)
+        ):
             return "years of consumption are written YYYY."
         case Move() if rule.source not in KINDS or rule.target not in KINDS or rule.commodity not in COMMODITIES:
             return "a move names kinds of accounts and a commodity of the chart."

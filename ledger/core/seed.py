@@ -10,6 +10,7 @@ from ledger.core.policy import (
     Approval,
     CcerLinkage,
     CodeLayout,
+    ComplianceBasis,
     Dating,
     Move,
     PolicyRow,
@@ -222,6 +223,25 @@ _EVENTS: tuple[PolicyRow, ...] = (
         "retire", "enterprise operator", "CNY", ("inventory_gec", "expense_gec"), source="domain 3.3 row 13: by lot"
     ),
     *_moves("void_trade", "operator", "CNY", ("expense_gec", "payable"), source="domain 3.3 row 16, of what was used"),
+    *_moves(
+        "succeed",
+        "operator",
+        "GEC",
+        ("holding_ent", "holding_ent"),
+        source="product rule: mergers",
+    ),
+    *_moves("succeed", "operator", "CNY", ("inventory_gec", "inventory_gec"), source="design D5: cost follows the lot"),
+    *_moves(
+        "succeed",
+        "operator",
+        "GECSUB",
+        ("commitment_ent", "commitment_ent"),
+        source="product rule: mergers",
+    ),
+    _row(
+        ComplianceBasis(consumed_from="2025", consumed_before="2026", basis="HELD"),
+        "domain 5.1 [V42]: Qinghai counts mainly certificates held in 2025; later years are not known yet",
+    ),
     _row(TradeOnce(), "domain 1.6 [V2] draft, final [M-H]"),
     _row(CcerLinkage(), "domain 1.9 [V9], 1.1 [V10]: two years", since="2024-10-01", until="2026-09-30"),
 )

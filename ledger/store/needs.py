@@ -2,7 +2,7 @@
 
 from ledger.core.book import NO_LOT, Book
 from ledger.core.command import Request
-from ledger.core.events import POSTINGS, Leg, ListForSale, Posting, Retire, TradeEvent, Transfer
+from ledger.core.events import POSTINGS, Leg, ListForSale, Posting, Retire, Succeed, TradeEvent, Transfer
 from ledger.core.plans import legs_of
 from ledger.core.quantity import COMMODITIES
 
@@ -28,9 +28,12 @@ def touched_by(
 
 
 def used_by(book: Book, touched: list[tuple[Posting, tuple[Leg, ...]]], named: set[int]) -> set[tuple[str, int]]:
-    """(enterprise, lot id) of what may be retired: more of it may still be in transit to the holder."""
+    """(enterprise, lot id) of what may be retired, or succeeded to: more of it may still be in transit."""
     used: set[tuple[str, int]] = set()
     for command, legs in touched:
+        if isinstance(command, Succeed) and legs:
+            source = book.accounts[legs[0].account, "GEC"].account_id
+            used.update((command.party, lot_id) for lot_id in {*book.account_lots[source], *named})
         if isinstance(command, Retire):
             holding, lot = book.accounts.get((legs[0].account, "GEC")), book.lots.get(command.lot or "")
             held = book.account_lots.get(holding.account_id, {}) if holding is not None and command.lot is None else {}

@@ -159,6 +159,8 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
     # Where a trade's units go back to depends on what its seller is.
     parties |= {book.trades[trade].seller for trade in trades if trade in book.trades}
     await _load_parties(connection, ledger_id, book, parties.difference(book.parties), names.difference(book.names))
+    heirs = {into for one in parties if one in book.parties and (into := book.parties[one].into) is not None}
+    await _load_parties(connection, ledger_id, book, heirs.difference(book.parties), set())
     if credentials := credentials.difference(book.credentials):
         rows = await rows_of(
             connection,
@@ -174,11 +176,12 @@ async def _load_parties(connection: Connection, ledger_id: int, book: Book, part
         rows = await rows_of(
             connection,
             """
-            select p.party_id, p.kind, p.log_index, (
-                select min(c.changed_on)::text from party_change c
-                where c.ledger_id = p.ledger_id and c.party_id = p.party_id and c.change in ('exit', 'merger')
-            )
-            from party p where p.ledger_id = %s and p.party_id = any(%s)
+            select p.party_id, p.kind, p.log_index, c.changed_on::text, c."into"
+            from party p left join lateral (
+                select t.changed_on, t."into" from party_change t
+                where t.ledger_id = p.ledger_id and t.party_id = p.party_id and t.change in ('exit', 'merger')
+            ) c on true
+            where p.ledger_id = %s and p.party_id = any(%s)
             """,
             ledger_id,
             list(parties),

@@ -3,7 +3,7 @@
 import pytest
 
 from ledger.store.session import connect_sync
-from tests.api.conftest import PROJECT, PROVED, A, Service, issuance, problem_of, transfer
+from tests.api.conftest import PROJECT, PROVED, A, B, Service, issuance, problem_of, transfer
 from tests.conftest import PLATFORM, day
 
 
@@ -105,3 +105,38 @@ def test_a_change_that_cannot_be_is_refused(
     """With a stable code, and nothing recorded about the party."""
     problem_of(service["operator"].write(f"/v1/parties/{party}/changes", {"on": day(0)} | body), status, code)
     assert service["regulator"].get(f"/v1/parties/{PROJECT}").json()["changes"] == []
+
+
+def test_what_a_merged_enterprise_holds_goes_to_the_one_it_merged_into(service: Service) -> None:
+    """Certificates, their cost and the promise, by the merger's document; asked again, nothing is left."""
+    operator = service["operator"]
+    registered(service, "GH-OLD", "enterprise", "并入前企业")
+    succession = {"party": "GH-OLD", "evidence": PROVED}
+    problem_of(operator.write("/v1/parties/successions", succession), 409, "party_not_merged")
+    bundle = {"buyer": "GH-OLD", "seller": "S-0001", "contract": "M1", "energy_kwh": "70000", "amount_fen": "35000"}
+    assert operator.write("/v1/bundles", {"project": "P1", "production_month": "2026-03"} | bundle).status_code == 201
+    assert operator.write("/v1/subscriptions", {"enterprise": "GH-OLD", "quantity": "9"}).status_code == 201
+    assert service["a"].write("/v1/transfers", transfer(10, target="GH-OLD")).status_code == 201
+    changed(service, "GH-OLD", "merger", into=B)
+    before = {name: held(service, name, B) for name in KEPT}
+    problem_of(operator.write("/v1/parties/successions", {"party": "GH-OLD"}), 422, "evidence_needed")
+    answer = operator.write("/v1/parties/successions", succession)
+    assert answer.status_code == 201, answer.text
+    assert {name: held(service, name, "GH-OLD") for name in KEPT} == dict.fromkeys(KEPT, 0)
+    assert {name: held(service, name, B) - before[name] for name in KEPT} == {
+        "Holding:Ent": 80,
+        "Commitment:Ent": 9,
+        "Inventory:GEC": 35_000,
+    }
+    problem_of(operator.write("/v1/parties/successions", succession), 409, "nothing_to_succeed")
+    problem_of(service["b"].write("/v1/parties/successions", succession), 403, "forbidden")
+
+
+KEPT = ("Holding:Ent", "Commitment:Ent", "Inventory:GEC")
+
+
+def held(service: Service, account: str, party: str) -> int:
+    """The balance of a party's account, whatever its commodity."""
+    found = service["regulator"].get(f"/v1/accounts/{account}:{party}/balances")
+    assert found.status_code == 200, found.text
+    return sum(int(one["quantity"]) for one in found.json()["balances"])

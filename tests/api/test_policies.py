@@ -26,7 +26,9 @@ def test_every_rule_has_its_source_and_its_days(service: Service) -> None:
         if cursor is None:
             break
     assert len(found) > 90 and all(one["source"] and one["in_force_from"] for one in found)
-    assert {"move", "validity", "vintage_match", "trade_once", "approval"} <= {one["rule"]["kind"] for one in found}
+    assert {"move", "validity", "vintage_match", "compliance_basis", "trade_once", "approval"} <= {
+        one["rule"]["kind"] for one in found
+    }
 
 
 def test_the_newest_rule_in_force_judges_and_the_record_names_it(service: Service) -> None:
@@ -74,6 +76,7 @@ def test_a_freeze_waits_for_a_second_person_where_a_rule_says_so(service: Servic
         },
         {"kind": "validity", "produced_from": "2026-01", "produced_before": "2027-01", "valid_until": "2026-02-31"},
         {"kind": "validity", "produced_from": "2026", "produced_before": "2027-01", "months": "24"},
+        {"kind": "compliance_basis", "consumed_from": "26", "consumed_before": "27", "basis": "HELD"},
         {"kind": "vintage_match", "consumed_from": "now", "consumed_before": "2027", "match": "SAME_YEAR"},
         {"kind": "code_layout", "project": "17", "month": "6", "serial": "7", "classes": "3"},
         {"kind": "move", "command": "x", "commodity": "GEC", "role": "king", "source": "frozen", "target": "frozen"},

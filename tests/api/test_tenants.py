@@ -117,6 +117,7 @@ TABLE: dict[str, Row] = {
     "postTradeDelivery": Row(
         OPERATOR, post("/v1/trades/deliveries", lambda _, number: {"trade": f"GEC/{number}/P1/2026-05"})
     ),
+    "postSuccession": Row(OPERATOR, post("/v1/parties/successions", lambda who, _: {"party": who})),
     "postIssuance": Row(OPERATOR, post("/v1/issuances", lambda _, number: issuance(1_000, reference=number))),
     "postOpening": Row(
         OPERATOR, post("/v1/openings", lambda who, number: UNITS | {"enterprise": who, "reference": number})

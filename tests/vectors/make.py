@@ -19,6 +19,7 @@ from ledger.core.policy import (
     Approval,
     CcerLinkage,
     CodeLayout,
+    ComplianceBasis,
     Dating,
     Move,
     TradeOnce,
@@ -128,6 +129,7 @@ def bodies() -> dict[str, Body]:
         "party_change": PartyChangeBody(
             change="merger", document=document, into="GH-002", names=("e" * 64,), on="2026-12-01", party="GH-001"
         ),
+        "policy ComplianceBasis": PolicyBody(row=next(r for r in SEED if isinstance(r.rule, ComplianceBasis))),
     }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from ledger.core.account import Account, account_name
 from ledger.core.book import Book
+from ledger.core.certificate import Lot
 from ledger.core.events import Leg
 from ledger.core.serial_choice import Placed
 
@@ -47,22 +48,24 @@ def has_costs(enterprise: str, book: Book) -> bool:
 
 
 def expensed(enterprise: str, legs: Iterable[Placed], expense: Account | None, book: Book) -> list[Placed]:
-    """What the certificates that are used cost: the average of their lot, and the last of a lot take what is left."""
+    """What the certificates that are used cost, from the inventory to the expense, by lot."""
     found: list[Placed] = []
     for leg in legs:
-        if leg.quantity > 0 or leg.lot is None:
+        if leg.quantity > 0 or leg.lot is None or expense is None:
             continue
-        fen = cost_of(enterprise, leg.lot.facts.code, book)
-        if fen <= 0 or expense is None:
-            continue
-        inventory = book.accounts[account_name("inventory_gec", enterprise), "CNY"]
-        share = fen * -leg.quantity // _units(enterprise, leg.lot_id, book)
-        if share:
+        if share := part_of_cost(enterprise, leg.lot, -leg.quantity, book):
+            inventory = book.accounts[account_name("inventory_gec", enterprise), "CNY"]
             found += [
                 Placed(inventory, leg.lot, leg.lot_id, -share),
                 Placed(expense, leg.lot, leg.lot_id, share),
             ]
     return found
+
+
+def part_of_cost(enterprise: str, lot: Lot, quantity: int, book: Book) -> int:
+    """What so many certificates cost, in fen: the average of their lot, and the last of a lot take what is left."""
+    fen = cost_of(enterprise, lot.facts.code, book)
+    return fen * quantity // _units(enterprise, lot.lot_id, book) if fen > 0 else 0
 
 
 def _units(enterprise: str, lot_id: int, book: Book) -> int:
