@@ -8,6 +8,7 @@ import copy
 import datetime
 
 FROZEN = {
+    "late_needs_confirmation",
     "insufficient_balance",
     "serial_not_held",
     "serial_conflict",
@@ -237,7 +238,7 @@ class Oracle:
         before = copy.deepcopy(self.__dict__)
         try:
             balances = self._do(request, today)
-            if self._needs_a_second_person(request["command"]):
+            if self._needs_a_second_person(request["command"], today):
                 self.__dict__, balances = copy.deepcopy(before), ()
                 self.proposals[self._record()] = request
         except No as no:
@@ -397,8 +398,22 @@ class Oracle:
         self._record()
         return ()
 
-    def _needs_a_second_person(self, command):
+    def _needs_a_second_person(self, command, today):
+        if command["type"] == "retire" and self._is_late(command, today):
+            if not _confirmed(command):
+                raise No("late_needs_confirmation")
+            return True
         return command["type"] == "reverse" and self.posted[command["transaction"]]["type"] == "retire"
+
+    def _is_late(self, command, today):
+        """Whether a year end, an expiry or a freeze lies between the claim's day and today."""
+        on = command.get("occurred_on") or today
+        if on >= today:
+            return False
+        lots = {leg["lot"] for leg in self.posted[self.size - 1]["legs"] if leg["commodity"] == "GEC"}
+        frozen = f"Frozen:{command['enterprise']}"
+        touched = any(fact.account == frozen and fact.lot in lots and fact.day > on for fact in self.facts)
+        return on[:4] < today[:4] or touched or any(self.valid_until(self.lots[lot]) < today for lot in lots)
 
     def _judge(self, request, today):
         number = request["command"]["proposal"]

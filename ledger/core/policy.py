@@ -111,7 +111,10 @@ class CcerLinkage(
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True, tag="approval", tag_field="kind", forbid_unknown_fields=True):
-    """A command waits for a second person of this role; a reversal, by what it takes back (`of`; empty: anything)."""
+    """A command waits for a second person of this role; a reversal by what it takes back, a retirement if it is `late`.
+
+    `of` says which of them; empty: any.
+    """
 
     command: Text
     of: Text

@@ -9,9 +9,10 @@ import msgspec
 
 from ledger.core.book import Book, ProposalFacts
 from ledger.core.command import Approve, Principal, Reject, Request, Role, canonical, decode
-from ledger.core.events import POSTINGS, Posting, Reverse
+from ledger.core.events import POSTINGS, Posting, Retire, Reverse
+from ledger.core.late import LATE, is_late
 from ledger.core.posting_engine import decide_posting
-from ledger.core.record import JudgementBody, Posted, ProposalBody
+from ledger.core.record import JudgementBody, Posted, PostingBody, ProposalBody
 from ledger.core.refusal import Refusal, refuse
 
 
@@ -19,8 +20,15 @@ def decide_event(book: Book, request: Request, *, today: str) -> Posted | Refusa
     """A posting command: its records, or the proposal it becomes where a rule wants a second person."""
     decision = decide_posting(book, request, today=today)
     command: Posting = request.command  # type: ignore[assignment]  # decide() sends only posting commands here
-    if isinstance(decision, Refusal) or approver_of(book, command, today) is None:
+    if isinstance(decision, Refusal):
         return decision
+    of = _what(book, command)
+    if isinstance(command, Retire) and not is_late(book, command.enterprise, _posted(decision), today):
+        of = ""
+    if approver_of(book, command, of, today) is None:
+        return decision
+    if of == LATE and command.evidence.level != "CONFIRMED":
+        return refuse("late_needs_confirmation", occurred_on=_posted(decision).occurred_on, today=today)
     principal = request.principal
     proposal = ProposalBody(
         command=request.canonical.decode(),
@@ -32,15 +40,24 @@ def decide_event(book: Book, request: Request, *, today: str) -> Posted | Refusa
     return Posted((proposal,))
 
 
-def approver_of(book: Book, command: Posting, today: str) -> str | None:
+def _posted(decision: Posted) -> PostingBody:
+    body = decision.bodies[-1]
+    assert isinstance(body, PostingBody)
+    return body
+
+
+def approver_of(book: Book, command: Posting, of: str, today: str) -> str | None:
     """The role that must approve the command by a rule in force today, or None where nobody need."""
-    name = type(command).__struct_config__.tag
-    of = ""
-    if isinstance(command, Reverse):
-        original = book.originals.get(command.transaction)
-        of = "" if original is None else original.command
-    found = book.policies.approval(str(name), of, today)
+    found = book.policies.approval(str(type(command).__struct_config__.tag), of, today)
     return None if found is None else found[1].role
+
+
+def _what(book: Book, command: Posting) -> str:
+    """What a rule of approval tells commands of one kind apart by: what a reversal takes back, a late claim."""
+    if isinstance(command, Retire):
+        return LATE
+    original = book.originals.get(command.transaction) if isinstance(command, Reverse) else None
+    return "" if original is None else original.command
 
 
 def decide_judgement(book: Book, request: Request, *, today: str) -> Posted | Refusal:
@@ -57,7 +74,8 @@ def decide_judgement(book: Book, request: Request, *, today: str) -> Posted | Re
         return refuse("proposal_decided", proposal=command.proposal, state=known.state)
     inner = proposed(book, command.proposal)
     assert inner is not None and isinstance(inner.command, POSTINGS)
-    role = approver_of(book, inner.command, today)  # type: ignore[arg-type]  # a posting command
+    posting: Posting = inner.command  # type: ignore[assignment]  # a posting command
+    role = approver_of(book, posting, _what(book, posting), today)
     if role is not None and principal.role != role:
         return refuse("forbidden", role=principal.role, action="approve or reject proposals")
     if principal.subject == known.subject or principal.subject.startswith("system:"):

@@ -31,6 +31,16 @@ REASONS = (
         frozen=True,
     ),
     Reason(
+        "late_needs_confirmation",
+        422,
+        "Late claim needs confirmed evidence",
+        "The claim is dated {occurred_on}; an expiry, a freeze or a year end lies between then and {today}. "
+        "It needs CONFIRMED evidence, and a second person.",
+        "补记核销需要已确认的凭据",
+        "该核销记为 {occurred_on}，其后至 {today} 之间有到期、冻结或跨年；须有 CONFIRMED 凭据，并经第二人复核。",
+        frozen=True,
+    ),
+    Reason(
         "party_not_merged",
         409,
         "Party has not merged",

@@ -242,6 +242,10 @@ _EVENTS: tuple[PolicyRow, ...] = (
         ComplianceBasis(consumed_from="2025", consumed_before="2026", basis="HELD"),
         "domain 5.1 [V42]: Qinghai counts mainly certificates held in 2025; later years are not known yet",
     ),
+    _row(
+        Approval(command="retire", of="late", role="operator"),
+        "design D6: across an expiry, a freeze or a year end: CONFIRMED evidence and a second person",
+    ),
     _row(TradeOnce(), "domain 1.6 [V2] draft, final [M-H]"),
     _row(CcerLinkage(), "domain 1.9 [V9], 1.1 [V10]: two years", since="2024-10-01", until="2026-09-30"),
 )

@@ -122,6 +122,7 @@ class Park:
     def __init__(self, rows: tuple[PolicyRow, ...] = SEED) -> None:
         self.book = Book("ganhe")
         self._requests = 0
+        self.today = TODAY
         self.post(OpenLedger(origin="greenledger.example/ganhe", zone="Asia/Shanghai", rows=rows), by=ADMIN)
         for number in (1, 2, 3):
             self.post(RegisterParty(party=f"GH-{number:03}", kind="enterprise", name=f"企业{number}"))
@@ -141,7 +142,7 @@ class Park:
     def ask(self, command: Command, *, by: Principal = OPERATOR, evidence_key: str | None = None) -> Posted | Refusal:
         """Decide, and learn what was posted."""
         request = self.request(command, by=by, evidence_key=evidence_key)
-        decision = decide(self.book, request, today=TODAY)
+        decision = decide(self.book, request, today=self.today)
         if isinstance(decision, Posted):
             for body in decision.bodies:
                 self.learn(body)

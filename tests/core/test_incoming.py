@@ -6,7 +6,6 @@ from ledger.core.account import account_name
 from ledger.core.certificate import LotFacts
 from ledger.core.events import (
     Allocate,
-    Evidence,
     Expire,
     OpenBalance,
     ReceiveForProvince,
@@ -111,10 +110,12 @@ def test_codes_that_cannot_be_read_leave_counted_units_and_a_finding() -> None:
 
 def test_t6_the_job_moves_what_lapsed_and_nothing_else() -> None:
     """Lot 2024-03, 1,000, 400 retired on its last day: 600 lapse on 2026-03-01; the day before, none."""
-    park, on = Park(), {"evidence": Evidence(level="REPORTED", document="d" * 64)}
+    park = Park()
+    park.today = "2026-02-28"
     park.give(HELD, 1_000, lot="old", month="2024-03", on="2024-05-01")
     claim = {"enterprise": "GH-001", "purpose": "VOLUNTARY", "year": "2025", "lot": "old"}
-    park.post(Retire(quantity=400, occurred_on="2026-02-28", **claim, **on))
+    park.post(Retire(quantity=400, **claim))
+    park.today = TODAY
     lapse = {"account": HELD, "lot": "old", "quantity": 600}
     assert park.refused(Expire(effective_on="2026-02-28", **lapse)).code == "not_expired"
     body = park.post(Expire(effective_on="2026-03-01", **lapse))

@@ -22,7 +22,7 @@ from ledger.core.events import (
     VoidTrade,
 )
 from ledger.core.policy import VintageMatch
-from ledger.core.record import AccountBody, PostingBody, RetirementBody
+from ledger.core.record import AccountBody, PostingBody, ProposalBody, RetirementBody
 from ledger.core.seed import SEED
 from tests.core.park import CONFIRMED, ONE, OPERATOR, PLATFORM, PROJECT, SELLER, TWO, Park, day, ranges, transfer
 from tests.core.test_reversals import Reversing
@@ -89,9 +89,11 @@ def test_t6_an_expired_certificate_cannot_be_used() -> None:
     """Lot 2024-03: 400 on its last day, 2026-02-28; on 2026-03-01 not one more, though no job has run."""
     park = Park()
     park.give(HELD, 1_000, lot="old", month="2024-03", on="2024-05-01")
-    park.post(retire(400, year="2025", lot="old", **on("2026-02-28")))
+    park.today = "2026-02-28"
+    park.post(retire(400, year="2025", lot="old"), by=ONE)
+    park.today = "2026-03-01"
     for lot in ("old", None):
-        refusal = park.refused(retire(1, year="2025", lot=lot, **on("2026-03-01")))
+        refusal = park.refused(retire(1, year="2025", lot=lot), by=ONE)
         assert refusal.code == ("expired" if lot else "insufficient_balance")
     assert (park.balance(HELD), park.balance(retired("2025"))) == (600, 400)
 
@@ -259,3 +261,47 @@ def test_a_trade_withdrawn_after_its_units_were_used_takes_its_cost_off_the_expe
     park.post(retire(40), by=ONE)
     park.post(VoidTrade(trade_id="1", evidence=CONFIRMED))
     assert money(park) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("crossed", ["expiry", "freeze", "year end"])
+def test_a_late_claim_needs_confirmed_evidence_and_a_second_person(crossed: str) -> None:
+    """Dated back across an expiry, a freeze or a year end; on the day itself, or with nothing between, it does not."""
+    park = Park()
+    park.today, month, claimed_on = {
+        "expiry": ("2026-03-02", "2024-03", "2026-02-28"),
+        "freeze": ("2026-03-02", "2025-09", "2026-02-27"),
+        "year end": ("2026-01-02", "2025-09", "2025-12-31"),
+    }[crossed]
+    park.give(HELD, 10, lot="old", month=month, on="2025-10-01")
+    park.give(HELD, 10, lot="other", month="2025-10", on="2025-11-01")
+    if crossed == "freeze":
+        park.post(
+            Freeze(
+                enterprise="GH-001",
+                quantity=1,
+                reason="dispute",
+                lot="old",
+                occurred_on="2026-02-28",
+                evidence=CONFIRMED,
+            )
+        )
+    late = retire(4, year="2025", lot="old", **on(claimed_on))
+    assert park.refused(late).code == "late_needs_confirmation"
+    confirmed = msgspec.structs.replace(late, evidence=CONFIRMED)
+    assert isinstance(park.post(confirmed), ProposalBody)
+    assert park.balance(HELD, lot="old") == 10 - (crossed == "freeze")
+    second = msgspec.structs.replace(OPERATOR, subject="person:second")
+    posted = park.post(Approve(proposal=park.book.size - 1), by=second)
+    assert isinstance(posted, PostingBody)
+    assert posted.occurred_on == claimed_on
+    if crossed != "year end":
+        assert isinstance(park.post(retire(1, year="2025", lot="other", **on(claimed_on))), PostingBody)
+    assert isinstance(park.post(retire(1, year="2025", lot="other"), by=ONE), PostingBody)
+
+
+def test_without_its_row_a_late_claim_is_one_like_any_other() -> None:
+    """The twin: that it waits is a rule among the rules, not a habit of the engine."""
+    park = Park(tuple(row for row in SEED if getattr(row.rule, "of", None) != "late"))
+    park.today = "2026-01-02"
+    park.give(HELD, 10, lot="old", month="2025-09", on="2025-10-01")
+    assert isinstance(park.post(retire(4, year="2025", lot="old", **on("2025-12-31"))), PostingBody)
