@@ -343,7 +343,7 @@ class Oracle:
         legs = self._select(legs, effective_on, command, on)
         self._check_claim(command, legs, on)
         if command["type"] == "retire":
-            used = self._expense(command["enterprise"], legs)
+            used = self._expense(command["enterprise"], legs, effective_on)
             self._check_moves(request, used, today)
             legs = legs + used
         try:
@@ -509,7 +509,7 @@ class Oracle:
         ]
         return legs, None, None
 
-    def _expense(self, enterprise, legs):
+    def _expense(self, enterprise, legs, effective_on):
         """What the retired certificates of each lot cost: their part of what all the enterprise's of the lot cost."""
         inventory, found = f"Inventory:GEC:{enterprise}", []
         for leg in legs:
@@ -521,7 +521,8 @@ class Oracle:
             for trade in self.trades.values():
                 if (trade["buyer"], trade["lot"], trade["state"]) == (enterprise, lot, "TRADED"):
                     units += trade["quantity"]
-            if fen > 0 and (part := -leg["quantity"] * fen // units):
+            there = self._available(inventory, "CNY", lot, effective_on)
+            if fen > 0 and (part := min(there, -leg["quantity"] * fen // units)) > 0:
                 found.append(leg_of(inventory, "CNY", -part, lot))
                 found.append(leg_of(f"Expense:GEC:{enterprise}", "CNY", part, lot))
         return found

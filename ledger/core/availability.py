@@ -34,7 +34,7 @@ def enough(book: Book, plan: Plan, legs: list[Placed], effective_on: str) -> tup
         account, key = leg.account, (leg.account.account_id, leg.lot_id)
         if leg.quantity > 0 or account.kind.may_go_below_zero:
             continue
-        asked, have = gives[key], available(book, *key, day)
+        asked, have = gives[key], book.available(*key, day)
         if have >= asked:
             continue
         now = book.lot_balances.get(key, _EMPTY)[0]
@@ -54,20 +54,6 @@ def _overflows(legs: list[Placed], account: Account, figures: tuple[int, ...]) -
     own = [leg.quantity for leg in legs if leg.account is account]
     taken, got = sum(q for q in own if q < 0), sum(q for q in own if q > 0)
     return min(figures) + taken < -QUANTITY_MAX or max(figures) + got > QUANTITY_MAX
-
-
-def available(book: Book, account_id: int, lot_id: int, day: int) -> int:
-    """The least known balance of the lot in the account on any effective day from `day` on."""
-    balance, last_on = book.lot_balances.get((account_id, lot_id), _EMPTY)
-    if day >= last_on:
-        return balance
-    assert book.lot_floors[account_id, lot_id][0] <= day, "the later days were not loaded"
-    later = sorted((d, q) for d, q in book.lot_days[account_id, lot_id].items() if d > day)
-    least = running = balance - sum(quantity for _, quantity in later)
-    for _, quantity in later:
-        running += quantity
-        least = min(least, running)
-    return least
 
 
 def insufficient(account: Account, have: int, asked: int, effective_on: str) -> Refusal:

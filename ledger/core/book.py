@@ -269,6 +269,20 @@ class Book:
         mine = (one for one in self.trades.values() if (one.buyer, one.lot_id) == (buyer, lot_id))
         return sum(one.standing for one in mine if one.state == "TRADED")
 
+    def available(self, account_id: int, lot_id: int, day: int) -> int:
+        """The least known balance of the lot in the account on any effective day from `day` on."""
+        key = (account_id, lot_id)
+        balance, last_on = self.lot_balances.get(key, (0, 0))
+        if day >= last_on:
+            return balance
+        assert self.lot_floors[key][0] <= day, "the later days were not loaded"
+        later = sorted((d, q) for d, q in self.lot_days[key].items() if d > day)
+        least = running = balance - sum(quantity for _, quantity in later)
+        for _, quantity in later:
+            running += quantity
+            least = min(least, running)
+        return least
+
     def open_accounts(self, accounts: Iterable[Account]) -> None:
         """Take in accounts just opened: empty, and fully known."""
         for account in accounts:

@@ -7,7 +7,7 @@ looks at nothing but the book and its arguments, so a run can be replayed exactl
 import msgspec
 
 from ledger.core.account import Account, account_name, kind_of
-from ledger.core.availability import available, enough, insufficient, is_certain
+from ledger.core.availability import enough, insufficient, is_certain
 from ledger.core.book import NO_LOT, Book, ordinal, serial_pairs
 from ledger.core.certificate import Lot, LotFacts
 from ledger.core.claim import judge_claim
@@ -231,7 +231,7 @@ def _used(
     if isinstance(judged, Refusal) or plan.claim is None:
         return judged if isinstance(judged, Refusal) else (legs, judged)
     key = (account_name("expense_gec", plan.claim.enterprise), "CNY")
-    costs = expensed(plan.claim.enterprise, legs, opened.get(key) or book.accounts.get(key), book)
+    costs = expensed(plan.claim.enterprise, legs, opened.get(key) or book.accounts.get(key), book, dates.effective_on)
     allowed = _judge_moves(book, plan, costs, principal, dates)
     return allowed if isinstance(allowed, Refusal) else ([*legs, *costs], judged | set(map(int, allowed)))
 
@@ -290,7 +290,7 @@ def _select(book: Book, plan: Plan, placed: list[Placed], dates: _Dates) -> list
         fits = plan.match is None or plan.match.fits(lot.facts)
         if not fits or isinstance(_judge_lot(book, plan, lot.facts, dates), Refusal):
             continue
-        took = min(wanted, max(0, available(book, source.account.account_id, lot.lot_id, day)))
+        took = min(wanted, max(0, book.available(source.account.account_id, lot.lot_id, day)))
         if took:
             selected.append(Placed(source.account, lot, lot.lot_id, -took))
             selected.append(Placed(target.account, lot, lot.lot_id, took))

@@ -305,3 +305,13 @@ def test_without_its_row_a_late_claim_is_one_like_any_other() -> None:
     park.today = "2026-01-02"
     park.give(HELD, 10, lot="old", month="2025-09", on="2025-10-01")
     assert isinstance(park.post(retire(4, year="2025", lot="old", **on("2025-12-31"))), PostingBody)
+
+
+def test_a_price_that_counts_only_later_does_not_hold_a_claim_up() -> None:
+    """Certificates held before, claimed on a day before the rest of their lot was bought, are expensed at nothing."""
+    park = Park()
+    series = f"{PROJECT}/2026-05/11"
+    park.give(HELD, 10, lot=series, serials="1-10", on="2026-06-01")
+    bought(park, "1", 100, 50_000)
+    park.post(retire(10, lot=series, **on("2026-06-02")))
+    assert money(park) == [50_000, 0, -50_000]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ledger.core.account import Account, account_name
-from ledger.core.book import Book
+from ledger.core.book import Book, ordinal
 from ledger.core.certificate import Lot
 from ledger.core.events import Leg
 from ledger.core.serial_choice import Placed
@@ -47,14 +47,20 @@ def has_costs(enterprise: str, book: Book) -> bool:
     return account is not None and book.totals[account.account_id][0] > 0
 
 
-def expensed(enterprise: str, legs: Iterable[Placed], expense: Account | None, book: Book) -> list[Placed]:
-    """What the certificates that are used cost, from the inventory to the expense, by lot."""
+def expensed(
+    enterprise: str, legs: Iterable[Placed], expense: Account | None, book: Book, effective_on: str
+) -> list[Placed]:
+    """What the certificates that are used cost, from the inventory to the expense, by lot.
+
+    No more than what the inventory has from that day on: a price that counts only later does not hold a claim up.
+    """
     found: list[Placed] = []
     for leg in legs:
         if leg.quantity > 0 or leg.lot is None or expense is None:
             continue
-        if share := part_of_cost(enterprise, leg.lot, -leg.quantity, book):
-            inventory = book.accounts[account_name("inventory_gec", enterprise), "CNY"]
+        inventory = book.accounts[account_name("inventory_gec", enterprise), "CNY"]
+        there = book.available(inventory.account_id, leg.lot_id, ordinal(effective_on))
+        if (share := min(there, part_of_cost(enterprise, leg.lot, -leg.quantity, book))) > 0:
             found += [
                 Placed(inventory, leg.lot, leg.lot_id, -share),
                 Placed(expense, leg.lot, leg.lot_id, share),
