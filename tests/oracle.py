@@ -8,6 +8,7 @@ import copy
 import datetime
 
 FROZEN = {
+    "proof_needed",
     "late_needs_confirmation",
     "insufficient_balance",
     "serial_not_held",
@@ -224,6 +225,8 @@ class Oracle:
         self.answers, self.evidence = {}, {}
         self.done = {}
         """(what may be done once, lot, serial) -> the trade that did it, or None."""
+        self.reclaimed = set()
+        """(lot, serial) whose claim was taken back."""
         self.posted, self.proposals, self.offers = {}, {}, {}
         """Log index -> command and legs of a transaction, and what of the legs still stands."""
 
@@ -352,6 +355,9 @@ class Oracle:
         except No as no:
             moved_on = command["type"] == "reverse" and no.code in {"insufficient_balance", "serial_not_held"}
             raise No("units_moved_on") if moved_on else no from None
+        claimed = {(leg["lot"], serial) for leg in legs for serial in leg["serials"]}
+        if command["type"] == "retire" and command.get("proof") is None and claimed & self.reclaimed:
+            raise No("proof_needed")
         for _ in missing:
             self._record()
         if lot is not None and lot["code"] not in self.lots and any(leg["lot"] == lot["code"] for leg in legs):
@@ -384,6 +390,9 @@ class Oracle:
                     self.done[ONCE[command["type"]], leg["lot"], serial] = trade and trade["trade_id"]
         if command["type"] == "reverse":
             self._take_back(self.posted[command["transaction"]], legs)
+            for leg in legs:
+                if leg["account"].startswith("Retired:") and leg["quantity"] < 0:
+                    self.reclaimed |= {(leg["lot"], serial) for serial in leg["serials"]}
         if trade is not None and trade["state"] == "VOID":
             self.done = {key: by for key, by in self.done.items() if by != trade["trade_id"]}
 

@@ -174,6 +174,9 @@ class Book:
         """(buyer, lot id) -> the units bought and not yet transferred, as far as loaded."""
         self.marks: dict[tuple[int, str], dict[int, Ranges]] = {}
         """(lot id, what may happen to a serial once) -> by the log index of what did it, as far as loaded."""
+        self.taken_back: dict[int, dict[int, Ranges]] = {}
+        """Lot id -> the serials whose claims were taken back, by what did it; all, for the lots of `claims_known`."""
+        self.claims_known: dict[int, None] = {}
         self.originals: dict[int, PostingBody | None] = {}
         """Transactions that a reversal names, by log index (None: there is none), and those that made marks."""
         self.reversals: dict[int, dict[int, PostingBody]] = {}

@@ -1,8 +1,14 @@
 """May certificates of a lot be claimed for consumption in a year? Judged by the rules in force on the day. Pure."""
 
+from collections.abc import Iterable
+
+from ledger.core.book import Book
 from ledger.core.certificate import LotFacts
 from ledger.core.policy import PolicyBook
+from ledger.core.record import RetirementBody
 from ledger.core.refusal import Refusal, refuse
+from ledger.core.serial_choice import Placed
+from ledger.core.serial_range import intersect, written
 from ledger.core.trading import judge_validity
 
 
@@ -21,3 +27,18 @@ def judge_claim(lot: LotFacts, year: str, policies: PolicyBook, *, on: str) -> t
     if vintage[1].match == "SAME_YEAR" and lot.production_month[:4] != year:
         return refuse("wrong_vintage", lot=lot.code, production_month=lot.production_month, year=year)
     return validity, vintage[0]
+
+
+def judge_claim_again(book: Book, claim: RetirementBody, legs: Iterable[Placed]) -> Refusal | None:
+    """`proof_needed` for serials whose claim was taken back, unless a proof comes with them; each serves once.
+
+    A retirement is final save as our own booking error, and then the registry's word decides (domain 3.4).
+    """
+    if claim.proof is not None:
+        return None
+    for leg in legs:
+        for serials in book.taken_back.get(leg.lot_id, {}).values() if leg.serials and leg.quantity < 0 else ():
+            if again := intersect(serials, leg.serials):
+                assert leg.lot is not None
+                return refuse("proof_needed", lot=leg.lot.facts.code, serials=written(again))
+    return None

@@ -10,7 +10,7 @@ from ledger.core.account import Account, account_name, kind_of
 from ledger.core.availability import enough, insufficient, is_certain
 from ledger.core.book import NO_LOT, Book, ordinal, serial_pairs
 from ledger.core.certificate import Lot, LotFacts
-from ledger.core.claim import judge_claim
+from ledger.core.claim import judge_claim, judge_claim_again
 from ledger.core.command import Principal, Request
 from ledger.core.events import AnswerOffer, Leg, Posting
 from ledger.core.held_range import FOREVER
@@ -95,13 +95,10 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
     findings = enough(book, plan, legs, dates.effective_on)
     if isinstance(findings, Refusal):
         return _moved_on(book, plan, findings)
-    if True in [leg.lot is not None and leg.lot.facts.numbered for leg in legs]:
-        # A CONFIRMED statement fact may come before the serials did; `enough` has noted the finding.
-        day = FOREVER if is_certain(plan) else ordinal(dates.effective_on)
-        chosen = choose_serials(book, legs, Choice(day, _once(book, plan, policies), plan.adopts))
-        if isinstance(chosen, Refusal):
-            return _moved_on(book, plan, chosen)
-        legs = chosen
+    chosen = _serials(book, plan, legs, dates, policies)
+    if isinstance(chosen, Refusal):
+        return chosen
+    legs = chosen
     body = _body(plan, legs, dates, policies, findings, selection)
     if (too_large := _too_large(body, new_lot)) is not None:
         return too_large
@@ -234,6 +231,21 @@ def _used(
     costs = expensed(plan.claim.enterprise, legs, opened.get(key) or book.accounts.get(key), book, dates.effective_on)
     allowed = _judge_moves(book, plan, costs, principal, dates)
     return allowed if isinstance(allowed, Refusal) else ([*legs, *costs], judged | set(map(int, allowed)))
+
+
+def _serials(
+    book: Book, plan: Plan, legs: list[Placed], dates: _Dates, policies: tuple[str, ...]
+) -> list[Placed] | Refusal:
+    """The legs with the serials that move, where any lot has some."""
+    if True not in [leg.lot is not None and leg.lot.facts.numbered for leg in legs]:
+        return legs
+    # A CONFIRMED statement fact may come before the serials did; `enough` has noted the finding.
+    day = FOREVER if is_certain(plan) else ordinal(dates.effective_on)
+    chosen = choose_serials(book, legs, Choice(day, _once(book, plan, policies), plan.adopts))
+    if isinstance(chosen, Refusal):
+        return _moved_on(book, plan, chosen)
+    again = None if plan.claim is None else judge_claim_again(book, plan.claim, chosen)
+    return chosen if again is None else again
 
 
 def _judge_lots(book: Book, plan: Plan, legs: list[Placed], dates: _Dates) -> set[int] | Refusal:

@@ -41,6 +41,15 @@ REASONS = (
         frozen=True,
     ),
     Reason(
+        "proof_needed",
+        422,
+        "New proof needed",
+        "The claim on serials {serials} of lot {lot} was taken back; they are claimed again only by a new proof.",
+        "需要新的核销凭证编号",
+        "批次 {lot} 中编号 {serials} 的核销曾被冲销；再次核销须附新的凭证编号。",
+        frozen=True,
+    ),
+    Reason(
         "party_not_merged",
         409,
         "Party has not merged",

@@ -31,6 +31,7 @@ from ledger.store.registry import (
     load_offers,
     load_originals,
     load_proposals,
+    load_taken_back,
     rows_of,
 )
 
@@ -67,7 +68,9 @@ async def load(connection: Connection, ledger_id: int, book: Book, requests: lis
     await _load_day_balances(connection, ledger_id, book, needs.days)
     await _load_lot_days(connection, ledger_id, book, needs.dated)
     await _load_ranges(connection, ledger_id, book, needs.pairs)
-    await load_in_transit(connection, ledger_id, book, used_by(book, touched, needs.named))
+    used = used_by(book, touched, needs.named)
+    await load_in_transit(connection, ledger_id, book, used)
+    await load_taken_back(connection, ledger_id, book, {lot_id for _, lot_id in used})
     entering = units_entering([command for command, _ in touched], events, book)
     await _load_conflicts(connection, ledger_id, book, entering)
     await _load_marks(connection, ledger_id, book, entering, offered_by(book, touched))

@@ -238,3 +238,29 @@ async def load_in_transit(connection: Connection, ledger_id: int, book: Book, wa
     for buyer, lot_id, units in open_trades:
         if (buyer, lot_id) in missing:
             book.in_transit[buyer, lot_id] += units
+
+
+async def load_taken_back(connection: Connection, ledger_id: int, book: Book, lots: set[int]) -> None:
+    """The serials of these lots whose claims were taken back: such reversals are few, and their records say it."""
+    if not (missing := lots.difference(book.claims_known)):
+        return
+    rows = await rows_of(
+        connection,
+        """
+        select e.log_index from event e
+        cross join lateral (
+            select from event o where o.ledger_id = %s and o.log_index = e.reverses and o.command = 'retire' offset 0
+        ) as o
+        where e.ledger_id = %s and e.reverses is not null and e.command = 'reverse'
+        """,
+        ledger_id,
+        ledger_id,
+    )
+    records = await records_at(connection, ledger_id, [index for (index,) in rows])
+    for index, envelope in records.items():
+        for leg in envelope.body.legs:
+            lot = book.lots.get(leg.lot) if leg.serials and leg.quantity.startswith("-") else None
+            if lot is not None and lot.lot_id in missing:
+                serials = merge(tuple(SerialRange(int(first), int(last) + 1) for first, last in leg.serials))
+                book.taken_back.setdefault(lot.lot_id, {})[index] = serials
+    book.claims_known.update(dict.fromkeys(missing))

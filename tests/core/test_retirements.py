@@ -315,3 +315,17 @@ def test_a_price_that_counts_only_later_does_not_hold_a_claim_up() -> None:
     bought(park, "1", 100, 50_000)
     park.post(retire(10, lot=series, **on("2026-06-02")))
     assert money(park) == [50_000, 0, -50_000]
+
+
+def test_what_was_claimed_by_mistake_is_claimed_again_only_with_a_proof() -> None:
+    """Its serials are known by the reversal; others of the lot are claimed as ever."""
+    park = Reversing()
+    bought(park, "1", 100, 50_000)
+    series = f"{PROJECT}/2026-05/11"
+    park.post(retire(40, lot=series, serials="1001-1040"), by=ONE)
+    taken_back(park, Reverse(transaction=park.book.size - 1, reason="error", evidence=CONFIRMED))
+    again = park.refused(retire(10, lot=series, serials="1031-1040"), by=ONE)
+    assert (again.code, again.figures["serials"]) == ("proof_needed", "1031-1040")
+    assert park.refused(retire(100), by=ONE).code == "proof_needed"
+    park.post(retire(60, lot=series, serials="1041-1100"), by=ONE)
+    park.post(retire(40, lot=series, serials="1001-1040", proof="HX-2"), by=ONE)
