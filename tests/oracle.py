@@ -531,7 +531,8 @@ class Oracle:
                 if (trade["buyer"], trade["lot"], trade["state"]) == (enterprise, lot, "TRADED"):
                     units += trade["quantity"]
             there = self._available(inventory, "CNY", lot, effective_on)
-            if fen > 0 and (part := min(there, -leg["quantity"] * fen // units)) > 0:
+            wanted = -leg["quantity"]
+            if fen > 0 and wanted <= units and (part := min(there, wanted * fen // units)) > 0:
                 found.append(leg_of(inventory, "CNY", -part, lot))
                 found.append(leg_of(f"Expense:GEC:{enterprise}", "CNY", part, lot))
         return found

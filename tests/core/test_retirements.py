@@ -329,3 +329,13 @@ def test_what_was_claimed_by_mistake_is_claimed_again_only_with_a_proof() -> Non
     assert park.refused(retire(100), by=ONE).code == "proof_needed"
     park.post(retire(60, lot=series, serials="1041-1100"), by=ONE)
     park.post(retire(40, lot=series, serials="1001-1040", proof="HX-2"), by=ONE)
+
+
+def test_what_was_passed_on_cannot_be_claimed_though_its_cost_is_still_there() -> None:
+    """A gift takes no cost along; the claim on what is gone is refused by the certificates' own balance."""
+    park = Park()
+    bought(park, "1", 100, 50_000)
+    series, other = f"{PROJECT}/2026-05/11", account_name("holding_ent", "GH-002")
+    park.post(transfer(f"{HELD} -100 GEC {series} 1001-1100\n{other} 100 GEC {series} 1001-1100"), by=ONE)
+    assert park.refused(retire(1, lot=series)).code == "insufficient_balance"
+    assert money(park) == [50_000, 0, -50_000]

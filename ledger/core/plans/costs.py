@@ -70,8 +70,9 @@ def expensed(
 
 def part_of_cost(enterprise: str, lot: Lot, quantity: int, book: Book) -> int:
     """What so many certificates cost, in fen: the average of their lot, and the last of a lot take what is left."""
-    fen = cost_of(enterprise, lot.facts.code, book)
-    return fen * quantity // _units(enterprise, lot.lot_id, book) if fen > 0 else 0
+    fen, units = cost_of(enterprise, lot.facts.code, book), _units(enterprise, lot.lot_id, book)
+    # A cost may be left where the certificates were passed on; more than there are is refused by their balance.
+    return fen * quantity // units if fen > 0 and units >= quantity else 0
 
 
 def _units(enterprise: str, lot_id: int, book: Book) -> int:
