@@ -257,6 +257,12 @@ class Book:
         taken, self._pieces = self._pieces, {}
         return [key for key, new in taken.items() if not new], [key for key, new in taken.items() if new]
 
+    def take_back(self, lot_id: int, index: int, serials: Ranges) -> None:
+        """Note that transaction `index` took the claim on these serials back."""
+        if lot_id not in self.taken_back:
+            self.put(self.taken_back, lot_id, {})
+        self.put(self.taken_back[lot_id], index, serials)
+
     def keep_trade(self, trade: TradeFacts) -> None:
         """Note a trade as it is now."""
         for one, sign in ((self.trades.get(trade.trade_id), -1), (trade, 1)):

@@ -1,14 +1,15 @@
 """May certificates of a lot be claimed for consumption in a year? Judged by the rules in force on the day. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from ledger.core.book import Book
+from ledger.core.account import kind_of
+from ledger.core.book import Book, serial_ranges
 from ledger.core.certificate import LotFacts
 from ledger.core.policy import PolicyBook
-from ledger.core.record import RetirementBody
+from ledger.core.record import PostingBody, RetirementBody
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_choice import Placed
-from ledger.core.serial_range import intersect, written
+from ledger.core.serial_range import Ranges, intersect, merge, written
 from ledger.core.trading import judge_validity
 
 
@@ -27,6 +28,15 @@ def judge_claim(lot: LotFacts, year: str, policies: PolicyBook, *, on: str) -> t
     if vintage[1].match == "SAME_YEAR" and lot.production_month[:4] != year:
         return refuse("wrong_vintage", lot=lot.code, production_month=lot.production_month, year=year)
     return validity, vintage[0]
+
+
+def taken_back(body: PostingBody) -> Iterator[tuple[str, Ranges]]:
+    """(lot, serials) that a reversal takes out of a retired account: they may be claimed again, but not as before."""
+    for leg in body.legs:
+        kind = kind_of(leg.account)
+        left = leg.serials and leg.quantity.startswith("-") and kind is not None and kind.code == "retired"
+        if left and leg.lot is not None:
+            yield leg.lot, merge(serial_ranges(leg.serials))
 
 
 def judge_claim_again(book: Book, claim: RetirementBody, legs: Iterable[Placed]) -> Refusal | None:

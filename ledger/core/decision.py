@@ -8,6 +8,7 @@ import msgspec
 from ledger.core.account import Account, kind_of
 from ledger.core.book import Book, Party, PostingRow, TradeFacts, serial_ranges
 from ledger.core.certificate import Lot
+from ledger.core.claim import taken_back
 from ledger.core.command import (
     Approve,
     ChangeParty,
@@ -192,7 +193,8 @@ def _learn_marks(book: Book, index: int, body: PostingBody) -> None:
     """Mark the serials that were issued or traded; to trade only once is a rule, which the record must name."""
     if body.command == "reverse":
         _unmark(book, int(body.reverses or 0))
-        _learn_taken_back(book, index, body)
+        for lot, serials in taken_back(body):
+            book.take_back(book.lots[lot].lot_id, index, serials)
         return
     event = _MARKING[body.command]
     if body.command in {"issue", "settle_bundle"}:
@@ -210,21 +212,6 @@ def _learn_marks(book: Book, index: int, body: PostingBody) -> None:
         index = book.trades[body.trade.trade_id].log_index  # the trade did it; it was not known to which serials
     for lot, serials in by_lot.items():
         book.mark(book.lots[lot].lot_id, event, index, serials)
-
-
-def _learn_taken_back(book: Book, index: int, body: PostingBody) -> None:
-    """Serials that come out of a retired account may be claimed again, but not as if nothing had been."""
-    for leg in body.legs:
-        if (
-            leg.serials
-            and leg.quantity.startswith("-")
-            and book.accounts[leg.account, leg.commodity].kind.code == "retired"
-        ):
-            assert leg.lot is not None
-            lot_id = book.lots[leg.lot].lot_id
-            if lot_id not in book.taken_back:
-                book.put(book.taken_back, lot_id, {})
-            book.put(book.taken_back[lot_id], index, merge(serial_ranges(leg.serials)))
 
 
 def _unmark(book: Book, original_index: int) -> None:

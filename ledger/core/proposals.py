@@ -22,12 +22,11 @@ def decide_event(book: Book, request: Request, *, today: str) -> Posted | Refusa
     command: Posting = request.command  # type: ignore[assignment]  # decide() sends only posting commands here
     if isinstance(decision, Refusal):
         return decision
-    of = _what(book, command)
-    if isinstance(command, Retire) and not is_late(book, command.enterprise, _posted(decision), today):
-        of = ""
+    late = isinstance(command, Retire) and is_late(book, command.enterprise, _posted(decision), today)
+    of = _what(book, command, late=late)
     if approver_of(book, command, of, today) is None:
         return decision
-    if of == LATE and command.evidence.level != "CONFIRMED":
+    if late and command.evidence.level != "CONFIRMED":
         return refuse("late_needs_confirmation", occurred_on=_posted(decision).occurred_on, today=today)
     principal = request.principal
     proposal = ProposalBody(
@@ -52,10 +51,10 @@ def approver_of(book: Book, command: Posting, of: str, today: str) -> str | None
     return None if found is None else found[1].role
 
 
-def _what(book: Book, command: Posting) -> str:
+def _what(book: Book, command: Posting, *, late: bool) -> str:
     """What a rule of approval tells commands of one kind apart by: what a reversal takes back, a late claim."""
     if isinstance(command, Retire):
-        return LATE
+        return LATE if late else ""
     original = book.originals.get(command.transaction) if isinstance(command, Reverse) else None
     return "" if original is None else original.command
 
@@ -75,7 +74,7 @@ def decide_judgement(book: Book, request: Request, *, today: str) -> Posted | Re
     inner = proposed(book, command.proposal)
     assert inner is not None and isinstance(inner.command, POSTINGS)
     posting: Posting = inner.command  # type: ignore[assignment]  # a posting command
-    role = approver_of(book, posting, _what(book, posting), today)
+    role = approver_of(book, posting, _what(book, posting, late=True), today)
     if role is not None and principal.role != role:
         return refuse("forbidden", role=principal.role, action="approve or reject proposals")
     if principal.subject == known.subject or principal.subject.startswith("system:"):

@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 
 from ledger.core.book import Book, Known, OfferFacts, Party, ProposalFacts, TradeFacts
+from ledger.core.claim import taken_back
 from ledger.core.command import Approve, ChangeParty, CreateCredential, RegisterParty, Reject, Request, RevokeCredential
 from ledger.core.events import POSTINGS, AnswerOffer, Reverse, SettleBreak, TradeEvent, Transfer, parties_named
 from ledger.core.party import lookup_name
@@ -258,9 +259,7 @@ async def load_taken_back(connection: Connection, ledger_id: int, book: Book, lo
     )
     records = await records_at(connection, ledger_id, [index for (index,) in rows])
     for index, envelope in records.items():
-        for leg in envelope.body.legs:
-            lot = book.lots.get(leg.lot) if leg.serials and leg.quantity.startswith("-") else None
-            if lot is not None and lot.lot_id in missing:
-                serials = merge(tuple(SerialRange(int(first), int(last) + 1) for first, last in leg.serials))
-                book.taken_back.setdefault(lot.lot_id, {})[index] = serials
+        for code, serials in taken_back(envelope.body):
+            if code in book.lots:
+                book.take_back(book.lots[code].lot_id, index, serials)
     book.claims_known.update(dict.fromkeys(missing))

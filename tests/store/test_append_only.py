@@ -299,6 +299,8 @@ def _inserted(url: str, rows: list[tuple[int, ...]]) -> str | None:
 
 
 PLACE = "insert into serial_position (ledger_id, lot_id, account_id, serials, since) values ({}, '2026-01-01')"
+MET_ON_THE_LINE = ("1, 2147483655, 1", "1, 61803406, 1")
+"""Where ledger 1 has lot 7, and ledger 2 has it, on the line of all serials (migration 0007)."""
 TWICE = (PLACE.format("1, 7, 1, '[1,10)'"), PLACE.format("1, 7, 2, '[9,20)'"))
 
 
@@ -310,8 +312,9 @@ def test_serial_in_two_places_cannot_be_committed(database: Database) -> None:
         with pytest.raises(errors.ExclusionViolation):
             connection.commit()
     with connect_sync(database.urls.writer) as connection:
-        for place in ("1, 7, 1", "1, 8, 1", "2, 7, 1"):
+        for place in ("1, 7, 1", "1, 8, 1", "2, 7, 1", *MET_ON_THE_LINE):
             connection.execute(PLACE.format(f"{place}, '[1,10)'"))
+            connection.execute(PLACE.format(f"{place}, '[999999999999999990,1000000000000000000)'"))
     database.rows("alter table serial_position drop constraint serial_in_one_place")
     with connect_sync(database.urls.writer) as connection:
         for statement in TWICE:
