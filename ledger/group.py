@@ -23,11 +23,20 @@ from ledger.core.command import (
 from ledger.core.decision import decide, learn
 from ledger.core.parties import is_name, private_texts
 from ledger.core.party import lookup_name
-from ledger.core.record import TYPE_OF_BODY, Body, Envelope, PostingBody, ProposalBody, RefusalBody, encode
+from ledger.core.record import (
+    NOT_RECORDED,
+    TYPE_OF_BODY,
+    Body,
+    Envelope,
+    PostingBody,
+    ProposalBody,
+    RefusalBody,
+    encode,
+)
 from ledger.core.refusal import Refusal, refuse
 from ledger.store.changes import Changes
 from ledger.store.outcomes import BalanceAfter, Outcome, Posted, Refused, Unknown
-from ledger.store.unit_of_work import Entry, PrivateText
+from ledger.store.unit_of_work import Entry, PrivateText, Ready
 
 
 class Ticket(msgspec.Struct, gc=False):
@@ -58,6 +67,10 @@ class Group(msgspec.Struct):
     items: list[list[Item]] = msgspec.field(default_factory=list)
     entries: list[Entry] = msgspec.field(default_factory=list)
     changes: Changes = msgspec.field(default_factory=Changes)
+    records: list[bytes] = msgspec.field(default_factory=list)
+    """The entries' bytes, all but when they are recorded."""
+    ready: Ready | None = None
+    """What is written besides the records, laid out for the database."""
 
 
 STEP = 25
@@ -171,11 +184,18 @@ def _record(book: Book, request: Request, bodies: Sequence[Body], entries: list[
     return own
 
 
-def encode_entries(entries: Sequence[Entry], ledger: str, moment: str) -> list[bytes]:
-    """The records' canonical bytes, in log order; `moment` is when the segment is recorded."""
+def encode_entries(group: Group, ledger: str) -> Iterator[None]:
+    """Lay the group's records out as canonical bytes, in log order, for the moment that `stamped` fills in.
+
+    Yields where the caller may do other work.
+    """
+    entries = group.entries
     salts = secrets.token_bytes(16 * len(entries))
-    records, own_index = [], entries[-1].index
+    # From the last to the first, so that a record is caused by the command's own, which comes after it.
+    group.records, own_index = [b""] * len(entries), 0
     for at in range(len(entries) - 1, -1, -1):
+        if at % (4 * STEP) == 0:
+            yield
         entry = entries[at]
         request, principal = entry.request, entry.request.principal
         salt = salts[16 * at : 16 * at + 16]
@@ -191,7 +211,7 @@ def encode_entries(entries: Sequence[Entry], ledger: str, moment: str) -> list[b
             fingerprint=hashlib.sha256(salt + request.canonical).hexdigest() if own else None,
             index=str(entry.index),
             ledger=ledger,
-            recorded_at=moment,
+            recorded_at=NOT_RECORDED,
             request_key=request.request_key if own else None,
             salt=salt.hex(),
             tenant=principal.tenant,
@@ -199,9 +219,7 @@ def encode_entries(entries: Sequence[Entry], ledger: str, moment: str) -> list[b
             type_v="1",
             v="1",
         )
-        records.append(encode(envelope))
-    records.reverse()
-    return records
+        group.records[at] = encode(envelope)
 
 
 def outcome_of(item: Item, moment: str, again: dict[int, Outcome]) -> Outcome:

@@ -21,6 +21,7 @@ import structlog
 
 from ledger.core.book import Book, Known
 from ledger.core.command import Request
+from ledger.core.record import stamped
 from ledger.core.refusal import refuse
 from ledger.group import Deciding, Group, Ticket, encode_entries, key_of, outcome_of
 from ledger.store import balances, unit_of_work
@@ -240,6 +241,11 @@ class Writer:
         for _ in self._deciding.decide(book, group, today):
             await asyncio.sleep(0)
         self._remember_keys(book, group)
+        # All that does not depend on the moment is made ready here, while the group before is written.
+        for _ in encode_entries(group, self.ledger.name):
+            await asyncio.sleep(0)
+        more = statements(self.ledger.ledger_id, group.changes, first_index=group.first_index)
+        group.ready = unit_of_work.ready(self.ledger.ledger_id, group.entries, more)
         return group
 
     def _remember_keys(self, book: Book, group: Group) -> None:
@@ -272,7 +278,7 @@ class Writer:
     async def _write(self, group: Group) -> datetime.datetime | None:
         """Write and commit the group; None where the head is not where the group was decided."""
         connection, ledger_id = self._writing, self.ledger.ledger_id
-        assert connection is not None and self._tree is not None
+        assert connection is not None and self._tree is not None and group.ready is not None
         head = await unit_of_work.lock_head(connection, ledger_id)
         if head.size != group.first_index or not group.entries:
             await connection.rollback()
@@ -281,21 +287,16 @@ class Writer:
         if tree.frontier.size != head.size:
             tree.extend(await read_leaves(connection, ledger_id, tree.frontier.size))
         recorded_at = max(head.now, head.recorded_at + datetime.timedelta(microseconds=1))
-        segment = seal(head.size, encode_entries(group.entries, self.ledger.name, instant(recorded_at)), tree.frontier)
-        more = [
-            *unit_of_work.evidence_statements(ledger_id, group.entries),
-            *statements(ledger_id, group.changes, first_index=group.first_index),
-            *unit_of_work.registry_statements(ledger_id, group.entries),
-        ]
+        moment = instant(recorded_at)
+        segment = seal(head.size, [stamped(record, moment) for record in group.records], tree.frontier)
         size = segment.first_index + segment.count
         await unit_of_work.write_group(
             connection,
             ledger_id,
-            entries=group.entries,
+            ready=group.ready,
             segment=segment,
             recorded_at=recorded_at,
             tree=tree,
-            more=more,
             on_sending=self._sent.set,
             catch_up_from=None if self._queue and size - head.balance_size < LAG_MAX else head.balance_size,
         )

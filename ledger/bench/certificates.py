@@ -35,6 +35,8 @@ PARK = 34
 SERIES_MAX = 3_330_000
 TURNS = 5
 """Rounds of transfers in a ledger of few ranges and in one of many, one after the other."""
+ISSUES = 2_500
+"""Lots issued in one batch: the first of a run is decided while nothing is written yet."""
 PIECE = 33
 """Certificates in one of the many ranges of the large lot."""
 PROJECT = f"{'BENCH':0>17}"
@@ -159,12 +161,12 @@ def _claims(count: int, share: int) -> list[tuple[int, str, str]]:
 
 
 async def _issuance(urls: schema.Urls, sizes: _Sizes, tell: Tell) -> dict[str, Any]:
-    """In batches of 10,000 by two callers: lots issued, each a series of its own; then ranges retired by selection."""
+    """In batches by two callers: lots issued, each a series of its own; then ranges retired by selection."""
     writer = await open_ledger(urls, "certificates-issue")
     await _park(writer, quantity=PARK)
     local = local_principal()
     issues = [_issue(n) for n in range(sizes.issued)]
-    rate = await _in_batches(writer, [request(command, local) for command in issues])
+    rate = await _in_batches(writer, [request(command, local) for command in issues], size=ISSUES)
     tell(f"batch issue: {rate:,.0f} lots/s")
     figures = {"batch_issue_lots_per_s": rate}
     # Ten certificates of every second ten of a new series, so that what is held is many ranges.

@@ -16,8 +16,8 @@ from ledger.core.quantity import COMMODITIES
 
 Text = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)]
 """What a rule says in words: no control characters."""
-SERIAL_DIGITS_MAX = 18
-"""Of a certificate's number in its series; the projections keep it in 63 bits, beside its lot."""
+SERIAL_DIGITS_MAX = 15
+"""Of a certificate's number in its series; the projections compare it as a double, exact to the half."""
 ROLES = ("enterprise", "operator", "regulator", "auditor", "admin")
 
 
@@ -53,7 +53,7 @@ class CodeLayout(
     serial: Text
 
     def is_sound(self) -> bool:
-        """Whether the widths make up a code of 32 characters with a YYYYMM month and a number of 18 digits at most."""
+        """Whether the widths make up a code of 32 characters with a YYYYMM month and a number of 15 digits at most."""
         widths = (self.project, self.month, self.serial, self.classes)
         plain = all(width.isascii() and width.isdigit() and len(width) <= 2 for width in widths)
         return plain and self.month == "6" and int(self.serial) <= SERIAL_DIGITS_MAX and sum(map(int, widths)) == 32
@@ -157,7 +157,7 @@ def unsound(row: PolicyRow) -> str | None:
         return "a rule is in force from a day to the same or a later one."
     match rule:
         case CodeLayout() if not rule.is_sound():
-            return "a code layout makes up 32 characters, six of them the month, at most 18 the number."
+            return "a code layout makes up 32 characters, six of them the month, at most 15 the number."
         case Validity() if not (_is_day(rule.valid_until) if rule.valid_until else _NUMBER.fullmatch(rule.months)):
             return "certificates last a number of months, or until a day."
         case Validity() if not (_MONTH.fullmatch(rule.produced_from) and _MONTH.fullmatch(rule.produced_before)):

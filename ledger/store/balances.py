@@ -305,8 +305,8 @@ async def _load_conflicts(connection: Connection, ledger_id: int, book: Book, en
             from unnest(%s::bigint[], %s::bigint[], %s::bigint[]) as e (lot_id, first_serial, end_serial)
             cross join lateral (
                 select s.account_id, s.lot_id from serial_position s
-                where serial_line(s.ledger_id, s.lot_id, s.serials)
-                        && serial_line(%s, e.lot_id, int8range(e.first_serial, e.end_serial))
+                where serial_box(s.ledger_id, s.lot_id, s.serials)
+                        && serial_box(%s, e.lot_id, int8range(e.first_serial, e.end_serial))
                     and s.ledger_id = %s and s.lot_id = e.lot_id offset 0
             ) as c
         )
@@ -338,8 +338,8 @@ def _take_ranges(book: Book, keys: list[tuple[int, int]], rows: Iterable[Any]) -
 
 _MARKS_OF = """
     select s.lot_id, s.event, s.log_index, s.serials from serial_mark s
-    where serial_line(s.ledger_id, s.lot_id, s.serials)
-            && serial_line(%s, e.lot_id, int8range(e.first_serial, e.end_serial))
+    where serial_box(s.ledger_id, s.lot_id, s.serials)
+            && serial_box(%s, e.lot_id, int8range(e.first_serial, e.end_serial))
         and s.ledger_id = %s and s.lot_id = e.lot_id and s.event = '{}'
 """
 _MARKS = f"""

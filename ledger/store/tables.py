@@ -26,7 +26,7 @@ from sqlmodel import Field, SQLModel
 SCHEMA = "greenledger"
 _IN_SCHEMA = {"schema": SCHEMA}
 _INSTANT = DateTime(timezone=True)
-_LINE = text(f"{SCHEMA}.serial_line(ledger_id, lot_id, serials)")
+_BOX = text(f"{SCHEMA}.serial_box(ledger_id, lot_id, serials)")
 
 
 class Ledger(SQLModel, table=True):
@@ -192,7 +192,7 @@ class SerialPosition(SQLModel, table=True):
     __tablename__ = "serial_position"
     __table_args__ = (
         ExcludeConstraint(
-            (_LINE, "&&"), ("ledger_id", "="), ("lot_id", "="),
+            (_BOX, "&&"), ("ledger_id", "="), ("lot_id", "="),
             name="serial_in_one_place", using="gist", deferrable=True, initially="DEFERRED",
         ),
         Index("serial_position_holder", "ledger_id", "account_id", "lot_id", text("lower(serials)")),
@@ -240,7 +240,7 @@ class SerialMark(SQLModel, table=True):
     __table_args__ = (
         *(
             ExcludeConstraint(
-                (_LINE, "&&"), ("ledger_id", "="), ("lot_id", "="), where=text(f"event = '{event}'"),
+                (_BOX, "&&"), ("ledger_id", "="), ("lot_id", "="), where=text(f"event = '{event}'"),
                 name=f"serial_{event}_once", using="gist", deferrable=True, initially="DEFERRED",
             )
             for event in ("issued", "traded")
@@ -284,7 +284,7 @@ class SerialMove(SQLModel, table=True):
 
     __tablename__ = "serial_move"
     __table_args__ = (
-        Index("serial_move_serials", _LINE, "ledger_id", postgresql_using="gist"),
+        Index("serial_move_serials", _BOX, "ledger_id", postgresql_using="gist"),
         _IN_SCHEMA,
     )
     ledger_id: int

@@ -82,28 +82,41 @@ async def lock_head(connection: Connection, ledger_id: int) -> Head:
     return Head(*row)
 
 
+class Ready(NamedTuple):
+    """What a group writes that does not depend on when it is recorded, laid out for the database."""
+
+    values: dict[str, Any]
+    """Columns of what every group has."""
+    more: list[Statement]
+    """For what this one has besides."""
+
+
+def ready(ledger_id: int, entries: Sequence[Entry], more: Iterable[Statement]) -> Ready:
+    """Lay out the postings, keys and evidence of a group's entries; `more` goes along."""
+    values = {**_posting_columns(entries), **_key_columns(entries)}
+    return Ready(values, [*_evidence(ledger_id, entries), *more, *_registry(ledger_id, entries)])
+
+
 async def write_group(
     connection: Connection,
     ledger_id: int,
     *,
-    entries: Sequence[Entry],
+    ready: Ready,
     segment: Segment,
     recorded_at: datetime.datetime,
     tree: Tree,
-    more: Iterable[Statement],
     on_sending: Callable[[], None],
     catch_up_from: int | None,
 ) -> None:
     """Write the group's postings, keys, balances, segment, tiles and head, and COMMIT, in one round trip.
 
-    One statement writes what every group has, so that the sum trigger sees every transaction whole; `more` are those
-    for what this one has besides. Raises UnknownOutcome where the connection is cut, or warns, after COMMIT was sent.
+    One statement writes what every group has, so that the sum trigger sees every transaction whole.
+    Raises UnknownOutcome where the connection is cut, or warns, after COMMIT was sent.
     `on_sending` is called when all is made and only the sending and the server's work are left. `catch_up_from`
     brings the table of balances, which holds the records below that size, up to this group.
     """
     values = {
-        **_posting_columns(entries),
-        **_key_columns(entries),
+        **ready.values,
         "ledger": ledger_id,
         "size": segment.first_index + segment.count,
         "recorded_at": recorded_at,
@@ -120,7 +133,7 @@ async def write_group(
     try:
         async with connection.pipeline():
             on_sending()
-            for text, parameters in more:
+            for text, parameters in ready.more:
                 await connection.execute(text, parameters)  # type: ignore[arg-type]  # constants of this room
             await connection.execute(_WRITE_GROUP, values)
             if catch_up_from is not None:
@@ -213,7 +226,7 @@ _CATCH_UP = """
 """
 
 
-def evidence_statements(ledger_id: int, entries: Iterable[Entry]) -> Iterator[Statement]:
+def _evidence(ledger_id: int, entries: Iterable[Entry]) -> Iterator[Statement]:
     """Use up the evidence keys of the group's postings."""
     used = [(e.request.evidence_key, e.index) for e in entries if e.is_own and e.rows and e.request.evidence_key]
     if used:
@@ -224,7 +237,7 @@ def evidence_statements(ledger_id: int, entries: Iterable[Entry]) -> Iterator[St
         )
 
 
-def registry_statements(ledger_id: int, entries: Iterable[Entry]) -> Iterator[Statement]:
+def _registry(ledger_id: int, entries: Iterable[Entry]) -> Iterator[Statement]:
     """Write policy rows, credentials and private texts."""
     for entry in entries:
         match entry.body:

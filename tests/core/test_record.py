@@ -12,6 +12,7 @@ from ledger.core.certificate import LotFacts
 from ledger.core.posting_engine import BODY_BYTES_MAX
 from ledger.core.record import (
     BODY_TYPES,
+    NOT_RECORDED,
     RECORD_BYTES_MAX,
     TYPE_OF_BODY,
     Envelope,
@@ -19,6 +20,7 @@ from ledger.core.record import (
     MalformedRecord,
     decode,
     encode,
+    stamped,
 )
 from tests.strategies import envelopes
 
@@ -53,6 +55,25 @@ def test_record_is_read_back_as_it_was_written(kind: str, data: st.DataObject) -
     if len(content) <= RECORD_BYTES_MAX:
         assert decode(content) == envelope
         assert encode(decode(content)) == content
+
+
+@each_type
+@settings(max_examples=25)
+@given(data=st.data())
+def test_record_is_stamped_as_if_encoded_with_its_moment(kind: str, data: st.DataObject) -> None:
+    """Filling the moment in at the end gives the bytes that encoding it would have given."""
+    envelope = data.draw(envelopes(kind))
+    made = encode(msgspec.structs.replace(envelope, recorded_at=NOT_RECORDED))
+    assert stamped(made, envelope.recorded_at) == encode(envelope)
+
+
+def test_no_text_is_taken_for_the_moment() -> None:
+    """A text that writes the open moment out stays as it is, wherever it stands in the record."""
+    text = f'"recorded_at":"{NOT_RECORDED}"'
+    lot = LotFacts(code=text, numbered=False, production_month="2026-05", project=text)
+    odd = msgspec.structs.replace(GOOD, actor=text, body=LotBody(lot=lot), request_key=text)
+    made = stamped(encode(msgspec.structs.replace(odd, recorded_at=NOT_RECORDED)), GOOD.recorded_at)
+    assert decode(made) == odd
 
 
 @settings(max_examples=50)

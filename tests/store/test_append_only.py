@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from psycopg import errors
 
+from ledger.core.policy import SERIAL_DIGITS_MAX
 from ledger.store import schema
 from ledger.store.session import OPTIONS, Query, Reader, Scope, connect_sync
 from tests.conftest import Database, Park, Server, run
@@ -42,7 +45,6 @@ FUNCTIONS = {
     "visible_records": "0, 10",
     "moves_of": "1, '[1,9)', 0, 10",
     "lots_as_of": "'{holding_ent}', '2026-01-01', 1",
-    "event_postings": "'{trade}', '{inventory_gec}', '2026-01-01', 1",
     "event_legs": "'{trade}', '{inventory_gec}', '2026-01-01', 1",
     "places_of": "1, '[1,9)', 10",
 }
@@ -299,8 +301,9 @@ def _inserted(url: str, rows: list[tuple[int, ...]]) -> str | None:
 
 
 PLACE = "insert into serial_position (ledger_id, lot_id, account_id, serials, since) values ({}, '2026-01-01')"
-MET_ON_THE_LINE = ("1, 2147483655, 1", "1, 61803406, 1")
-"""Where ledger 1 has lot 7, and ledger 2 has it, on the line of all serials (migration 0007)."""
+MET = ("2, 7, 1", "1, 4294967303, 1", "2097153, 7, 1", "2097153, 8, 1")
+"""Where ledger 1 has lot 7: in another ledger; where ledger 2 has its lot 7 in the plane of boxes (migration 0008); and
+two lots so far out in it that their places are rounded to one."""
 TWICE = (PLACE.format("1, 7, 1, '[1,10)'"), PLACE.format("1, 7, 2, '[9,20)'"))
 
 
@@ -312,13 +315,38 @@ def test_serial_in_two_places_cannot_be_committed(database: Database) -> None:
         with pytest.raises(errors.ExclusionViolation):
             connection.commit()
     with connect_sync(database.urls.writer) as connection:
-        for place in ("1, 7, 1", "1, 8, 1", "2, 7, 1", *MET_ON_THE_LINE):
+        for place in ("1, 7, 1", "1, 8, 1", *MET):
             connection.execute(PLACE.format(f"{place}, '[1,10)'"))
-            connection.execute(PLACE.format(f"{place}, '[999999999999999990,1000000000000000000)'"))
+            connection.execute(PLACE.format(f"{place}, '[999999999999998,999999999999999)'"))
+            connection.execute(PLACE.format(f"{place}, '[999999999999999,1000000000000000)'"))
     database.rows("alter table serial_position drop constraint serial_in_one_place")
     with connect_sync(database.urls.writer) as connection:
         for statement in TWICE:
             connection.execute(statement)  # the twin: without the constraint it is taken
+
+
+SERIAL = st.integers(0, 10**SERIAL_DIGITS_MAX - 1)
+
+
+@st.composite
+def _near(draw: st.DrawFn) -> tuple[int, int, int, int]:
+    """First serial and end of two ranges, of which the second often begins or ends beside or inside the first."""
+    first, last = sorted((draw(SERIAL), draw(SERIAL)))
+    at = draw(st.sampled_from((first, last)))
+    other, other_last = sorted((draw(SERIAL | st.just(at)), max(0, at + draw(st.integers(-2, 2)))))
+    return first, last + 1, other, other_last + 1
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(near=_near(), ledger=st.integers(1, 2**31 - 1), lot=st.integers(1, 2**40))
+def test_ranges_overlap_as_boxes_where_they_do_as_numbers(
+    database: Database, near: tuple[int, int, int, int], ledger: int, lot: int
+) -> None:
+    """Up to the last serial a code may have, whatever the lot and ledger: no overlap is missed, none invented."""
+    first, end, other, other_end = near
+    box = "serial_box({0}, {1}, int8range({2}, {3}))"
+    text = f"select {box.format(ledger, lot, first, end)} && {box.format(ledger, lot, other, other_end)}"
+    assert database.rows(text) == [(max(first, other) < min(end, other_end),)]
 
 
 def test_serials_may_change_hands_inside_a_transaction(database: Database) -> None:
