@@ -19,10 +19,12 @@ from api.parties import PartyController
 from api.policies import PolicyController
 from api.positions import PositionController
 from api.problems import HANDLERS
+from api.proofs import ProofController
 from api.proposals import ProposalController
 from api.security import KeyMiddleware
 from api.strictness import before_request, declared_of
 from ledger.keys import Credential, Keys
+from ledger.reports.proofs import Proofs
 from ledger.reports.reading import Reading
 from ledger.settings import Settings, read_settings
 from ledger.writer import Ledger, Writer
@@ -68,10 +70,12 @@ def create_app(settings: Settings | None = None) -> Litestar:
     if settings.writer_url is None or settings.reader_url is None:
         raise RuntimeError("DATABASE_URL_WRITER and DATABASE_URL_READER must be set; `greenledger serve` sets them.")
     reading = Reading(settings.reader_url)
+    proofs = Proofs(reading)
     state = State(
         {
             "settings": settings,
             "reading": reading,
+            "proofs": proofs,
             "credentials": Keys(reading.reader),
             "writers": Writers(settings.writer_url, refusals_per_minute=settings.refusals_per_minute),
         }
@@ -91,6 +95,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             AccountController,
             TrialBalanceController,
             AuditController,
+            ProofController,
             LimitsController,
             ImportController,
             *service.HANDLERS,

@@ -261,6 +261,50 @@ class RulesOut(Out, kw_only=True):
     next_cursor: str | None
 
 
+class InclusionOut(Out, kw_only=True):
+    """The audit path of a record (RFC 9162, 2.1.3): hashes in hexadecimal, the sibling of the leaf first."""
+
+    index: str
+    tree_size: str
+    path: list[str]
+
+
+class ConsistencyOut(Out, kw_only=True):
+    """The proof that one tree is a prefix of a later one (RFC 9162, 2.1.4): hashes in hexadecimal."""
+
+    from_size: str
+    to_size: str
+    path: list[str]
+
+
+class ProofReceiptOut(Out, kw_only=True):
+    """All it takes to show a record to somebody who trusts nobody here."""
+
+    index: str
+    record_bytes: str
+    """The bytes that were hashed, in base64."""
+    tree_size: str
+    path: list[str]
+    checkpoint: str
+    """A signed note (C2SP)."""
+    proof: str
+    """Index, path and checkpoint as C2SP tlog-proof v1 writes them."""
+
+
+class SigningKeyOut(Out, kw_only=True):
+    """A key that signs checkpoints, as a record names it. Before you pin it, ask by another way whether it is right."""
+
+    record: str
+    key: str
+    replaces: str | None
+
+
+class SigningKeysOut(Out, kw_only=True):
+    """All keys that the log names, in order."""
+
+    items: list[SigningKeyOut]
+
+
 class LimitsOut(Out, kw_only=True):
     """What one request may carry."""
 

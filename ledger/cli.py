@@ -7,32 +7,40 @@
 import asyncio
 import datetime
 import os
-import re
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import cyclopts
 import msgspec
-import psycopg
 import uvicorn
 import uvloop
 from cyclopts import Parameter
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from ledger import logs, registering
-from ledger.backup import RestoreRefused, ToolFailed, backup, restore
+from ledger.backup import backup, restore
 from ledger.bench import Part
 from ledger.bench import run as run_bench
+from ledger.cli_proofs import signer_app, verify
+from ledger.command_line import (
+    Json,
+    LedgerName,
+    Unusable,
+    admin,
+    at_database,
+    err,
+    opened,
+    out,
+    print_json,
+    progress,
+    read,
+    spinner,
+)
 from ledger.core.command import CreateCredential, RevokeCredential, Role
 from ledger.core.policy import ROLES
-from ledger.database import Database, local_principal, open_database, open_ledger, request
+from ledger.database import Database, local_principal, request
 from ledger.demo import run_demo
-from ledger.embedded import PostgresUnavailable
 from ledger.expiring import ExpiryReport, expire
 from ledger.imports.posting import import_statement
 from ledger.imports.report import ImportReport
@@ -42,34 +50,26 @@ from ledger.reports.reading import Reading
 from ledger.reports.scope import scope_of
 from ledger.settings import read_settings
 from ledger.store.rebuild import check
-from ledger.store.schema import UnfitDatabase, check_fitness
+from ledger.store.schema import check_fitness
 from ledger.store.session import ALL_TENANTS, Reader, Scope, connect_sync
-from ledger.tables import show_import, show_problems
+from ledger.tables import show_import, show_problems, show_rebuild
 from ledger.writer import Posted, Refused, Writer, tune_process
 
 app = cyclopts.App(name="greenledger", help="GreenLedger (绿账): the park's book of green certificates and carbon.")
 key_app = cyclopts.App(name="key", help="API keys: shown once, stored hashed.")
 app.command(key_app)
-
-Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print one JSON document and nothing else.")]
-LedgerName = Annotated[str | None, Parameter(name="--ledger", help="The ledger; by default ganhe.")]
-
-out = Console()
-err = Console(stderr=True)
-
-
-class Unusable(Exception):
-    """The command cannot run here; the message says what was found and what to do."""
+app.command(signer_app)
+app.command(verify)
 
 
 @app.command
 def serve(*, host: str = "127.0.0.1", port: int = 8000, ledger: LedgerName = None, json: Json = False) -> int:
     """Serve the HTTP API until Ctrl-C."""
-    with _database() as database:
+    with at_database() as database:
         if database.admin_url is not None:
-            uvloop.run(_opened(database, ledger, lambda writer: asyncio.sleep(0)))
+            uvloop.run(opened(database, ledger, lambda writer: asyncio.sleep(0)))
         if json:
-            _print_json({"url": f"http://{host}:{port}", "docs": f"http://{host}:{port}/docs"})
+            print_json({"url": f"http://{host}:{port}", "docs": f"http://{host}:{port}/docs"})
         serve_api(database, host=host, port=port)
     return 0
 
@@ -102,12 +102,12 @@ def serve_api(database: Database, *, host: str, port: int) -> None:
 def migrate(*, ledger: LedgerName = None, json: Json = False) -> int:
     """Create or upgrade the schema, the run-time logins and the ledger."""
     settings = read_settings()
-    with _database() as database:
+    with at_database() as database:
         name = ledger or settings.ledger
-        uvloop.run(_opened(database, name, lambda writer: asyncio.sleep(0)))
+        uvloop.run(opened(database, name, lambda writer: asyncio.sleep(0)))
         logins = str(settings.home / "logins.json")
         if json:
-            _print_json({"ledger": name, "logins": logins})
+            print_json({"ledger": name, "logins": logins})
         else:
             out.print(f"Ledger {name} is ready; the logins' passwords are in {logins} (0600).")
     return 0
@@ -117,16 +117,16 @@ def migrate(*, ledger: LedgerName = None, json: Json = False) -> int:
 def demo(*, once: bool = False, host: str = "127.0.0.1", port: int = 8000, json: Json = False) -> int:
     """Set up the sample park, import its statements, print what was done, and serve the API (or --once: exit)."""
     settings = read_settings()
-    with _database() as database, _spinner("The sample park"):
+    with at_database() as database, spinner("The sample park"):
         result = uvloop.run(run_demo(database, settings))
     if json:
-        _print_json(result.document())
+        print_json(result.document())
     else:
         result.show(out)
     if once or not result.is_right:
         return 0 if result.is_right else 1
     out.print(f"The API is at http://{host}:{port} (pages at /docs). Ctrl-C ends it.")
-    with _database() as database:
+    with at_database() as database:
         serve_api(database, host=host, port=port)
     return 0
 
@@ -134,13 +134,13 @@ def demo(*, once: bool = False, host: str = "127.0.0.1", port: int = 8000, json:
 @app.command
 def register(file: Path, *, ledger: LedgerName = None, json: Json = False) -> int:
     """Load the park's key energy users and their aliases (CSV: id,name,aliases,sector,usci,grid_user)."""
-    content = _read(file)
-    with _database() as database, _spinner("Registering"):
+    content = read(file)
+    with at_database() as database, spinner("Registering"):
         report = uvloop.run(
-            _opened(database, ledger, lambda writer: registering.register(file.name, content, writer=writer))
+            opened(database, ledger, lambda writer: registering.register(file.name, content, writer=writer))
         )
     if json:
-        _print_json(report)
+        print_json(report)
     else:
         show_problems(err, report.problems)
         out.print(
@@ -156,11 +156,11 @@ def import_(
     """Import a statement: a platform's trades (CSV) or the park's summary (XLSX), whole or not at all."""
     if layout != "auto":
         raise Unusable(f"--layout {layout} is not known; layouts are recognised by their headers (auto).")
-    content = _read(file)
-    with _database() as database, _spinner(f"Importing {file.name}"):
+    content = read(file)
+    with at_database() as database, spinner(f"Importing {file.name}"):
         report = uvloop.run(_import(database, ledger, file.name, content, dry_run=dry_run))
     if json:
-        _print_json(report)
+        print_json(report)
     else:
         show_import(out, err, report)
     return 1 if report.problems else 0
@@ -183,7 +183,7 @@ async def _import(database: Database, ledger: str | None, name: str, content: by
         finally:
             await reader.close()
 
-    return await _opened(database, ledger, run)
+    return await opened(database, ledger, run)
 
 
 @app.command
@@ -194,7 +194,7 @@ def rebuild(
     if not check_only:
         raise Unusable("give --check: projections are compared with the journal; nothing is changed.")
     name = ledger or read_settings().ledger
-    with _database() as database, connect_sync(database.urls.writer) as connection, _progress("Replaying") as tell:
+    with at_database() as database, connect_sync(database.urls.writer) as connection, progress("Replaying") as tell:
         row = connection.execute("select ledger_id, zone from ledger where name = %s", (name,)).fetchone()
         connection.rollback()
         if row is None:
@@ -203,7 +203,7 @@ def rebuild(
         verdicts = uvloop.run(_invariants(database, *row))
     broken = [verdict for verdict in verdicts if verdict.state == "broken"]
     if json:
-        _print_json(
+        print_json(
             {
                 **msgspec.to_builtins(result),
                 "equal": result.is_equal,
@@ -212,20 +212,7 @@ def rebuild(
             }
         )
     else:
-        for finding in result.findings:
-            err.print(f"{finding.where}: {finding.problem}", style="red", markup=False)
-        for verdict in broken:
-            err.print(f"invariant {verdict.number} is broken: {verdict.title}", style="red", markup=False)
-            for breach in verdict.breaches:
-                err.print(f"  {breach}", markup=False)
-        verdict = "equal to the journal" if result.is_equal else "NOT equal to the journal"
-        out.print(
-            f"{result.records} records, {result.postings} postings: every projection is {verdict}."
-            if result.is_equal
-            else f"{len(result.findings)} differences: the projections are {verdict}."
-        )
-        out.print(f"{sum(v.state == 'holds' for v in verdicts)} invariants hold, {len(broken)} are broken.")
-        out.print(f"root {result.root}")
+        show_rebuild(out, err, result, verdicts)
     return 0 if result.is_equal and not broken else 1
 
 
@@ -243,10 +230,10 @@ async def _invariants(database: Database, ledger_id: int, zone: str) -> list[Ver
 @app.command(name="expire")
 def expire_(*, ledger: LedgerName = None, json: Json = False) -> int:
     """Make visible what has lapsed by now: every expired certificate moves to `Expired:<holder>`."""
-    with _database() as database, _spinner("Looking for what has lapsed"):
+    with at_database() as database, spinner("Looking for what has lapsed"):
         report = uvloop.run(_expire(database, ledger))
     if json:
-        _print_json(report)
+        print_json(report)
     else:
         for line in report.refused:
             err.print(line, style="red", markup=False)
@@ -263,14 +250,14 @@ async def _expire(database: Database, ledger: str | None) -> ExpiryReport:
         finally:
             await reader.close()
 
-    return await _opened(database, ledger, run)
+    return await opened(database, ledger, run)
 
 
 @app.command(name="backup")
 def backup_(file: Path, *, json: Json = False) -> int:
     """Write the whole database to a file, at one snapshot."""
-    with _database() as database, _spinner("Backing up"):
-        states = backup(_admin(database), file)
+    with at_database() as database, spinner("Backing up"):
+        states = backup(admin(database), file)
     _tell_states(states, json=json)
     return 0
 
@@ -278,17 +265,17 @@ def backup_(file: Path, *, json: Json = False) -> int:
 @app.command(name="restore")
 def restore_(file: Path, *, json: Json = False) -> int:
     """Restore a backup into a data folder (or database) that has no ledger, and prove it equal to its journal."""
-    _read(file)
+    read(file)
     settings = read_settings()
-    with _database(migrated=False) as database, _spinner("Restoring"):
-        checks = restore(_admin(database), file.resolve(), secrets_file=settings.home / "logins.json")
+    with at_database(migrated=False) as database, spinner("Restoring"):
+        checks = restore(admin(database), file.resolve(), secrets_file=settings.home / "logins.json")
     _tell_states([{"ledger": c.ledger, "size": c.records, "root": c.root} for c in checks], json=json)
     return 0
 
 
 def _tell_states(states: list[Any], *, json: bool) -> None:
     if json:
-        _print_json({"ledgers": states})
+        print_json({"ledgers": states})
         return
     for state in msgspec.to_builtins(states):
         out.print(f"ledger {state['ledger']}: size {state['size']}, root {state['root']}")
@@ -311,7 +298,7 @@ def create(
     )
     _submit(command, ledger)
     if json:
-        _print_json({"credential": new.credential, "key": new.text, "role": role})
+        print_json({"credential": new.credential, "key": new.text, "role": role})
     else:
         out.print(f"Key {new.credential}, shown this once:", markup=False)
         out.print(new.text, markup=False, highlight=False)
@@ -323,7 +310,7 @@ def revoke(credential: str, *, ledger: LedgerName = None, json: Json = False) ->
     """End a key; it is refused within 5 seconds."""
     index = _submit(RevokeCredential(credential=credential), ledger)
     if json:
-        _print_json({"credential": credential, "state": "revoked", "record": str(index)})
+        print_json({"credential": credential, "state": "revoked", "record": str(index)})
     else:
         out.print(f"Key {credential} is revoked (record {index}).")
     return 0
@@ -334,79 +321,18 @@ def bench(*, quick: bool = False, part: Part = "all", json: Json = False) -> int
     """Measure the writer, the API and the reads against naive SQL and raw COPY on the same server."""
     document = run_bench(quick=quick, part=part, console=err if json else out)
     if json:
-        _print_json(document)
+        print_json(document)
     return 0
 
 
 def _submit(command: Any, ledger: str | None) -> int:
-    with _database() as database:
+    with at_database() as database:
         outcome = uvloop.run(
-            _opened(database, ledger, lambda writer: writer.submit(request(command, local_principal("admin"))))
+            opened(database, ledger, lambda writer: writer.submit(request(command, local_principal("admin"))))
         )
     if isinstance(outcome, Posted):
         return outcome.index
     raise Unusable(outcome.refusal.detail() if isinstance(outcome, Refused) else "the outcome is not known.")
-
-
-async def _opened(database: Database, ledger: str | None, work: Callable[[Writer], Awaitable[Any]]) -> Any:
-    """Run `work` with a started writer of the ledger."""
-    settings = read_settings()
-    if re.fullmatch(r"[a-z][a-z0-9-]{0,62}", ledger or settings.ledger) is None:
-        name = ledger or settings.ledger
-        raise Unusable(f"{name} is no name of a ledger: a small letter, then letters, digits and dashes, 63 at most.")
-    writer = await open_ledger(database.urls, ledger or settings.ledger)
-    try:
-        return await work(writer)
-    finally:
-        await writer.stop()
-
-
-@contextmanager
-def _database(*, migrated: bool = True) -> Iterator[Database]:
-    logs.configure()
-    try:
-        with open_database(read_settings(), migrated=migrated) as database:
-            yield database
-    except (PostgresUnavailable, UnfitDatabase, RestoreRefused, FileExistsError, ToolFailed) as why:
-        raise Unusable(str(why)) from why
-    except psycopg.ProgrammingError as why:
-        if why.sqlstate is not None:
-            raise
-        raise Unusable(f"the database's URL cannot be read: {why}") from why
-    except psycopg.OperationalError as why:
-        raise Unusable(f"the database cannot be reached: {why}") from why
-
-
-def _admin(database: Database) -> str:
-    if database.admin_url is None:
-        raise Unusable("this command needs the migrator's DATABASE_URL.")
-    return database.admin_url
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as why:
-        raise Unusable(f"{file} cannot be read: {why.strerror}.") from why
-
-
-def _print_json(document: Any) -> None:
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=1).decode() + "\n")
-
-
-@contextmanager
-def _spinner(what: str) -> Iterator[None]:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
-        progress.add_task(what, total=None)
-        yield
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    with Progress(console=err, transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def main() -> None:

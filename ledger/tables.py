@@ -6,7 +6,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ledger.imports.report import EFFECTS, ImportReport, Problem
+from ledger.reports.invariants import Verdict
 from ledger.reports.overview import Overview
+from ledger.store.rebuild import Check
 
 PROBLEMS_PRINTED = 30
 
@@ -78,3 +80,21 @@ def show_park(out: Console, overview: Overview) -> None:
     sums = ", ".join(f"{commodity} {total}" for commodity, total in overview.trial_balance.items())
     out.print(f"Trial balance (sum of all accounts): {sums}")
     out.print(f"Tree size {overview.tree_size}, root {overview.root}", highlight=False)
+
+
+def show_rebuild(out: Console, err: Console, result: Check, verdicts: list[Verdict]) -> None:
+    """What a rebuild found: differences and broken invariants, then the root."""
+    for finding in result.findings:
+        err.print(f"{finding.where}: {finding.problem}", style="red", markup=False)
+    broken = [verdict for verdict in verdicts if verdict.state == "broken"]
+    for verdict in broken:
+        err.print(f"invariant {verdict.number} is broken: {verdict.title}", style="red", markup=False)
+        for breach in verdict.breaches:
+            err.print(f"  {breach}", markup=False)
+    out.print(
+        f"{result.records} records, {result.postings} postings: every projection is equal to the journal."
+        if result.is_equal
+        else f"{len(result.findings)} differences: the projections are NOT equal to the journal."
+    )
+    out.print(f"{sum(v.state == 'holds' for v in verdicts)} invariants hold, {len(broken)} are broken.")
+    out.print(f"root {result.root}")

@@ -168,6 +168,7 @@ def bodies(kind: str) -> st.SearchStrategy[record.Body]:
         "proposal": lambda: st.builds(
             record.ProposalBody, command=texts(), evidence_key=text, role=texts(), subject=texts(), tenant=text
         ),
+        "signing_key": lambda: st.builds(record.SigningKeyBody, key=texts(), replaces=text),
         "import": lambda: st.builds(record.ImportBody, document=hashes(), figures=figures, layout=texts()),
         "ledger": lambda: st.builds(record.LedgerBody, continues=text, origin=texts(), zone=texts()),
         "lot": lambda: st.builds(record.LotBody, lot=lot_facts()),

@@ -90,7 +90,24 @@ class RecordImport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     figures: dict[str, str]
 
 
-Registry = OpenLedger | RegisterParty | ChangeParty | SetPolicy | CreateCredential | RevokeCredential | RecordImport
+class DeclareSigningKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="declare_signing_key"):
+    """The key that signs the log's checkpoints from now on, and the one it takes the place of."""
+
+    key: str
+    """As signed notes write public keys: name, id and base64, joined by plus signs."""
+    replaces: str | None = None
+
+
+Registry = (
+    OpenLedger
+    | RegisterParty
+    | ChangeParty
+    | SetPolicy
+    | CreateCredential
+    | RevokeCredential
+    | RecordImport
+    | DeclareSigningKey
+)
 Command = Posting | Approve | Reject | Registry
 
 

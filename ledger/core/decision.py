@@ -13,6 +13,7 @@ from ledger.core.command import (
     Approve,
     ChangeParty,
     CreateCredential,
+    DeclareSigningKey,
     OpenLedger,
     RecordImport,
     RegisterParty,
@@ -47,6 +48,7 @@ from ledger.core.record import (
     Posted,
     PostingBody,
     ProposalBody,
+    SigningKeyBody,
 )
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_range import Ranges, merge, subtract
@@ -85,6 +87,9 @@ def _decide_registry(book: Book, request: Request) -> Posted | Refusal:
         case RecordImport():
             body = ImportBody(document=command.document, figures=command.figures, layout=command.layout)
             return _allowed(role, {"operator"}, "import statements") or Posted((body,))
+        case DeclareSigningKey():
+            body = SigningKeyBody(key=command.key, replaces=command.replaces)
+            return _allowed(role, {"admin"}, "declare signing keys") or Posted((body,))
     raise AssertionError(f"no decision for {type(command).__name__}")
 
 

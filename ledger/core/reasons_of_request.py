@@ -212,6 +212,14 @@ REASONS = (
         "{asked} 尚不可知；账本当前大小 {size}。",
     ),
     Reason(
+        "not_sealed",
+        404,
+        "Not sealed",
+        "There is no signed checkpoint of size {size}. Records are sealed within seconds where a signer runs.",
+        "尚未签封",
+        "没有大小为 {size} 的已签名检查点。签名服务运行时，记录会在数秒内签封。",
+    ),
+    Reason(
         "statement_refused",
         422,
         "Statement refused",

@@ -202,6 +202,14 @@ class ImportBody(msgspec.Struct, frozen=True, kw_only=True):
     layout: str
 
 
+class SigningKeyBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A key that signs checkpoints from here on. Both keys sign the first one, unless the one replaced was lost."""
+
+    key: str
+    """As signed notes write public keys."""
+    replaces: str | None = None
+
+
 Body = (
     LedgerBody
     | PostingBody
@@ -218,6 +226,7 @@ Body = (
     | JudgementBody
     | OfferBody
     | AnswerBody
+    | SigningKeyBody
 )
 
 
@@ -245,6 +254,7 @@ BODY_TYPES: dict[str, type] = {
     "proposal": ProposalBody,
     "refusal": RefusalBody,
     "retirement": RetirementBody,
+    "signing_key": SigningKeyBody,
 }
 TYPE_OF_BODY: dict[type, str] = {body: name for name, body in BODY_TYPES.items()}
 

@@ -24,6 +24,7 @@ from ledger.core.record import (
     PolicyBody,
     PostingBody,
     RefusalBody,
+    SigningKeyBody,
     decode,
 )
 from ledger.proof.merkle import Frontier, leaf_hash
@@ -86,6 +87,7 @@ class _Rebuild:
         self.evidence: dict[str, int] = {}
         self.hashes: dict[int, tuple[str, tuple[str, ...]]] = {}
         self.party_changes: set[tuple[Any, ...]] = set()
+        self.signing_keys: set[tuple[Any, ...]] = set()
         self.events: set[tuple[Any, ...]] = set()
         self.moves: set[tuple[int, ...]] = set()
 
@@ -146,6 +148,8 @@ class _Rebuild:
             case PartyChangeBody() as body:
                 self.hashes[index] = body.party, body.names
                 self.party_changes.add(party_change_values(index, body))
+            case SigningKeyBody() as body:
+                self.signing_keys.add((index, body.key, body.replaces))
             case PostingBody() as body if body.command != "transfer":
                 self.events.add(event_values(index, body))
         rows = learn(self.book, index, envelope.body)
@@ -219,6 +223,9 @@ class _Rebuild:
         parties = {(p.party, p.kind, p.log_index) for p in book.parties.values()}
         self._compare("party", parties, "select party_id, kind, log_index from party where ledger_id = %s")
         self._compare("party_change", self.party_changes, _PARTY_CHANGES)
+        self._compare(
+            "signing_key", self.signing_keys, "select log_index, key, replaces from signing_key where ledger_id = %s"
+        )
         policies = {(index, msgspec.json.encode(row, order="sorted")) for index, row in self.policies.items()}
         self._compare(
             "policy",

@@ -77,6 +77,27 @@ class HashTile(SQLModel, table=True):
     hashes: bytes = Field(sa_type=LargeBinary)
 
 
+class CheckpointNote(SQLModel, table=True):
+    """A signed note on the log's size and root."""
+
+    __tablename__ = "checkpoint"
+    __table_args__ = _IN_SCHEMA
+    ledger_id: int = Field(primary_key=True)
+    size: int = Field(primary_key=True, sa_type=BigInteger)
+    note: bytes = Field(sa_type=LargeBinary)
+
+
+class SigningKey(SQLModel, table=True):
+    """A key that signs checkpoints, as a record declares it."""
+
+    __tablename__ = "signing_key"
+    __table_args__ = _IN_SCHEMA
+    ledger_id: int = Field(primary_key=True)
+    log_index: int = Field(primary_key=True, sa_type=BigInteger)
+    key: str = Field(sa_type=Text)
+    replaces: str | None = Field(sa_type=Text)
+
+
 class RequestKey(SQLModel, table=True):
     """Which record answered which request, for ever."""
 

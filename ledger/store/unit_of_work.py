@@ -21,6 +21,7 @@ from ledger.core.record import (
     CredentialBody,
     PolicyBody,
     RefusalBody,
+    SigningKeyBody,
 )
 from ledger.store.journal import Segment, Tree
 from ledger.store.literals import numbers, texts
@@ -245,6 +246,11 @@ def _registry(ledger_id: int, entries: Iterable[Entry]) -> Iterator[Statement]:
                 yield Statement(
                     "insert into policy values (%s, %s, %s)",
                     (ledger_id, entry.index, Jsonb(msgspec.to_builtins(row))),
+                )
+            case SigningKeyBody() as body:
+                yield Statement(
+                    "insert into signing_key values (%s, %s, %s, %s)",
+                    (ledger_id, entry.index, body.key, body.replaces),
                 )
             case CredentialBody(state="active") as body:
                 yield Statement(

@@ -46,6 +46,7 @@ from ledger.core.record import (
     ProposalBody,
     RefusalBody,
     RetirementBody,
+    SigningKeyBody,
     TradeState,
     encode,
 )
@@ -56,6 +57,7 @@ HERE = Path(__file__).parent
 LEAF = "leaf {}"
 SIZES = (*range(17), 1000)
 SERIES = "1A2B2023630100077/2024-03/11"
+SIGNING_KEY = "greenledger.example/ganhe+9d02b1c3+AWgKVJZnS+9DFUgmX1rJLbDEUoqYUmRljyrAcgU/o0gD"
 LOT = LotFacts(
     code=SERIES, energy_class="1", numbered=True, production_month="2024-03", project="1A2B2023630100077",
     province="青海", source="SOLAR", trade_class="1",
@@ -130,6 +132,7 @@ def bodies() -> dict[str, Body]:
             change="merger", document=document, into="GH-002", names=("e" * 64,), on="2026-12-01", party="GH-001"
         ),
         "policy ComplianceBasis": PolicyBody(row=next(r for r in SEED if isinstance(r.rule, ComplianceBasis))),
+        "signing_key": SigningKeyBody(key=SIGNING_KEY, replaces=SIGNING_KEY),
     }  # fmt: skip
 
 

@@ -1,0 +1,78 @@
+"""The commands of those who sign the log, and of those who distrust it: `signer` and `verify`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+import uvloop
+from cyclopts import Parameter
+
+from ledger import signing
+from ledger.command_line import Json, LedgerName, Unusable, at_database, err, opened, out, print_json
+from ledger.proof.verifying import verify_file
+from ledger.settings import read_settings
+from ledger.signer import Alarm, NoKey
+from ledger.writer import Writer
+
+signer_app = cyclopts.App(name="signer", help="The signer of checkpoints: a process of its own, with its own key.")
+
+
+@signer_app.command
+def init(*, ledger: LedgerName = None, json: Json = False) -> int:
+    """Make the key that signs the log's checkpoints, where there is none, and have the log name it."""
+    with at_database() as database:
+        key = uvloop.run(opened(database, ledger, lambda writer: signing.declare(writer, _signer_folder(writer))))
+    _tell_key(key, json=json)
+    return 0
+
+
+@signer_app.command
+def rotate(*, ledger: LedgerName = None, json: Json = False) -> int:
+    """Make the next key and have the log name it: the signer signs one checkpoint with both, and goes on with it."""
+    with at_database() as database:
+        key = uvloop.run(opened(database, ledger, lambda writer: signing.rotate(writer, _signer_folder(writer))))
+    _tell_key(key, json=json)
+    return 0
+
+
+@signer_app.command(name="run")
+def run_(*, once: bool = False, ledger: LedgerName = None, json: Json = False) -> int:
+    """Sign the log again and again, until Ctrl-C (--once: what there is, and exit). Exit code 1 after an alarm."""
+    settings = read_settings()
+    name = ledger or settings.ledger
+    with at_database() as database:
+        try:
+            sealed = signing.run(database.urls.signer, settings.home / "signer" / name, name, once=once)
+        except NoKey as why:
+            raise Unusable(str(why)) from why
+        except Alarm as why:
+            err.print(f"ALARM, nothing was signed: {why}", style="red", markup=False)
+            return 1
+    if json:
+        print_json({"ledger": name, "sealed": sealed})
+    return 0
+
+
+def _signer_folder(writer: Writer) -> Path:
+    return read_settings().home / "signer" / writer.ledger.name
+
+
+def _tell_key(key: str, *, json: bool) -> None:
+    if json:
+        print_json({"key": key})
+    else:
+        out.print("Whoever verifies pins this key, by another way than this program:", markup=False)
+        out.print(f"signer {key} 0", markup=False, highlight=False, soft_wrap=True)
+
+
+def verify(
+    bundle: Path,
+    *,
+    keys: Annotated[Path, Parameter(help="The keys you trust, and for which sizes: a file of your own.")],
+    state: Annotated[
+        Path | None, Parameter(help="What you verified before; kept up to date where all is clean.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Verify an audit bundle offline: hashes, signatures, every posting. 0 clean, 1 tampered, 2 unusable."""
+    return verify_file(bundle, keys=keys, state=state, json=json)

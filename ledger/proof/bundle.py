@@ -1,0 +1,118 @@
+"""Audit bundles: all records from one size to another, with the checkpoints on the way, in one file that is streamed.
+
+    greenledger-audit-bundle/v1 and a newline, then frames: a letter, four bytes of length (big endian), content
+
+    H  what it is: JSON with ledger, origin, from_size, to_size, and the tree's edge at from_size (in hexadecimal)
+    K  a key the log names for its checkpoints: JSON with the record's index, the key, and the one it replaces
+    R  records in log order: their number (four bytes), their stored leaf hashes, then each behind two bytes of length
+    C  a checkpoint on all the records before it
+    B  what the operator says accounts hold at to_size: JSON lists of account, commodity, quantity
+    P  where the operator says serials lie at to_size: JSON lists of account, lot, first, last
+    E  the end; nothing follows
+
+No frame crosses a checkpoint, none is larger than FRAME_BYTES_MAX, so neither side ever holds more than one.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from ledger.core.record import RECORD_BYTES_MAX
+from ledger.proof.merkle import HASH_BYTES
+from ledger.proof.note import NOTE_BYTES_MAX
+
+MAGIC = b"greenledger-audit-bundle/v1\n"
+FRAME_BYTES_MAX = 8 * 1024 * 1024
+RECORDS_BYTES_MAX = 4 * 1024 * 1024
+"""Of records in one frame, as they are written; a single segment's are cut."""
+CLAIMS_MAX = 10_000
+"""Balances or places in one frame."""
+_FRAME = struct.Struct(">cI")
+_SMALL = {b"C": NOTE_BYTES_MAX, b"H": 64 * 1024, b"K": 4 * 1024, b"E": 0}
+
+
+class BadBundle(ValueError):
+    """Bytes that are no audit bundle; the message says where and why."""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bundle is. Sizes are decimal strings, as in records."""
+
+    edge: tuple[str, ...] = ()
+    from_size: str
+    ledger: str
+    origin: str
+    to_size: str
+
+
+class NamedKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A key as a record of the log names it."""
+
+    key: str
+    record: str
+    replaces: str | None = None
+
+
+class Records(msgspec.Struct, frozen=True):
+    """Records in log order with the leaf hashes that were stored for them."""
+
+    leaves: list[bytes]
+    contents: list[bytes]
+
+
+def frame(kind: bytes, content: bytes) -> bytes:
+    """A frame's bytes."""
+    assert len(content) <= _SMALL.get(kind, FRAME_BYTES_MAX), "the maker cuts what is too large"
+    return _FRAME.pack(kind, len(content)) + content
+
+
+def records_frame(leaves: bytes, records: bytes) -> bytes:
+    """A frame of records that stand behind their lengths already, as in a segment."""
+    return frame(b"R", struct.pack(">I", len(leaves) // HASH_BYTES) + leaves + records)
+
+
+def read_frames(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """(kind, content) of each frame up to the end; BadBundle where the file is cut, or goes on after it."""
+    if stream.read(len(MAGIC)) != MAGIC:
+        raise BadBundle("the file does not begin as an audit bundle of version 1")
+    at = len(MAGIC)
+    while True:
+        head = stream.read(_FRAME.size)
+        if len(head) < _FRAME.size:
+            raise BadBundle(f"the file ends at byte {at + len(head)}, where a frame was expected")
+        kind, length = _FRAME.unpack(head)
+        limit = _SMALL.get(kind, FRAME_BYTES_MAX)
+        if kind not in b"HKRCBPE" or length > limit:
+            raise BadBundle(f"byte {at} begins a frame {kind!r} of {length} bytes; {limit} is the limit, if it is one")
+        content = stream.read(length)
+        if len(content) < length:
+            raise BadBundle(f"the file ends inside a frame at byte {at}")
+        if kind == b"E":
+            if stream.read(1):
+                raise BadBundle("something follows the end of the bundle")
+            return
+        yield kind, content
+        at += _FRAME.size + length
+
+
+def read_records(content: bytes) -> Records:
+    """The records of an R frame; BadBundle where lengths do not add up."""
+    if len(content) < 4:
+        raise BadBundle("a frame of records is too short")
+    (count,) = struct.unpack_from(">I", content)
+    at = 4 + HASH_BYTES * count
+    if at > len(content):
+        raise BadBundle(f"a frame of {len(content)} bytes has no room for {count} leaf hashes")
+    leaves = [content[place : place + HASH_BYTES] for place in range(4, at, HASH_BYTES)]
+    contents, end = [], len(content)
+    while at < end:
+        start = at + 2
+        at = start + (content[at] << 8) + content[at + 1] if start <= end else end + 1
+        if at > end or at - start > RECORD_BYTES_MAX:
+            raise BadBundle("a record is cut, or larger than records are")
+        contents.append(content[start:at])
+    if len(contents) != count:
+        raise BadBundle(f"a frame of {len(contents)} records says it has {count}")
+    return Records(leaves, contents)

@@ -1,0 +1,242 @@
+"""The book, followed posting by posting with arithmetic of its own: nothing here asks the engine that decided.
+
+Every rule a record must keep stands here once more, by its name (`RULES`); what breaks one becomes a finding.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+from ledger.core.account import AccountKind, kind_of
+from ledger.core.certificate import LotFacts, last_valid_day
+from ledger.core.policy import Move, PolicyRow, Validity, in_force
+from ledger.core.record import (
+    AccountBody,
+    Body,
+    Envelope,
+    LotBody,
+    PartyBody,
+    PolicyBody,
+    PostedLeg,
+    PostingBody,
+    RefusalBody,
+    RetirementBody,
+)
+from ledger.proof.keys_seen import KeysSeen
+from ledger.proof.places import Places
+
+RULES = {
+    "unbalanced": "the postings of a transaction sum to zero for each commodity, and of certificates for each lot",
+    "unknown_account": "an account is opened before it is posted to, and holds the commodities of its kind",
+    "account_twice": "an account is opened once",
+    "unknown_lot": "a lot is declared before it is posted; certificates have one",
+    "lot_twice": "a lot is declared once",
+    "overdraft": "no account of the book gives more of a lot than it has",
+    "left_terminal": "what was retired, expired or cancelled leaves its account by a reversal only",
+    "serials_mismatch": "a posting of a numbered lot names as many serials as it moves, in order",
+    "serial_not_there": "serials are taken from where they lie",
+    "serial_twice": "a serial lies in one place",
+    "unknown_policy": "the rules that judged a transaction are in the log before it",
+    "move_not_allowed": "each account of a transaction takes part in a move that one of its rules allows on its day",
+    "expired": "nothing is claimed or offered after the last day it was valid",
+    "reverses_later": "a reversal takes back an earlier transaction, and no reversal",
+    "malformed_figure": "quantities are whole numbers in decimal, days are ISO dates",
+}
+_GEC = "GEC"
+_USES = {"retire", "list"}
+"""Commands that certificates must be valid for, on the day they occurred on."""
+Note = Callable[[str, str], None]
+"""Takes (rule, what was found)."""
+
+
+class Replay:
+    """Balances and places as the records make them."""
+
+    def __init__(self) -> None:
+        self.balances: dict[tuple[str, str, str | None], int] = {}
+        """(account, commodity, lot) -> quantity in smallest units."""
+        self.places: dict[str, Places] = {}
+        """Lot -> where its serials lie."""
+        self.refusals: Counter[tuple[str, str]] = Counter()
+        """(actor, code) -> how often it was refused."""
+        self.proofs = KeysSeen()
+        self._kinds: dict[str, AccountKind] = {}
+        self._lots: dict[str, LotFacts] = {}
+        self._rows: dict[str, PolicyRow] = {}
+        self._validities: list[PolicyRow] = []
+        """Newest first."""
+        self._last_days: dict[tuple[str, str], str] = {}
+        """(production month, day of use) -> the last day of validity by the newest rule in force; empty: no rule."""
+        self._reversals: set[int] = set()
+        self._judged: dict[tuple[object, ...], bool] = {}
+
+    def take(self, index: int, envelope: Envelope, body: Body, note: Note) -> None:
+        """Follow one record; `note` hears of each rule it breaks."""
+        if type(body) is PostingBody:
+            self._posting(index, body, note)
+        elif isinstance(body, AccountBody | PartyBody):
+            for name in body.accounts:
+                self._open(name, note)
+        elif isinstance(body, LotBody):
+            if body.lot.code in self._lots:
+                note("lot_twice", f"lot {body.lot.code}")
+            self._lots[body.lot.code] = body.lot
+        elif isinstance(body, PolicyBody):
+            self._rows[envelope.index] = body.row
+            self._judged.clear()
+            if isinstance(body.row.rule, Validity):
+                self._validities.insert(0, body.row)
+                self._last_days.clear()
+        elif isinstance(body, RefusalBody):
+            self.refusals[envelope.actor, body.code] += 1
+        elif isinstance(body, RetirementBody) and body.proof is not None:
+            self.proofs.add(body.proof, index)
+
+    def totals(self) -> dict[tuple[str, str], int]:
+        """What every account opened holds of each of its commodities, lots together."""
+        found = {(name, commodity): 0 for name, kind in self._kinds.items() for commodity in kind.commodities}
+        for (account, commodity, _), quantity in self.balances.items():
+            found[account, commodity] += quantity
+        return found
+
+    def _open(self, name: str, note: Note) -> None:
+        kind = kind_of(name)
+        if kind is None:
+            note("unknown_account", f"the chart of accounts has no {name}")
+        elif name in self._kinds:
+            note("account_twice", name)
+        else:
+            self._kinds[name] = kind
+
+    def _posting(self, index: int, body: PostingBody, note: Note) -> None:
+        sums: dict[tuple[str, str | None], int] = {}
+        kinds: list[tuple[AccountKind, str, int]] = []
+        for leg in body.legs:
+            quantity = _number(leg.quantity)
+            kind = self._kinds.get(leg.account)
+            if quantity is None:
+                return note("malformed_figure", f"the quantity {leg.quantity[:30]!r}")
+            if kind is None or leg.commodity not in kind.commodities:
+                return note("unknown_account", f"{leg.account} in {leg.commodity}")
+            if (leg.lot is not None and leg.lot not in self._lots) or (leg.lot is None and leg.commodity == _GEC):
+                return note("unknown_lot", f"lot {leg.lot}")
+            key = (leg.commodity, leg.lot if leg.commodity == _GEC else None)
+            sums[key] = sums.get(key, 0) + quantity
+            self._book(body, leg, kind, quantity, note)
+            kinds.append((kind, leg.commodity, quantity))
+        for (commodity, lot), total in sums.items():
+            if total:
+                note("unbalanced", f"{commodity}{'' if lot is None else f' lot {lot}'} sums to {total}")
+        self._move_serials(body, note)
+        self._judge(index, body, kinds, note)
+        return None
+
+    def _book(self, body: PostingBody, leg: PostedLeg, kind: AccountKind, quantity: int, note: Note) -> None:
+        key = (leg.account, leg.commodity, leg.lot)
+        held = self.balances.get(key, 0) + quantity
+        self.balances[key] = held
+        if quantity < 0:
+            if held < 0 and not kind.may_go_below_zero:
+                note("overdraft", f"{leg.account} is left with {held} {leg.commodity} of lot {leg.lot}")
+            if kind.terminal and body.reverses is None:
+                note("left_terminal", f"{-quantity} {leg.commodity} left {leg.account}")
+
+    def _move_serials(self, body: PostingBody, note: Note) -> None:
+        """All that leaves first, then all that arrives: a transaction may pass serials through."""
+        moved = [leg for leg in body.legs if leg.commodity == _GEC and (leg.serials or self._lots[leg.lot].numbered)]  # type: ignore[index]  # certificates have a lot by now
+        if not moved:
+            return
+        arriving: list[tuple[PostedLeg, list[tuple[int, int]]]] = []
+        for leg in moved:
+            ranges = _ranges(leg)
+            lot = self._lots[leg.lot]  # type: ignore[index]  # as above
+            if (
+                ranges is None
+                or not lot.numbered
+                or sum(end - first for first, end in ranges) != abs(int(leg.quantity))
+            ):
+                note("serials_mismatch", f"{leg.quantity} of lot {leg.lot} with serials {leg.serials[:3]}")
+                continue
+            if self._kinds[leg.account].outside:
+                continue
+            if leg.quantity.startswith("-"):
+                places = self.places.setdefault(lot.code, Places())
+                for first, end in ranges:
+                    if not places.take(leg.account, first, end):
+                        note("serial_not_there", f"{first} to {end - 1} of lot {lot.code} from {leg.account}")
+            else:
+                arriving.append((leg, ranges))
+        for leg, ranges in arriving:
+            places = self.places.setdefault(leg.lot, Places())  # type: ignore[arg-type]  # as above
+            for first, end in ranges:
+                if not places.put(leg.account, first, end):
+                    note("serial_twice", f"{first} to {end - 1} of lot {leg.lot} in {leg.account}")
+
+    def _judge(self, index: int, body: PostingBody, kinds: list[tuple[AccountKind, str, int]], note: Note) -> None:
+        moves = tuple((kind.code, commodity, quantity > 0) for kind, commodity, quantity in kinds)
+        key = (body.command, body.occurred_on, body.policies, moves)
+        allowed = self._judged.get(key)
+        if allowed is None:
+            if missing := [policy for policy in body.policies if policy not in self._rows]:
+                note("unknown_policy", f"rule {missing[0]}")
+                return
+            allowed = self._judged[key] = self._allowed(body, kinds)
+        if not allowed:
+            note("move_not_allowed", f"{body.command} on {body.occurred_on}")
+        if body.command in _USES:
+            self._valid(body, note)
+        if body.reverses is not None:
+            original = _number(body.reverses)
+            if original is None or not 0 <= original < index or original in self._reversals:
+                note("reverses_later", f"transaction {body.reverses[:30]}")
+            self._reversals.add(index)
+
+    def _allowed(self, body: PostingBody, kinds: list[tuple[AccountKind, str, int]]) -> bool:
+        """Whether every account that gives, or gets, has a partner with which one of the named rules lets it move."""
+        rows = [self._rows[policy] for policy in body.policies]
+        moves = {
+            (rule.source, rule.target, rule.commodity)
+            for row in rows
+            if isinstance(rule := row.rule, Move) and rule.command == body.command and in_force(row, body.occurred_on)
+        }
+        gives = {(kind.code, commodity) for kind, commodity, quantity in kinds if quantity < 0}
+        gets = {(kind.code, commodity) for kind, commodity, quantity in kinds if quantity > 0}
+        return all(any((a, b, c) in moves for b, d in gets if d == c) for a, c in gives) and all(
+            any((a, b, c) in moves for a, d in gives if d == c) for b, c in gets
+        )
+
+    def _valid(self, body: PostingBody, note: Note) -> None:
+        for leg in body.legs:
+            if leg.commodity == _GEC and leg.quantity.startswith("-"):
+                month = self._lots[leg.lot].production_month  # type: ignore[index]  # as above
+                if body.occurred_on > self._last_day(month, body.occurred_on):
+                    note("expired", f"lot {leg.lot} of {month} on {body.occurred_on}")
+
+    def _last_day(self, month: str, on: str) -> str:
+        """The last day certificates of this month may be used, as judged on a day."""
+        found = self._last_days.get((month, on))
+        if found is None:
+            rules = (row.rule for row in self._validities if in_force(row, on) and isinstance(row.rule, Validity))
+            fits = next((rule for rule in rules if rule.produced_from <= month < rule.produced_before), None)
+            found = "" if fits is None else last_valid_day(month, fits).isoformat()
+            self._last_days[month, on] = found
+        return found
+
+
+def _number(text: str) -> int | None:
+    """A quantity or index as records write it, or None."""
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 19) or (digits[0] == "0" and text != "0"):
+        return None
+    return int(text)
+
+
+def _ranges(leg: PostedLeg) -> list[tuple[int, int]] | None:
+    """First and end of each range, in rising order; None where they are not."""
+    found, reached = [], -1
+    for first, last in leg.serials:
+        low, high = _number(first), _number(last)
+        if low is None or high is None or not reached < low <= high:
+            return None
+        found.append((low, high + 1))
+        reached = high
+    return found

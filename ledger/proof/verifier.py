@@ -1,0 +1,399 @@
+"""A bundle against pinned keys: signatures, tree, order, and the book replayed. Needs no database and no network.
+
+What was found is told with the first record it concerns, wherever the evidence fixes that; where only roots differ it
+is the interval between the last checkpoint that fits and the first that does not.
+"""
+
+import functools
+import gc
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import BinaryIO, TypeVar
+
+import msgspec
+
+from ledger.core.record import BODY_TYPES, Body, Envelope, PostingBody, encode
+from ledger.proof.bundle import BadBundle, Header, NamedKey, read_frames, read_records
+from ledger.proof.keys_seen import KeysSeen
+from ledger.proof.merkle import HASH_BYTES, Frontier, leaf_hash
+from ledger.proof.note import BadNote, Checkpoint, Note
+from ledger.proof.pinned import Pinned
+from ledger.proof.replay import RULES as REPLAY_RULES
+from ledger.proof.replay import Replay
+
+FINDINGS_MAX = 100
+RULES = REPLAY_RULES | {
+    "not_signed": "every checkpoint is signed by a key pinned for its size",
+    "wrong_origin": "every checkpoint is of the ledger the keys are pinned for",
+    "root_differs": "the records hash to the root of every checkpoint",
+    "leaf_differs": "each record hashes to its stored leaf",
+    "known_differs": "the log extends what was verified before",
+    "older_than_known": "a bundle is not older than what was verified before",
+    "not_sealed": "the bundle ends at a checkpoint",
+    "quorum": "so many witnesses as the keys ask for cosigned the newest checkpoint",
+    "not_canonical": "a record is canonical JSON of its type, and has one form",
+    "wrong_index": "a record says its own place in the log, and its ledger",
+    "time_back": "time never goes back",
+    "key_twice": "a request key is used once by each tenant",
+    "evidence_twice": "a line of a document is posted once",
+    "proof_twice": "the number of a proof of retirement is used once",
+    "balance_differs": "the balances claimed are those the records make",
+    "place_differs": "the places claimed are those the records make",
+}
+"""Every rule by its code, in the order a reader would ask for them."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that is broken, and where."""
+
+    rule: str
+    first: int
+    """The record; of an interval its first."""
+    before: int
+    """One past the record, or past the interval."""
+    what: str
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """What verifying a bundle came to."""
+
+    ledger: str = ""
+    origin: str = ""
+    from_size: int = 0
+    to_size: int = 0
+    records: int = 0
+    root: str = ""
+    checkpoints: int = 0
+    """Signed by a pinned key, and fitting."""
+    replayed: bool = False
+    """Whether every record was followed; not so from a size above 0, or past a type this program does not know."""
+    not_replayed: dict[str, int] = msgspec.field(default_factory=dict)
+    """Record types that are not known here, with how many there are."""
+    balances_compared: int = 0
+    places_compared: int = 0
+    types: dict[str, int] = msgspec.field(default_factory=dict)
+    refusals: dict[str, int] = msgspec.field(default_factory=dict)
+    """`actor code` -> refused attempts."""
+    keys: tuple[NamedKey, ...] = ()
+    """Signing keys that the log itself names."""
+    findings: list[Finding] = msgspec.field(default_factory=list)
+    newest: str = ""
+    """The newest checkpoint that fits, as a note: what to keep for next time."""
+
+    @property
+    def verdict(self) -> int:
+        """0 clean, 1 tampered, 2 clean as far as it goes, but not replayed whole."""
+        return 1 if self.findings else 0 if self.replayed else 2
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """Checkpoints verified before, which any later bundle must extend."""
+
+    origin: str
+    checkpoints: tuple[tuple[int, str], ...]
+    """(size, root in hexadecimal), rising."""
+
+
+def verify(
+    stream: BinaryIO,
+    pinned: Pinned,
+    known: Known | None = None,
+    *,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Report:
+    """Verify a bundle; `progress` hears (records done, of all). BadBundle or BadNote where it cannot be read."""
+    verifier = Verifier(pinned, known, progress)
+    was_enabled = gc.isenabled()
+    gc.disable()  # records make no cycles, and a collection walks all that a long replay keeps
+    try:
+        for kind, content in read_frames(stream):
+            verifier.take(kind, content)
+        return verifier.finish()
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class Verifier:
+    """Takes a bundle's frames in order."""
+
+    def __init__(self, pinned: Pinned, known: Known | None, progress: Callable[[int, int], None]) -> None:
+        self.report = Report()
+        self._pinned, self._progress = pinned, progress
+        self._known = dict(known.checkpoints) if known is not None else {}
+        self._known_origin = None if known is None else known.origin
+        self._tree = Frontier()
+        self._stored: Frontier | None = None
+        """The tree of the stored leaf hashes, from the first record on that does not hash to its own."""
+        self._first_changed: int | None = None
+        self._fits_to = 0
+        """The size up to which a checkpoint fits."""
+        self._replay = Replay()
+        self._types: Counter[str] = Counter()
+        self._unknown: Counter[str] = Counter()
+        self._request_keys, self._evidence_keys = KeysSeen(), KeysSeen()
+        self._last_moment = ""
+        self._totals: dict[tuple[str, str], int] | None = None
+        self._places: dict[tuple[str, str, int], int] | None = None
+        self._newest: tuple[Checkpoint, Note] | None = None
+        self._begun = False
+
+    def take(self, kind: bytes, content: bytes) -> None:
+        """Take one frame."""
+        if not self._begun:
+            if kind != b"H":
+                raise BadBundle("a bundle begins by saying what it is")
+            self._begin(_json(content, Header))
+            return
+        match kind:
+            case b"R":
+                self._records(content)
+            case b"C":
+                self._checkpoint(content)
+            case b"K":
+                self.report.keys += (_json(content, NamedKey),)
+            case b"B":
+                self._claimed_balances(_json(content, list[tuple[str, str, str]]))
+            case b"P":
+                self._claimed_places(_json(content, list[tuple[str, str, str, str]]))
+            case _:
+                raise BadBundle("a bundle says once what it is")
+
+    def finish(self) -> Report:
+        """The report, once all frames are taken."""
+        if not self._begun:
+            raise BadBundle("the bundle is empty")
+        report = self.report
+        if self._tree.size != report.to_size:
+            raise BadBundle(f"the bundle has records up to {self._tree.size}, and says {report.to_size}")
+        self._seal()
+        for rule, seen in (
+            ("key_twice", self._request_keys),
+            ("evidence_twice", self._evidence_keys),
+            ("proof_twice", self._replay.proofs),
+        ):
+            if (index := seen.first_repeated()) is not None:
+                self._note(rule, index, "was used before")
+        if self._totals is not None and (rest := {key: left for key, left in self._totals.items() if left}):
+            account, commodity = min(rest)
+            self._note_claim("balance_differs", f"{account} holds {rest[account, commodity]} {commodity}; not claimed")
+        if self._places:
+            self._note_claim("place_differs", f"{min(self._places)} is not claimed")
+        report.root, report.types = self._tree.root().hex(), dict(self._types)
+        report.not_replayed = dict(self._unknown)
+        report.refusals = {" ".join(key): count for key, count in sorted(self._replay.refusals.items())}
+        report.replayed = report.from_size == 0 and not self._unknown
+        report.findings.sort(key=lambda finding: (finding.first, finding.before))
+        return report
+
+    def _begin(self, header: Header) -> None:
+        report, self._begun = self.report, True
+        report.ledger, report.origin = header.ledger, header.origin
+        report.from_size, report.to_size = _size(header.from_size), _size(header.to_size)
+        if report.from_size > report.to_size:
+            raise BadBundle("the bundle ends before it begins")
+        try:
+            self._tree = Frontier.decode(report.from_size, b"".join(map(bytes.fromhex, header.edge)))
+            assert all(len(node) == HASH_BYTES for node in self._tree.hashes)
+        except (AssertionError, ValueError) as fault:
+            raise BadBundle("the edge is not that of a tree of from_size") from fault
+        self._fits_to = report.from_size
+        names = {one.key.name for one in self._pinned.signers}
+        if header.origin not in names or (self._known_origin or header.origin) != header.origin:
+            self._note("wrong_origin", report.from_size, f"the bundle is of {header.origin[:80]!r}")
+        newest = max(self._known, default=0)
+        if newest > report.to_size:
+            what = f"the bundle ends at {report.to_size}, and {newest} was verified before"
+            self._note("older_than_known", report.to_size, what, before=newest)
+        self._compare_known()
+
+    def _records(self, content: bytes) -> None:
+        records = read_records(content)
+        first = self._tree.size
+        if first + len(records.contents) > self.report.to_size:
+            raise BadBundle(f"the bundle has more records than it says: {self.report.to_size}")
+        for at, record in enumerate(records.contents):
+            leaf = leaf_hash(record)
+            if leaf != records.leaves[at] and self._first_changed is None:
+                self._first_changed = first + at
+                self._stored = Frontier(self._tree.size, self._tree.hashes)
+            self._tree.append(leaf)
+            if self._stored is not None:
+                self._stored.append(records.leaves[at])
+                self._stored.completed.clear()
+            if self._tree.size in self._known:
+                self._compare_known()
+        self._tree.completed.clear()
+        self._replay_all(first, records.contents)
+        self.report.records += len(records.contents)
+        self._progress(self.report.records, self.report.to_size - self.report.from_size)
+
+    def _replay_all(self, first: int, contents: Sequence[bytes]) -> None:
+        for at, (envelope, body) in enumerate(_decoded(contents)):
+            index = first + at
+            if envelope is None:
+                self._note("not_canonical", index, "the bytes are no canonical record of version 1")
+                continue
+            if envelope.index != str(index) or envelope.ledger != self.report.ledger:
+                self._note("wrong_index", index, f"says it is {envelope.ledger[:80]} {envelope.index[:20]}")
+            if envelope.recorded_at < self._last_moment:
+                self._note("time_back", index, f"{envelope.recorded_at[:30]} after {self._last_moment}")
+            self._last_moment = envelope.recorded_at
+            self._types[envelope.type] += 1
+            if envelope.request_key is not None:
+                self._request_keys.add(f"{envelope.tenant or ''}\n{envelope.request_key}", index)
+            if envelope.evidence_key is not None and type(body) is PostingBody:
+                self._evidence_keys.add(envelope.evidence_key, index)
+            if body is None:
+                self._unknown[envelope.type] += 1
+            elif self.report.from_size == 0:
+                self._replay.take(index, envelope, body, functools.partial(self._broken, index))
+
+    def _broken(self, index: int, rule: str, what: str) -> None:
+        self._note(rule, index, what)
+
+    def _checkpoint(self, content: bytes) -> None:
+        """A checkpoint on all the records so far."""
+        note = Note.parse(content)
+        checkpoint, size = Checkpoint.of(note), self._tree.size
+        interval = {"first": self._fits_to, "before": max(size, self._fits_to + 1)}
+        if checkpoint.size != size:
+            raise BadBundle(f"a checkpoint at {checkpoint.size} stands behind {size} records")
+        try:
+            signers = self._pinned.signers_of(note, size)
+        except BadNote as fault:
+            self._note("not_signed", **interval, what=f"the checkpoint at {size}: {fault}")
+            return
+        if checkpoint.origin != self.report.origin:
+            self._note("wrong_origin", **interval, what=f"the checkpoint at {size} is of {checkpoint.origin[:80]!r}")
+        elif not signers:
+            self._note("not_signed", **interval, what=f"no key pinned for {size} signed the checkpoint there")
+        elif checkpoint.root != self._tree.root():
+            self._root_differs(checkpoint.root, size)
+        else:
+            self._fits_to = size
+            self.report.checkpoints += 1
+            self._newest = (checkpoint, note)
+
+    def _root_differs(self, root: bytes, size: int) -> None:
+        """Name the record where its stored hash is the one that was signed; else the interval."""
+        if self._stored is not None and self._stored.root() == root and self._first_changed is not None:
+            self._note("leaf_differs", self._first_changed, "the record is not the one whose hash was signed")
+            return
+        what = f"the checkpoint at {size} signed {root.hex()}, and the records give {self._tree.root().hex()}"
+        self._note("root_differs", self._fits_to, what, before=size)
+
+    def _compare_known(self) -> None:
+        """The tree here against what was verified at this size before."""
+        size = self._tree.size
+        root = self._known.get(size)
+        if root is not None and size and root != self._tree.root().hex():
+            below = max((one for one in self._known if one < size), default=0)
+            what = f"at {size} the root {root} was verified before, and the records give {self._tree.root().hex()}"
+            self._note("known_differs", below, what, before=size)
+
+    def _seal(self) -> None:
+        """What the newest checkpoint covers, and who cosigned it."""
+        report = self.report
+        if self._newest is None or self._newest[0].size != report.to_size:
+            covered = report.from_size if self._newest is None else self._newest[0].size
+            if not report.findings:
+                what = "no checkpoint by a pinned key covers them"
+                self._note("not_sealed", covered, what, before=report.to_size)
+        elif self._pinned.quorum:
+            try:
+                count = len({key.public for key in self._pinned.witnesses_of(self._newest[1])})
+            except BadNote as fault:
+                self._note("quorum", report.from_size, str(fault), before=report.to_size)
+                return
+            if count < self._pinned.quorum:
+                what = f"{count} pinned witnesses cosigned, and {self._pinned.quorum} are asked for"
+                self._note("quorum", report.from_size, what, before=report.to_size)
+        if self._newest is not None:
+            report.newest = self._newest[1].encode().decode()
+        if self._first_changed is not None and not report.findings:
+            self._note("leaf_differs", self._first_changed, "the stored leaf hash is not that of the record")
+
+    def _claimed_balances(self, claims: list[tuple[str, str, str]]) -> None:
+        if not self._is_whole():
+            return
+        if self._totals is None:
+            self._totals = self._replay.totals()
+        for account, commodity, quantity in claims:
+            made = self._totals.pop((account, commodity), None)
+            if made is None or str(made) != quantity:
+                what = f"{account} is said to hold {quantity[:30]} {commodity}, and the records make {made}"
+                self._note_claim("balance_differs", what)
+            self.report.balances_compared += 1
+
+    def _claimed_places(self, claims: list[tuple[str, str, str, str]]) -> None:
+        if not self._is_whole():
+            return
+        if self._places is None:
+            pieces = ((lot, *piece) for lot, places in self._replay.places.items() for piece in places.all())
+            self._places = {(account, lot, first): end - 1 for lot, account, first, end in pieces}
+        for account, lot, first, last in claims:
+            if not first.isdigit() or str(self._places.pop((account, lot, int(first)), None)) != last:
+                what = (
+                    f"{first[:20]} to {last[:20]} of lot {lot} are said to lie in {account}; the records say otherwise"
+                )
+                self._note_claim("place_differs", what)
+            self.report.places_compared += 1
+
+    def _is_whole(self) -> bool:
+        """Whether claims can be compared: all was replayed, up to the size they are of."""
+        if self._tree.size != self.report.to_size:
+            raise BadBundle("what is claimed stands before the last record")
+        return self.report.from_size == 0
+
+    def _note_claim(self, rule: str, what: str) -> None:
+        """A report that differs from a true log: no record is to blame."""
+        self._note(rule, self.report.to_size, what)
+
+    def _note(self, rule: str, first: int, what: str, *, before: int | None = None) -> None:
+        assert rule in RULES
+        if len(self.report.findings) < FINDINGS_MAX:
+            end = first + 1 if before is None else before
+            self.report.findings.append(Finding(rule=rule, first=first, before=end, what=what))
+
+
+_T = TypeVar("_T")
+
+
+class _Parsed(Envelope, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    body: msgspec.Raw
+
+
+_PARSER = msgspec.json.Decoder(_Parsed, strict=True)
+_BODIES = {name: msgspec.json.Decoder(body) for name, body in BODY_TYPES.items()}
+
+
+def _decoded(contents: Sequence[bytes]) -> list[tuple[Envelope | None, Body | None]]:
+    """(envelope, body) of each record; no envelope where it is not canonical, no body where its type is not known."""
+    found: list[tuple[Envelope | None, Body | None]] = []
+    for content in contents:
+        try:
+            parsed = _PARSER.decode(content)
+            decoder = _BODIES.get(parsed.type) if (parsed.v, parsed.type_v) == ("1", "1") else None
+            if decoder is None:
+                found.append((parsed, None))
+                continue
+            body = decoder.decode(parsed.body)
+            whole = Envelope(**{name: getattr(parsed, name) for name in Envelope.__struct_fields__} | {"body": body})
+            found.append((parsed, body) if encode(whole) == content else (None, None))
+        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError):
+            found.append((None, None))
+    return found
+
+
+def _size(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise BadBundle(f"{text[:30]!r} is no size")
+    return int(text)
+
+
+def _json(content: bytes, kind: type[_T]) -> _T:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as fault:
+        raise BadBundle(f"a frame is not what its letter says: {fault}") from fault

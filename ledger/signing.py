@@ -1,0 +1,50 @@
+"""Keys of the signer: made, named by a record of the log, rotated; and the signer run as a process of its own."""
+
+import hashlib
+import signal
+from pathlib import Path
+
+from ledger.core.command import DeclareSigningKey
+from ledger.database import expect_posted, local_principal, request
+from ledger.signer import Signer, make_key, read_key
+from ledger.store.ledgers import ORIGIN
+from ledger.store.session import connect_sync
+from ledger.writer import Writer
+
+
+async def declare(writer: Writer, folder: Path) -> str:
+    """The ledger's signing key, made where there is none; a record names it. Returns the public key."""
+    key = str(make_key(folder, ORIGIN.format(name=writer.ledger.name)).verifier)
+    await _post(writer, DeclareSigningKey(key=key))
+    return key
+
+
+async def rotate(writer: Writer, folder: Path) -> str:
+    """The next key, named by a record that says which it replaces; the signer takes it over at its next checkpoint."""
+    old = read_key(folder / "key")
+    key = str(make_key(folder, old.name, name="key.next").verifier)
+    await _post(writer, DeclareSigningKey(key=key, replaces=str(old.verifier)))
+    return key
+
+
+async def _post(writer: Writer, command: DeclareSigningKey) -> None:
+    # Once for each key, however often it is asked for.
+    key = f"signing-key:{hashlib.sha256(command.key.encode()).hexdigest()}"
+    await expect_posted(writer.submit(request(command, local_principal("admin"), key=key, private=False)))
+
+
+def run(url: str, folder: Path, ledger: str, *, once: bool) -> int | None:
+    """Sign until the process is told to end, or once; the size sealed last, if any. Raises Alarm or NoKey."""
+    signer = Signer(url, folder, ledger)
+    try:
+        if once:
+            with connect_sync(url) as connection:
+                sealed = signer.seal(connection)
+            return None if sealed is None else sealed.size
+        stopped: list[int] = []
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda given, _: stopped.append(given))
+        signer.run(until=lambda: bool(stopped))
+        return None
+    finally:
+        signer.close()
