@@ -29,7 +29,7 @@ from ledger.store.changes import statements
 from ledger.store.journal import Tree, read_leaves, read_tree, seal
 from ledger.store.outcomes import Outcome, Posted, Refused, Unknown, instant, read_outcomes
 from ledger.store.session import connect
-from ledger.store.unit_of_work import UnknownOutcome
+from ledger.store.unit_of_work import Head, UnknownOutcome
 
 QUEUE_MAX = 50_000
 """Commands that may wait; above it callers hear `queue_full`."""
@@ -170,16 +170,33 @@ class Writer:
         """See a group through; False where the book had to begin anew, so later decisions no longer stand."""
         if status is _Status.WRITTEN:
             return True
-        while status is _Status.STALE:
-            self._book = None
-            again = await self._try_decide(group.tickets)
-            if again is None:
-                self._give_up(group.tickets)
-                return False
-            status = await self._flush(again)
+        if status is _Status.STALE:
+            status = await self._take_turn(group.tickets)
         if status is _Status.FAILED:
             self._forget()
         return False
+
+    async def _take_turn(self, tickets: list[Ticket]) -> "_Status":
+        """Decide and write while the head is locked: whoever else writes this ledger cannot come before again.
+
+        Decided first and locked then, a slower process would find the head moved on each time, and never write.
+        """
+        assert self._writing is not None
+        self._book = None
+        try:
+            head = await unit_of_work.lock_head(self._writing, self.ledger.ledger_id)
+        except psycopg.Error as fault:
+            log.warning("database_unavailable", fault=type(fault).__name__)
+            self._at_fault = False
+            self._give_up(tickets)
+            return _Status.FAILED
+        again = await self._try_decide(tickets)
+        if again is None:
+            with contextlib.suppress(psycopg.Error):
+                await self._writing.rollback()  # nobody waits for a turn that is not used
+            self._give_up(tickets)
+            return _Status.FAILED
+        return await self._flush(again, head)
 
     async def _try_decide(self, tickets: list[Ticket]) -> Group | None:
         """The decided group, or None: then the book is not to be used any more."""
@@ -253,10 +270,10 @@ class Writer:
         self._flying_outcomes = {key: book.outcomes[key] for key in [key_of(entry.request) for entry in own]}
         self._flying_evidence = {e.request.evidence_key: e.index for e in own if e.rows and e.request.evidence_key}
 
-    async def _flush(self, group: Group) -> "_Status":
+    async def _flush(self, group: Group, head: Head | None = None) -> "_Status":
         """Write a decided group and answer its callers; `_sent` is set as soon as only the server has work to do."""
         try:
-            recorded_at = await self._write(group)
+            recorded_at = await self._write(group, head)
             if recorded_at is None:
                 return _Status.STALE
             await self._answer(group, recorded_at)
@@ -275,11 +292,11 @@ class Writer:
             self._sent.set()
         return _Status.FAILED
 
-    async def _write(self, group: Group) -> datetime.datetime | None:
-        """Write and commit the group; None where the head is not where the group was decided."""
+    async def _write(self, group: Group, head: Head | None) -> datetime.datetime | None:
+        """Write and commit the group; None where the head, locked now or before, is not where it was decided."""
         connection, ledger_id = self._writing, self.ledger.ledger_id
         assert connection is not None and self._tree is not None and group.ready is not None
-        head = await unit_of_work.lock_head(connection, ledger_id)
+        head = head or await unit_of_work.lock_head(connection, ledger_id)
         if head.size != group.first_index or not group.entries:
             await connection.rollback()
             return None if head.size != group.first_index else head.now

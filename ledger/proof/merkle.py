@@ -5,7 +5,7 @@ at most 64 hashes); proofs are made from leaf hashes. Section numbers are those 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 HASH_BYTES = 32
 TILE_HEIGHT = 8
@@ -49,6 +49,18 @@ class Frontier:
                 self.completed.append((height // TILE_HEIGHT, size, node))
         hashes.append(node)
         self.size += 1
+
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Add leaf hashes, where nobody keeps tiles: faster than one by one."""
+        hashes, size, sha256 = self.hashes, self.size, hashlib.sha256
+        for leaf in leaves:
+            node, below = leaf, size
+            while below & 1:
+                node = sha256(b"\x01" + hashes.pop() + node).digest()
+                below >>= 1
+            hashes.append(node)
+            size += 1
+        self.size = size
 
     def root(self) -> bytes:
         """The root (2.1.1)."""

@@ -172,7 +172,7 @@ class Replay:
                     note("serial_twice", f"{first} to {end - 1} of lot {leg.lot} in {leg.account}")
 
     def _judge(self, index: int, body: PostingBody, kinds: list[tuple[AccountKind, str, int]], note: Note) -> None:
-        moves = tuple((kind.code, commodity, quantity > 0) for kind, commodity, quantity in kinds)
+        moves = tuple([(kind.code, commodity, quantity > 0) for kind, commodity, quantity in kinds])
         key = (body.command, body.occurred_on, body.policies, moves)
         allowed = self._judged.get(key)
         if allowed is None:
@@ -224,10 +224,12 @@ class Replay:
 
 def _number(text: str) -> int | None:
     """A quantity or index as records write it, or None."""
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 19) or (digits[0] == "0" and text != "0"):
+    try:
+        number = int(text)
+    except ValueError:
         return None
-    return int(text)
+    # Written again it must be the same: no blanks, no other digits, no leading zeros, one form of nothing.
+    return number if str(number) == text else None
 
 
 def _ranges(leg: PostedLeg) -> list[tuple[int, int]] | None:

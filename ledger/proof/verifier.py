@@ -4,7 +4,6 @@ What was found is told with the first record it concerns, wherever the evidence 
 is the interval between the last checkpoint that fits and the first that does not.
 """
 
-import functools
 import gc
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from typing import BinaryIO, TypeVar
 
 import msgspec
 
-from ledger.core.record import BODY_TYPES, Body, Envelope, PostingBody, encode
+from ledger.core.record import BODY_TYPES, Body, Envelope, PostingBody
 from ledger.proof.bundle import BadBundle, Header, NamedKey, read_frames, read_records
 from ledger.proof.keys_seen import KeysSeen
 from ledger.proof.merkle import HASH_BYTES, Frontier, leaf_hash
@@ -137,6 +136,8 @@ class Verifier:
         self._places: dict[tuple[str, str, int], int] | None = None
         self._newest: tuple[Checkpoint, Note] | None = None
         self._begun = False
+        self._at = 0
+        """The record that is being looked at."""
 
     def take(self, kind: bytes, content: bytes) -> None:
         """Take one frame."""
@@ -209,48 +210,53 @@ class Verifier:
 
     def _records(self, content: bytes) -> None:
         records = read_records(content)
-        first = self._tree.size
-        if first + len(records.contents) > self.report.to_size:
+        first, count = self._tree.size, len(records.contents)
+        if first + count > self.report.to_size:
             raise BadBundle(f"the bundle has more records than it says: {self.report.to_size}")
-        for at, record in enumerate(records.contents):
-            leaf = leaf_hash(record)
-            if leaf != records.leaves[at] and self._first_changed is None:
-                self._first_changed = first + at
-                self._stored = Frontier(self._tree.size, self._tree.hashes)
-            self._tree.append(leaf)
-            if self._stored is not None:
-                self._stored.append(records.leaves[at])
-                self._stored.completed.clear()
-            if self._tree.size in self._known:
-                self._compare_known()
-        self._tree.completed.clear()
+        leaves = [leaf_hash(record) for record in records.contents]
+        if self._first_changed is None and leaves != records.leaves:
+            at = next(at for at in range(count) if leaves[at] != records.leaves[at])
+            self._first_changed, self._stored = first + at, Frontier(first, self._tree.hashes)
+        if self._stored is not None:
+            self._stored.extend(records.leaves)
+        done = 0
+        for size in sorted(size for size in self._known if first < size < first + count):
+            self._tree.extend(leaves[done : size - first])
+            done = size - first
+            self._compare_known()
+        self._tree.extend(leaves[done:])
+        self._compare_known()
         self._replay_all(first, records.contents)
-        self.report.records += len(records.contents)
+        self.report.records += count
         self._progress(self.report.records, self.report.to_size - self.report.from_size)
 
     def _replay_all(self, first: int, contents: Sequence[bytes]) -> None:
-        for at, (envelope, body) in enumerate(_decoded(contents)):
-            index = first + at
+        ledger, whole = self.report.ledger, self.report.from_size == 0
+        request_keys, evidence_keys, types = self._request_keys, self._evidence_keys, self._types
+        for index, content in enumerate(contents, start=first):
+            self._at = index
+            envelope, body = _decoded(content)
             if envelope is None:
-                self._note("not_canonical", index, "the bytes are no canonical record of version 1")
+                self._broken("not_canonical", "the bytes are no canonical record of version 1")
                 continue
-            if envelope.index != str(index) or envelope.ledger != self.report.ledger:
-                self._note("wrong_index", index, f"says it is {envelope.ledger[:80]} {envelope.index[:20]}")
+            if envelope.index != str(index) or envelope.ledger != ledger:
+                self._broken("wrong_index", f"says it is {envelope.ledger[:80]} {envelope.index[:20]}")
             if envelope.recorded_at < self._last_moment:
-                self._note("time_back", index, f"{envelope.recorded_at[:30]} after {self._last_moment}")
+                self._broken("time_back", f"{envelope.recorded_at[:30]} after {self._last_moment}")
             self._last_moment = envelope.recorded_at
-            self._types[envelope.type] += 1
+            types[envelope.type] += 1
             if envelope.request_key is not None:
-                self._request_keys.add(f"{envelope.tenant or ''}\n{envelope.request_key}", index)
+                request_keys.add(f"{envelope.tenant or ''}\n{envelope.request_key}", index)
             if envelope.evidence_key is not None and type(body) is PostingBody:
-                self._evidence_keys.add(envelope.evidence_key, index)
+                evidence_keys.add(envelope.evidence_key, index)
             if body is None:
                 self._unknown[envelope.type] += 1
-            elif self.report.from_size == 0:
-                self._replay.take(index, envelope, body, functools.partial(self._broken, index))
+            elif whole:
+                self._replay.take(index, envelope, body, self._broken)
 
-    def _broken(self, index: int, rule: str, what: str) -> None:
-        self._note(rule, index, what)
+    def _broken(self, rule: str, what: str) -> None:
+        """A rule that the record looked at breaks."""
+        self._note(rule, self._at, what)
 
     def _checkpoint(self, content: bytes) -> None:
         """A checkpoint on all the records so far."""
@@ -364,26 +370,25 @@ class _Parsed(Envelope, frozen=True, kw_only=True, forbid_unknown_fields=True):
     body: msgspec.Raw
 
 
+_encode = msgspec.json.Encoder(order="sorted").encode
 _PARSER = msgspec.json.Decoder(_Parsed, strict=True)
 _BODIES = {name: msgspec.json.Decoder(body) for name, body in BODY_TYPES.items()}
 
 
-def _decoded(contents: Sequence[bytes]) -> list[tuple[Envelope | None, Body | None]]:
-    """(envelope, body) of each record; no envelope where it is not canonical, no body where its type is not known."""
-    found: list[tuple[Envelope | None, Body | None]] = []
-    for content in contents:
-        try:
-            parsed = _PARSER.decode(content)
-            decoder = _BODIES.get(parsed.type) if (parsed.v, parsed.type_v) == ("1", "1") else None
-            if decoder is None:
-                found.append((parsed, None))
-                continue
-            body = decoder.decode(parsed.body)
-            whole = Envelope(**{name: getattr(parsed, name) for name in Envelope.__struct_fields__} | {"body": body})
-            found.append((parsed, body) if encode(whole) == content else (None, None))
-        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError):
-            found.append((None, None))
-    return found
+def _decoded(content: bytes) -> tuple[Envelope | None, Body | None]:
+    """Envelope and body of a record: no envelope where it is not canonical, no body where its type is not known."""
+    try:
+        parsed = _PARSER.decode(content)
+        decoder = _BODIES.get(parsed.type)
+        if decoder is None or (parsed.v, parsed.type_v) != ("1", "1"):
+            return parsed, None
+        body = decoder.decode(parsed.body)
+        # What is written again from what was understood must be the very bytes: no other key, order, blank or escape.
+        if _encode(parsed) == content and _encode(body) == bytes(parsed.body):
+            return parsed, body
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    return None, None
 
 
 def _size(text: str) -> int:
