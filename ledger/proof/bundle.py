@@ -6,7 +6,7 @@
     K  a key the log names for its checkpoints: JSON with the record's index, the key, and the one it replaces
     R  records in log order: their number (four bytes), their stored leaf hashes, then each behind two bytes of length
     C  a checkpoint on all the records before it
-    B  what the operator says accounts hold at to_size: JSON lists of account, commodity, quantity
+    B  what the operator says accounts hold at to_size: JSON lists of account, commodity, balance, sum of postings
     P  where the operator says serials lie at to_size: JSON lists of account, lot, first, last
     E  the end; nothing follows
 

@@ -1,7 +1,7 @@
 """RFC 9162 Merkle tree: hashes, roots, inclusion and consistency proofs.
 
 A tree is never held whole. The writer keeps a `Frontier` (the roots of the complete subtrees to the left,
-at most 64 hashes); proofs are made from leaf hashes. Section numbers are those of RFC 9162.
+at most 64 hashes); what proofs are made of stands in `subtrees`. Section numbers are those of RFC 9162.
 """
 
 import hashlib
@@ -89,17 +89,6 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
     return frontier.root()
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The audit path of leaf `index` in the tree of `leaves` (2.1.3.1)."""
-    assert 0 <= index < len(leaves)
-    if len(leaves) == 1:
-        return []
-    split = _split(len(leaves))
-    if index < split:
-        return [*inclusion_proof(leaves[:split], index), root_of(leaves[split:])]
-    return [*inclusion_proof(leaves[split:], index - split), root_of(leaves[:split])]
-
-
 def root_from_inclusion(leaf: bytes, *, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
     """The root an audit path leads to (2.1.3.2), or None where the path does not fit index and size."""
     if not 0 <= index < size:
@@ -116,21 +105,6 @@ def root_from_inclusion(leaf: bytes, *, index: int, size: int, path: Sequence[by
             node = node_hash(node, sibling)
         position, last = position >> 1, last >> 1
     return node if last == 0 else None
-
-
-def consistency_proof(leaves: Sequence[bytes], size: int) -> list[bytes]:
-    """The proof that the tree of the first `size` leaves is a prefix of the tree of all (2.1.4.1)."""
-    assert 0 < size <= len(leaves)
-    return _subproof(leaves, size, whole=True)
-
-
-def _subproof(leaves: Sequence[bytes], size: int, *, whole: bool) -> list[bytes]:
-    if size == len(leaves):
-        return [] if whole else [root_of(leaves)]
-    split = _split(len(leaves))
-    if size <= split:
-        return [*_subproof(leaves[:split], size, whole=whole), root_of(leaves[split:])]
-    return [*_subproof(leaves[split:], size - split, whole=False), root_of(leaves[:split])]
 
 
 def is_consistent(*, size: int, root: bytes, later_size: int, later_root: bytes, proof: Sequence[bytes]) -> bool:
@@ -157,8 +131,3 @@ def is_consistent(*, size: int, root: bytes, later_size: int, later_root: bytes,
             second = node_hash(second, sibling)
         position, last = position >> 1, last >> 1
     return last == 0 and first == root and second == later_root
-
-
-def _split(size: int) -> int:
-    """The largest power of two below `size` (2.1.1)."""
-    return 1 << (size - 1).bit_length() - 1

@@ -25,6 +25,7 @@ RULES = REPLAY_RULES | {
     "not_signed": "every checkpoint is signed by a key pinned for its size",
     "wrong_origin": "every checkpoint is of the ledger the keys are pinned for",
     "root_differs": "the records hash to the root of every checkpoint",
+    "missing": "all records that a checkpoint covers, and the bundle says it has, are there",
     "leaf_differs": "each record hashes to its stored leaf",
     "known_differs": "the log extends what was verified before",
     "older_than_known": "a bundle is not older than what was verified before",
@@ -136,6 +137,7 @@ class Verifier:
         self._places: dict[tuple[str, str, int], int] | None = None
         self._newest: tuple[Checkpoint, Note] | None = None
         self._begun = False
+        self._is_cut = False
         self._at = 0
         """The record that is being looked at."""
 
@@ -146,6 +148,8 @@ class Verifier:
                 raise BadBundle("a bundle begins by saying what it is")
             self._begin(_json(content, Header))
             return
+        if self._is_cut:
+            return
         match kind:
             case b"R":
                 self._records(content)
@@ -154,7 +158,7 @@ class Verifier:
             case b"K":
                 self.report.keys += (_json(content, NamedKey),)
             case b"B":
-                self._claimed_balances(_json(content, list[tuple[str, str, str]]))
+                self._claimed_balances(_json(content, list[tuple[str, str, str, str]]))
             case b"P":
                 self._claimed_places(_json(content, list[tuple[str, str, str, str]]))
             case _:
@@ -166,7 +170,7 @@ class Verifier:
             raise BadBundle("the bundle is empty")
         report = self.report
         if self._tree.size != report.to_size:
-            raise BadBundle(f"the bundle has records up to {self._tree.size}, and says {report.to_size}")
+            self._missing(report.to_size)
         self._seal()
         for rule, seen in (
             ("key_twice", self._request_keys),
@@ -193,11 +197,7 @@ class Verifier:
         report.from_size, report.to_size = _size(header.from_size), _size(header.to_size)
         if report.from_size > report.to_size:
             raise BadBundle("the bundle ends before it begins")
-        try:
-            self._tree = Frontier.decode(report.from_size, b"".join(map(bytes.fromhex, header.edge)))
-            assert all(len(node) == HASH_BYTES for node in self._tree.hashes)
-        except (AssertionError, ValueError) as fault:
-            raise BadBundle("the edge is not that of a tree of from_size") from fault
+        self._tree = Frontier(report.from_size, _edge(header.edge, report.from_size))
         self._fits_to = report.from_size
         names = {one.key.name for one in self._pinned.signers}
         if header.origin not in names or (self._known_origin or header.origin) != header.origin:
@@ -263,7 +263,10 @@ class Verifier:
         note = Note.parse(content)
         checkpoint, size = Checkpoint.of(note), self._tree.size
         interval = {"first": self._fits_to, "before": max(size, self._fits_to + 1)}
-        if checkpoint.size != size:
+        if checkpoint.size > size:
+            self._missing(checkpoint.size)
+            return
+        if checkpoint.size < size:
             raise BadBundle(f"a checkpoint at {checkpoint.size} stands behind {size} records")
         try:
             signers = self._pinned.signers_of(note, size)
@@ -280,6 +283,13 @@ class Verifier:
             self._fits_to = size
             self.report.checkpoints += 1
             self._newest = (checkpoint, note)
+
+    def _missing(self, size: int) -> None:
+        """Records up to a size are not there: nothing that follows can be placed."""
+        if not self._is_cut:
+            what = f"the records end at {self._tree.size}, and {size} are said to be there"
+            self._note("missing", self._tree.size, what, before=size)
+        self._is_cut = True
 
     def _root_differs(self, root: bytes, size: int) -> None:
         """Name the record where its stored hash is the one that was signed; else the interval."""
@@ -320,16 +330,17 @@ class Verifier:
         if self._first_changed is not None and not report.findings:
             self._note("leaf_differs", self._first_changed, "the stored leaf hash is not that of the record")
 
-    def _claimed_balances(self, claims: list[tuple[str, str, str]]) -> None:
+    def _claimed_balances(self, claims: list[tuple[str, str, str, str]]) -> None:
         if not self._is_whole():
             return
         if self._totals is None:
             self._totals = self._replay.totals()
-        for account, commodity, quantity in claims:
+        for account, commodity, balance, total in claims:
             made = self._totals.pop((account, commodity), None)
-            if made is None or str(made) != quantity:
-                what = f"{account} is said to hold {quantity[:30]} {commodity}, and the records make {made}"
-                self._note_claim("balance_differs", what)
+            for claimed in (balance, total):
+                if made is None or str(made) != claimed:
+                    what = f"{account} is said to hold {claimed[:30]} {commodity}, and the records make {made}"
+                    self._note_claim("balance_differs", what)
             self.report.balances_compared += 1
 
     def _claimed_places(self, claims: list[tuple[str, str, str, str]]) -> None:
@@ -349,8 +360,8 @@ class Verifier:
     def _is_whole(self) -> bool:
         """Whether claims can be compared: all was replayed, up to the size they are of."""
         if self._tree.size != self.report.to_size:
-            raise BadBundle("what is claimed stands before the last record")
-        return self.report.from_size == 0
+            self._missing(self.report.to_size)
+        return self.report.from_size == 0 and not self._is_cut
 
     def _note_claim(self, rule: str, what: str) -> None:
         """A report that differs from a true log: no record is to blame."""
@@ -391,6 +402,18 @@ def _decoded(content: bytes) -> tuple[Envelope | None, Body | None]:
     return None, None
 
 
+def _edge(written: Sequence[str], size: int) -> list[bytes]:
+    """The hashes of a tree's edge; BadBundle unless there is one for each set bit of its size."""
+    try:
+        nodes = [bytes.fromhex(node) for node in written]
+    except ValueError as fault:
+        raise BadBundle("the edge is not written in hexadecimal") from fault
+    is_plain = all(len(node) == HASH_BYTES and node.hex() == text for node, text in zip(nodes, written, strict=True))
+    if not is_plain or len(nodes) != size.bit_count():
+        raise BadBundle(f"the edge is not that of a tree of {size}")
+    return nodes
+
+
 def _size(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise BadBundle(f"{text[:30]!r} is no size")
@@ -398,7 +421,11 @@ def _size(text: str) -> int:
 
 
 def _json(content: bytes, kind: type[_T]) -> _T:
+    """What a frame of JSON says; it has one form only, so that no bit of it can be another."""
     try:
-        return msgspec.json.decode(content, type=kind)
-    except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as fault:
+        found = msgspec.json.decode(content, type=kind)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise BadBundle(f"a frame is not what its letter says: {fault}") from fault
+    if msgspec.json.encode(found) != content:
+        raise BadBundle("a frame of JSON is not in its one form")
+    return found

@@ -1,9 +1,13 @@
 """RFC 9162 against its own recursive definitions, written out here a second time, and against frozen roots."""
 
+import functools
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import metamorphic_log
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,20 +16,44 @@ from ledger.proof.merkle import (
     EMPTY_ROOT,
     TILE_WIDTH,
     Frontier,
-    consistency_proof,
-    inclusion_proof,
     is_consistent,
     leaf_hash,
     node_hash,
     root_from_inclusion,
     root_of,
 )
+from ledger.proof.subtrees import Span, Subtree, consistency_subtrees, inclusion_subtrees, root_of_spans, spans
 from ledger.store.journal import TileBuffer, Tree, seal, split_records
 
 SIZE_MAX = 64
+PAIRS_MAX = 300
 ENTRIES = [f"record {index}".encode() for index in range(SIZE_MAX)]
 LEAVES = [leaf_hash(entry) for entry in ENTRIES]
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "roots.json").read_text("utf-8"))
+
+
+def proof_of(leaves: list[bytes], subtrees: list[Subtree]) -> list[bytes]:
+    """The roots of subtrees, from hashes looked up level by level as tiles hold them."""
+
+    def node(level: int, index: int) -> bytes:
+        width = TILE_WIDTH**level
+        return root_of(leaves[index * width : (index + 1) * width])
+
+    def hashes(span: Span) -> list[bytes]:
+        assert span.first // TILE_WIDTH == (span.first + span.count - 1) // TILE_WIDTH, "a span lies in one tile"
+        return [node(span.level, span.first + at) for at in range(span.count)]
+
+    return [root_of_spans(subtree, {span: hashes(span) for span in spans(subtree)}) for subtree in subtrees]
+
+
+def inclusion_proof(leaves: list[bytes], index: int) -> list[bytes]:
+    """The proof as the service makes it."""
+    return proof_of(leaves, inclusion_subtrees(index=index, size=len(leaves)))
+
+
+def consistency_proof(leaves: list[bytes], size: int) -> list[bytes]:
+    """The proof as the service makes it."""
+    return proof_of(leaves, consistency_subtrees(size=size, later_size=len(leaves)))
 
 
 # Section 2.1 of RFC 9162, word by word.
@@ -109,6 +137,72 @@ def test_every_consistency_proof_is_proof_and_verifies(later: int) -> None:
         forged = node_hash(b"forged" * 5 + b"..", ROOTS[size])
         assert not is_consistent(**true | {"root": forged}, proof=proof)
         assert not is_consistent(**true | {"later_root": forged}, proof=proof)
+
+
+# Every pair up to size 300, against the text and against an implementation in another language.
+
+
+@pytest.fixture(scope="module")
+def text_of_rfc() -> tuple[Callable[[int, int], list[bytes]], Callable[[int, int], list[bytes]]]:
+    """PATH(m, n) and PROOF(m, n) over the first n of 300 entries, with MTH of a stretch computed once."""
+    entries = [f"record {index}".encode() for index in range(PAIRS_MAX)]
+
+    @functools.cache
+    def mth_of(first: int, end: int) -> bytes:
+        if end - first == 1:
+            return hashlib.sha256(b"\x00" + entries[first]).digest()
+        k = first + split_of(end - first)
+        return hashlib.sha256(b"\x01" + mth_of(first, k) + mth_of(k, end)).digest()
+
+    def path_of(m: int, n: int, first: int = 0) -> list[bytes]:
+        if n - first == 1:
+            return []
+        k = first + split_of(n - first)
+        return [*path_of(m, k, first), mth_of(k, n)] if m < k else [*path_of(m, n, k), mth_of(first, k)]
+
+    def proof_to(m: int, n: int, first: int = 0, complete: bool = True) -> list[bytes]:
+        if m == n:
+            return [] if complete else [mth_of(first, n)]
+        k = first + split_of(n - first)
+        if m <= k:
+            return [*proof_to(m, k, first, complete), mth_of(k, n)]
+        return [*proof_to(m, n, k, False), mth_of(first, k)]
+
+    return path_of, proof_to
+
+
+def test_all_pairs_to_300_against_the_text_and_a_second_implementation(text_of_rfc: Any) -> None:
+    """Each inclusion and consistency proof is that of the RFC's text, and a library in Rust accepts it."""
+    path_of, proof_to = text_of_rfc
+    leaves = [leaf_hash(f"record {index}".encode()) for index in range(PAIRS_MAX)]
+    roots, tree = [EMPTY_ROOT], Frontier()
+    for leaf in leaves:
+        tree.append(leaf)
+        roots.append(tree.root())
+    root_at = functools.cache(lambda subtree: proof_of(leaves, [subtree])[0])
+    pairs = 0
+    for size in range(1, PAIRS_MAX + 1):
+        for other in range(size):
+            proof = [root_at(one) for one in inclusion_subtrees(index=other, size=size)]
+            assert proof == path_of(other, size)
+            assert root_from_inclusion(leaves[other], index=other, size=size, path=proof) == roots[size]
+            metamorphic_log.verify_inclusion(other, size, leaves[other], proof, roots[size])
+            earlier = other + 1
+            proof = [root_at(one) for one in consistency_subtrees(size=earlier, later_size=size)]
+            assert proof == proof_to(earlier, size)
+            both = {"size": earlier, "root": roots[earlier], "later_size": size, "later_root": roots[size]}
+            assert is_consistent(**both, proof=proof)
+            metamorphic_log.verify_consistency(earlier, size, proof, roots[earlier], roots[size])
+            pairs += 1
+    assert pairs == PAIRS_MAX * (PAIRS_MAX + 1) // 2
+
+
+def test_second_implementation_refuses_a_wrong_proof() -> None:
+    """The twin: it does look."""
+    proof = inclusion_proof(LEAVES, 5)
+    metamorphic_log.verify_inclusion(5, SIZE_MAX, LEAVES[5], proof, ROOTS[SIZE_MAX])
+    with pytest.raises(metamorphic_log.VerifyError):
+        metamorphic_log.verify_inclusion(6, SIZE_MAX, LEAVES[5], proof, ROOTS[SIZE_MAX])
 
 
 @pytest.mark.parametrize(("index", "size"), [(-1, 1), (0, 0), (1, 1), (5, 5), (64, 64)])
