@@ -38,12 +38,15 @@ TilePath = Annotated[
 ]  # fmt: skip
 _BINARY = "application/octet-stream"
 _READ: dict[str, Any] = {"responses": problems.declared(*problems.READ)}
-_BYTES = {
-    200: ResponseSpec(bytes, generate_examples=False, media_type=_BINARY, description="The bytes")  # type: ignore[arg-type]  # any media type will do
-}
-_NOTE = {
-    200: ResponseSpec(str, generate_examples=False, media_type="text/plain", description="A signed note")  # type: ignore[arg-type]  # any media type will do
-}
+
+
+def _sent(body: type, media_type: str, description: str) -> dict[int, ResponseSpec]:
+    kind: Any = media_type  # any media type will do
+    return {200: ResponseSpec(body, generate_examples=False, media_type=kind, description=description)}
+
+
+_BYTES = _sent(bytes, _BINARY, "The bytes")
+_NOTE = _sent(str, "text/plain", "A signed note")
 
 
 class ProofController(Controller):
@@ -106,7 +109,7 @@ class ProofController(Controller):
         return ProofReceiptOut(
             index=index,
             record_bytes=base64.b64encode(found.record).decode(),
-            tree_size=str(found.sealed.checkpoint.size),
+            tree_size=str(found.sealed.size),
             path=[node.hex() for node in found.path],
             checkpoint=found.sealed.note.decode(),
             proof=inclusion_text(index=found.index, path=found.path, note=found.sealed.note),
@@ -161,7 +164,7 @@ async def _size(request: Request[Any, Any, Any], size: int | None) -> int:
     found = await request.app.state.proofs.sealed(_scope(request))
     if isinstance(found, Refusal):
         raise Problem(found)
-    return found.checkpoint.size
+    return found.size
 
 
 def _tile(path: str) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """The commands of those who sign the log, and of those who distrust it: `signer` and `verify`."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from ledger.command_line import Json, LedgerName, Unusable, at_database, err, op
 from ledger.proof.verifying import verify_file
 from ledger.settings import read_settings
 from ledger.signer import Alarm, NoKey
+from ledger.signing import KeyLost
 from ledger.writer import Writer
 
 signer_app = cyclopts.App(name="signer", help="The signer of checkpoints: a process of its own, with its own key.")
@@ -20,18 +22,21 @@ signer_app = cyclopts.App(name="signer", help="The signer of checkpoints: a proc
 @signer_app.command
 def init(*, ledger: LedgerName = None, json: Json = False) -> int:
     """Make the key that signs the log's checkpoints, where there is none, and have the log name it."""
-    with at_database() as database:
-        key = uvloop.run(opened(database, ledger, lambda writer: signing.declare(writer, _signer_folder(writer))))
-    _tell_key(key, json=json)
+    _tell_key(_with_writer(ledger, signing.declare), json=json)
     return 0
 
 
 @signer_app.command
 def rotate(*, ledger: LedgerName = None, json: Json = False) -> int:
     """Make the next key and have the log name it: the signer signs one checkpoint with both, and goes on with it."""
-    with at_database() as database:
-        key = uvloop.run(opened(database, ledger, lambda writer: signing.rotate(writer, _signer_folder(writer))))
-    _tell_key(key, json=json)
+    _tell_key(_with_writer(ledger, signing.rotate), json=json)
+    return 0
+
+
+@signer_app.command
+def replace_lost(*, ledger: LedgerName = None, json: Json = False) -> int:
+    """Make a key in the place of one that is lost. Whoever verifies sees the gap, and pins the new key by hand."""
+    _tell_key(_with_writer(ledger, signing.replace_lost), json=json)
     return 0
 
 
@@ -53,8 +58,14 @@ def run_(*, once: bool = False, ledger: LedgerName = None, json: Json = False) -
     return 0
 
 
-def _signer_folder(writer: Writer) -> Path:
-    return read_settings().home / "signer" / writer.ledger.name
+def _with_writer(ledger: str | None, work: Callable[[Writer, Path], Awaitable[str]]) -> str:
+    """The public key that comes of work on the ledger's folder of keys."""
+    home = read_settings().home / "signer"
+    try:
+        with at_database() as database:
+            return uvloop.run(opened(database, ledger, lambda writer: work(writer, home / writer.ledger.name)))
+    except (NoKey, KeyLost) as why:
+        raise Unusable(str(why)) from why
 
 
 def _tell_key(key: str, *, json: bool) -> None:

@@ -24,8 +24,8 @@ import psycopg
 import structlog
 
 from ledger.core.record import SigningKeyBody, decode
-from ledger.proof.merkle import EMPTY_ROOT, Frontier, leaf_hash
-from ledger.proof.note import BadNote, Checkpoint, Note, SignerKey
+from ledger.proof.merkle import Frontier, leaf_hash
+from ledger.proof.note import BadNote, Checkpoint, Note, SignerKey, VerifierKey
 from ledger.store.journal import split_records
 from ledger.store.session import connect_sync
 
@@ -49,14 +49,16 @@ class Sealed(msgspec.Struct, frozen=True):
     frontier: str
     """The frontier's hashes, in hexadecimal."""
     note: str
+    key: str
+    """The public key that signed it; another signs from the next one on, where this one was lost."""
 
-    def tree(self, key: SignerKey) -> Frontier:
-        """The tree's edge; Alarm where the file is not what this key signed."""
+    def tree(self, origin: str) -> Frontier:
+        """The tree's edge; Alarm where the file does not fit together."""
         try:
             tree = Frontier.decode(self.size, bytes.fromhex(self.frontier))
-            note = Note.parse(self.note.encode())
-            fits = Checkpoint.of(note) == Checkpoint(key.name, tree.size, tree.root()) and note.signers([key.verifier])
-        except (AssertionError, ValueError, BadNote) as fault:
+            note, key = Note.parse(self.note.encode()), VerifierKey.parse(self.key)
+            fits = Checkpoint.of(note) == Checkpoint(origin, tree.size, tree.root()) and note.signers([key])
+        except ValueError as fault:
             raise Alarm(f"the signer's own file is damaged: {fault}") from fault
         if not fits:
             raise Alarm("the signer's own file holds a checkpoint that its key did not sign")
@@ -117,12 +119,15 @@ class Signer:
         return checkpoint
 
     def _sealed(self) -> Sealed:
-        return msgspec.json.decode((self._folder / "last.json").read_bytes(), type=Sealed)
+        try:
+            return msgspec.json.decode((self._folder / "last.json").read_bytes(), type=Sealed)
+        except (msgspec.DecodeError, msgspec.ValidationError) as fault:
+            raise Alarm(f"the signer's own file is damaged: {fault}") from fault
 
     def _known(self, connection: psycopg.Connection[Any], ledger_id: int, size: int) -> Frontier:
         """The tree at the last checkpoint, once the database still has all that was signed."""
         kept = (self._folder / "last.json").exists()
-        tree = self._sealed().tree(self._key) if kept else Frontier()
+        tree = self._sealed().tree(self._key.name) if kept else Frontier()
         if size < tree.size:
             raise Alarm(f"the database has {size} records, and {tree.size} were signed: it is older than its log")
         later = connection.execute(_LATER, (ledger_id, tree.size)).fetchone()
@@ -180,7 +185,7 @@ class Signer:
         note = checkpoint.note().signed(self._key)
         if next_key is not None:
             note = note.signed(next_key)
-        sealed = Sealed(tree.size, tree.encode().hex(), note.encode().decode())
+        sealed = Sealed(tree.size, tree.encode().hex(), note.encode().decode(), str(self._key.verifier))
         write_synced(self._folder / "last.json", msgspec.json.encode(sealed))
         if next_key is not None:
             self._finish_rotation()
@@ -238,8 +243,7 @@ def _compare(tree: Frontier, size: int, frontier: bytes) -> None:
     if tree.size != size:
         raise Alarm(f"the head says {size} records, and the journal has {tree.size}")
     if tree.encode() != bytes(frontier):
-        stored = Frontier.decode(size, bytes(frontier)).root() if size else EMPTY_ROOT
-        raise Alarm(f"the head's root at {size} is {stored.hex()}, and the records give {tree.root().hex()}")
+        raise Alarm(f"the head's tree at {size} is not the one its records give, whose root is {tree.root().hex()}")
 
 
 def _first_difference(first: int, hashes: list[bytes], leaves: bytes) -> str:

@@ -12,8 +12,30 @@ from ledger.store.session import connect_sync
 from ledger.writer import Writer
 
 
+class KeyLost(Exception):
+    """The key that signed is not in its folder any more, so that a new one cannot be made in silence."""
+
+
 async def declare(writer: Writer, folder: Path) -> str:
-    """The ledger's signing key, made where there is none; a record names it. Returns the public key."""
+    """The ledger's signing key, made where there never was one; a record names it. Returns the public key.
+
+    Raises KeyLost where a key has signed before and its file is gone.
+    """
+    if (folder / "last.json").exists() and not (folder / "key").exists():
+        raise KeyLost("the key that signed is gone from its folder; put it back, or `greenledger signer replace-lost`.")
+    key = str(make_key(folder, ORIGIN.format(name=writer.ledger.name)).verifier)
+    await _post(writer, DeclareSigningKey(key=key))
+    return key
+
+
+async def replace_lost(writer: Writer, folder: Path) -> str:
+    """A new key in the place of one that is lost: a record names it, and none that it replaces: nobody can sign that.
+
+    The signer goes on from the last checkpoint of the lost key. Whoever verifies sees that no key signed over to this
+    one, and pins it by hand from the next size on, after having compared with what was signed before.
+    """
+    if (folder / "key").exists():
+        raise KeyLost("the key is where it belongs; to go over to another, use `greenledger signer rotate`.")
     key = str(make_key(folder, ORIGIN.format(name=writer.ledger.name)).verifier)
     await _post(writer, DeclareSigningKey(key=key))
     return key

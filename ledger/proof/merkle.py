@@ -77,7 +77,9 @@ class Frontier:
 
     @classmethod
     def decode(cls, size: int, content: bytes) -> "Frontier":
-        """The frontier that `encode` wrote for a tree of `size`."""
+        """The frontier that `encode` wrote for a tree of `size`; ValueError where the bytes are not so many."""
+        if size < 0 or len(content) != HASH_BYTES * size.bit_count():
+            raise ValueError(f"{len(content)} bytes are not the edge of a tree of {size}")
         return cls(size, [content[at : at + HASH_BYTES] for at in range(0, len(content), HASH_BYTES)])
 
 

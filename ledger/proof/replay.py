@@ -107,6 +107,11 @@ class Replay:
         else:
             self._kinds[name] = kind
 
+    def _lot(self, leg: PostedLeg) -> LotFacts:
+        """The lot of certificates, which `_posting` has found to be declared."""
+        assert leg.lot is not None
+        return self._lots[leg.lot]
+
     def _posting(self, index: int, body: PostingBody, note: Note) -> None:
         sums: dict[tuple[str, str | None], int] = {}
         kinds: list[tuple[AccountKind, str, int]] = []
@@ -142,13 +147,13 @@ class Replay:
 
     def _move_serials(self, body: PostingBody, note: Note) -> None:
         """All that leaves first, then all that arrives: a transaction may pass serials through."""
-        moved = [leg for leg in body.legs if leg.commodity == _GEC and (leg.serials or self._lots[leg.lot].numbered)]  # type: ignore[index]  # certificates have a lot by now
+        moved = [leg for leg in body.legs if leg.commodity == _GEC and (leg.serials or self._lot(leg).numbered)]
         if not moved:
             return
         arriving: list[tuple[PostedLeg, list[tuple[int, int]]]] = []
         for leg in moved:
             ranges = _ranges(leg)
-            lot = self._lots[leg.lot]  # type: ignore[index]  # as above
+            lot = self._lot(leg)
             if (
                 ranges is None
                 or not lot.numbered
@@ -166,7 +171,7 @@ class Replay:
             else:
                 arriving.append((leg, ranges))
         for leg, ranges in arriving:
-            places = self.places.setdefault(leg.lot, Places())  # type: ignore[arg-type]  # as above
+            places = self.places.setdefault(self._lot(leg).code, Places())
             for first, end in ranges:
                 if not places.put(leg.account, first, end):
                     note("serial_twice", f"{first} to {end - 1} of lot {leg.lot} in {leg.account}")
@@ -207,7 +212,7 @@ class Replay:
     def _valid(self, body: PostingBody, note: Note) -> None:
         for leg in body.legs:
             if leg.commodity == _GEC and leg.quantity.startswith("-"):
-                month = self._lots[leg.lot].production_month  # type: ignore[index]  # as above
+                month = self._lot(leg).production_month
                 if body.occurred_on > self._last_day(month, body.occurred_on):
                     note("expired", f"lot {leg.lot} of {month} on {body.occurred_on}")
 

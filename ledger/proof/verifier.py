@@ -285,10 +285,10 @@ class Verifier:
             self._newest = (checkpoint, note)
 
     def _missing(self, size: int) -> None:
-        """Records up to a size are not there: nothing that follows can be placed."""
+        """Records up to a size are not there, nobody can say which: nothing that follows can be placed."""
         if not self._is_cut:
             what = f"the records end at {self._tree.size}, and {size} are said to be there"
-            self._note("missing", self._tree.size, what, before=size)
+            self._note("missing", self._fits_to, what, before=size)
         self._is_cut = True
 
     def _root_differs(self, root: bytes, size: int) -> None:

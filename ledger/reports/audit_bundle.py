@@ -7,7 +7,6 @@ import msgspec
 from ledger.core.refusal import Refusal, refuse
 from ledger.proof.bundle import CLAIMS_MAX, MAGIC, RECORDS_BYTES_MAX, Header, NamedKey, frame, records_frame
 from ledger.proof.merkle import HASH_BYTES
-from ledger.proof.note import Checkpoint, Note
 from ledger.reports.proofs import Proofs
 from ledger.reports.reading import HEAD, LAST_DAY, Reading
 from ledger.store.journal import split_records
@@ -26,14 +25,12 @@ async def audit_bundle(
     sealed = await proofs.sealed(scope, size=to_size)
     if isinstance(sealed, Refusal):
         return sealed
-    to_size = sealed.checkpoint.size
+    to_size = sealed.size
     if not 0 <= from_size <= to_size:
         return refuse("not_found", what=f"the records from {from_size} to {to_size}")
-    ((ledger,),) = await reading.reader.fetch(scope, Query("select name from visible_ledger"))
+    (((name, origin),),) = await reading.reader.fetch(scope, Query("select name, origin from visible_ledger"))
     edge = tuple(node.hex() for node in await proofs.edge(scope, from_size))
-    header = Header(
-        edge=edge, from_size=str(from_size), ledger=ledger[0], origin=sealed.checkpoint.origin, to_size=str(to_size)
-    )
+    header = Header(edge=edge, from_size=str(from_size), ledger=name, origin=origin, to_size=str(to_size))
     keys = await proofs.keys(scope)
     named = [NamedKey(key=k, record=str(index), replaces=old) for index, k, old in keys if index < to_size]
     return _frames(reading, scope, header, named)
@@ -46,8 +43,7 @@ async def _frames(reading: Reading, scope: Scope, header: Header, keys: list[Nam
         yield frame(b"K", msgspec.json.encode(key))
     while sealed < to_size:
         (rows,) = await reading.reader.fetch(scope, Query(_NEXT, (sealed,)))
-        note = bytes(rows[0][0])
-        sealed = Checkpoint.of(Note.parse(note)).size
+        sealed, note = rows[0]  # the size it is kept for: what the note itself says is for the verifier
         while at < sealed:
             before = at
             async for part, count in _records(reading, scope, at, sealed):
@@ -55,7 +51,7 @@ async def _frames(reading: Reading, scope: Scope, header: Header, keys: list[Nam
                 at += count
             if at == before:
                 break  # the journal has no more, and the verifier will say what is missing
-        yield frame(b"C", note)
+        yield frame(b"C", bytes(note))
     async for part in _claims(reading, scope, to_size):
         yield part
     yield frame(b"E", b"")
@@ -105,7 +101,7 @@ async def _claims(reading: Reading, scope: Scope, size: int) -> AsyncIterator[by
             yield frame(b"P", msgspec.json.encode(held[at : at + CLAIMS_MAX]))
 
 
-_NEXT = "select note from visible_checkpoint where size > %s order by size limit 1"
+_NEXT = "select size, note from visible_checkpoint where size > %s order by size limit 1"
 _SEGMENTS = """
     select first_index, records, leaves from (
         select first_index, record_count, records, leaves,

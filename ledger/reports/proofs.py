@@ -6,7 +6,6 @@ import msgspec
 
 from ledger.core.refusal import Refusal, refuse
 from ledger.proof.merkle import HASH_BYTES, TILE_WIDTH, root_of
-from ledger.proof.note import Checkpoint, Note
 from ledger.proof.subtrees import Span, Subtree, consistency_subtrees, inclusion_subtrees, root_of_spans, spans
 from ledger.reports.reading import HEAD, Reading
 from ledger.store.session import Query, Scope
@@ -16,9 +15,9 @@ ROOTS_MAX = 200_000
 
 
 class SealedSize(msgspec.Struct, frozen=True):
-    """A size that was signed, and the note that says so."""
+    """A size that was signed, and the note that is kept for it. What the note says is for its reader to check."""
 
-    checkpoint: Checkpoint
+    size: int
     note: bytes
 
 
@@ -41,11 +40,11 @@ class Proofs:
 
     async def sealed(self, scope: Scope, *, size: int | None = None) -> SealedSize | Refusal:
         """The newest checkpoint, or the one at a size; `not_sealed` where there is none."""
-        text = "select note from visible_checkpoint where size = %s" if size is not None else _NEWEST
+        text = "select size, note from visible_checkpoint where size = %s" if size is not None else _NEWEST
         (rows,) = await self._reading.reader.fetch(scope, Query(text, () if size is None else (size,)))
         if not rows:
             return refuse("not_sealed", size="any" if size is None else size)
-        return _sealed(rows[0][0])
+        return SealedSize(rows[0][0], bytes(rows[0][1]))
 
     async def keys(self, scope: Scope) -> list[tuple[int, str, str | None]]:
         """(log index, key, the one it replaces) of the signing keys that records name."""
@@ -55,7 +54,7 @@ class Proofs:
     async def sealing(self, scope: Scope, index: int) -> SealedSize | Refusal:
         """The first checkpoint that covers a record; `not_sealed` where none does yet."""
         (rows,) = await self._reading.reader.fetch(scope, Query(_COVERING, (index,)))
-        return _sealed(rows[0][0]) if rows else refuse("not_sealed", size=index + 1)
+        return SealedSize(rows[0][0], bytes(rows[0][1])) if rows else refuse("not_sealed", size=index + 1)
 
     async def inclusion(self, scope: Scope, *, index: int, size: int) -> list[bytes] | Refusal:
         """The audit path of a record in the tree of this size (RFC 9162, 2.1.3.1)."""
@@ -86,7 +85,7 @@ class Proofs:
         sealed = await self.sealing(scope, index)
         if isinstance(sealed, Refusal):
             return sealed
-        path = await self.inclusion(scope, index=index, size=sealed.checkpoint.size)
+        path = await self.inclusion(scope, index=index, size=sealed.size)
         if isinstance(path, Refusal):
             return path
         return Receipt(index, found[0], tuple(path), sealed)
@@ -146,8 +145,8 @@ class Proofs:
 
     async def _leaves(self, scope: Scope, span: Span) -> list[bytes]:
         first, end = span.first, span.first + span.count
-        parameters = {"first": first, "end": end}
-        (rows,) = await self._reading.reader.fetch(scope, Query(_LEAVES, parameters))  # type: ignore[arg-type]  # by name
+        parameters = (first, end, first, end, first)
+        (rows,) = await self._reading.reader.fetch(scope, Query(_LEAVES, parameters))
         found = _split(b"".join(leaves for (leaves,) in rows))
         assert len(found) == span.count, "the journal has every leaf below its size"
         return found
@@ -161,27 +160,23 @@ def _pieces(size: int) -> Iterable[tuple[int, int]]:
             start += 1 << bit
 
 
-def _sealed(note: bytes) -> SealedSize:
-    return SealedSize(Checkpoint.of(Note.parse(bytes(note))), bytes(note))
-
-
 def _split(hashes: bytes) -> list[bytes]:
     return [bytes(hashes[at : at + HASH_BYTES]) for at in range(0, len(hashes), HASH_BYTES)]
 
 
 KEYS = "select log_index, key, replaces from visible_signing_key order by log_index"
-_NEWEST = "select note from visible_checkpoint order by size desc limit 1"
-_COVERING = "select note from visible_checkpoint where size > %s order by size limit 1"
+_NEWEST = "select size, note from visible_checkpoint order by size desc limit 1"
+_COVERING = "select size, note from visible_checkpoint where size > %s order by size limit 1"
 _TILES = """
     select t.level, t.tile_index, t.hashes from unnest(%s::smallint[], %s::bigint[]) as w (level, tile_index)
     join visible_tile t using (level, tile_index)
 """
 # The part of each segment's leaves that lies between first and end.
 _LEAVES = """
-    select substr(leaves, (greatest(%(first)s - first_index, 0) * 32 + 1)::integer,
-        ((least(%(end)s, first_index + record_count) - greatest(%(first)s, first_index)) * 32)::integer)
+    select substr(leaves, (greatest(%s - first_index, 0) * 32 + 1)::integer,
+        ((least(%s, first_index + record_count) - greatest(%s, first_index)) * 32)::integer)
     from visible_leaves
-    where first_index < %(end)s and first_index >= coalesce(
-        (select max(first_index) from visible_leaves where first_index <= %(first)s), 0)
+    where first_index < %s and first_index >= coalesce(
+        (select max(first_index) from visible_leaves where first_index <= %s), 0)
     order by first_index
 """

@@ -3,10 +3,13 @@
 import contextlib
 import itertools
 import secrets
+import shutil
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,10 +17,12 @@ import pytest
 import uvicorn
 
 from api.app import create_app
-from ledger.core.command import CreateCredential
+from ledger.core.command import CreateCredential, DeclareSigningKey
 from ledger.keys import make_key
 from ledger.settings import Settings
 from tests.conftest import DOCUMENT, PLATFORM, PROJECT, Database, Park, Server
+from tests.proof.logs import KEY
+from tests.sealed import seal
 
 A, B = "GH-001", "GH-002"
 ROLES = {
@@ -42,6 +47,7 @@ class Service:
 
     def __init__(self, database: Database, *, keys: dict[str, str], **settings: Any) -> None:
         self.database, self.keys = database, keys
+        self.folder = Path(tempfile.mkdtemp(prefix="gl-signer-"))
         urls = database.urls
         self.app = create_app(Settings(writer_url=urls.writer, reader_url=urls.reader, **settings))
         config = uvicorn.Config(
@@ -95,6 +101,11 @@ class Service:
             if cursor is None:
                 return found
 
+    def seal(self) -> int:
+        """Sign what is new; the newest size that is signed."""
+        seal(self.database, self.folder)
+        return self.database.value("select max(size) from checkpoint")
+
     def close(self) -> None:
         """End the server as SIGTERM would, and let the database go."""
         for client in (*self.clients.values(), self.nobody):
@@ -104,6 +115,7 @@ class Service:
         assert not self._thread.is_alive()
         self._listener.close()
         self.database.drop()
+        shutil.rmtree(self.folder)
 
 
 class Client(httpx.Client):
@@ -203,8 +215,11 @@ def open_service(server: Server, **settings: Any) -> Service:
     park.give(A, GIVEN, lot=LOT)
     park.give(B, GIVEN, lot=LOT_B)
     park.give_serials(A, 1, 1000)
+    park.expect_posted(park.admin(DeclareSigningKey(key=str(KEY.verifier))))
     park.close()
-    return Service(park.database, keys=keys, **settings)
+    service = Service(park.database, keys=keys, **settings)
+    service.seal()
+    return service
 
 
 @pytest.fixture(scope="module")

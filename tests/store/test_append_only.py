@@ -13,7 +13,7 @@ from ledger.store import schema
 from ledger.store.session import OPTIONS, Query, Reader, Scope, connect_sync
 from tests.conftest import Database, Park, Server, run
 
-FACTS = ("journal_segment", "hash_tile", "posting", "request", "evidence")
+FACTS = ("journal_segment", "hash_tile", "posting", "request", "evidence", "checkpoint")
 TABLES = (
     *FACTS,
     "ledger",
@@ -33,6 +33,8 @@ TABLES = (
     "party",
     "policy",
     "credential",
+    "checkpoint",
+    "signing_key",
 )
 FUNCTIONS = {
     "ledger_now": "",
@@ -200,14 +202,17 @@ def test_logins_are_weak(database: Database) -> None:
 
 def test_signer_reads_the_journal_and_nothing_else(filled: Database) -> None:
     """The signer may read what it signs; names, keys and balances are closed to it, and it writes none of it."""
-    readable = {"ledger", "head", "journal_segment", "hash_tile"}
+    readable = {"ledger", "head", "journal_segment", "hash_tile", "checkpoint"}
     with connect_sync(filled.urls.signer) as connection:
         for table in readable:
             assert connection.execute(f"select from {table}").rowcount >= 0
     for table in set(TABLES) - readable:
         assert refused_as(filled.urls.signer, f"select from {table}") == "42501", table
-    for table in TABLES:
+    for table in set(TABLES) - {"checkpoint"}:
         assert refused_as(filled.urls.signer, f"insert into {table} default values") == "42501", table
+    for login in ("writer", "reader"):
+        signing = "insert into checkpoint values (1, 1, 'x')"
+        assert refused_as(getattr(filled.urls, login), signing) == "42501", "only the signer puts its name to the log"
 
 
 def test_writer_may_not_erase_ledgers_by_truncate(filled: Database) -> None:

@@ -1,0 +1,1 @@
+"""What somebody with power over the database may try."""
