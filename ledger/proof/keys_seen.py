@@ -1,6 +1,7 @@
 """Keys that may be used once, told apart in little memory: 16 bytes each, by a hash that nobody outside can aim at."""
 
 from array import array
+from collections.abc import Hashable
 
 _PARTS = 256
 
@@ -12,9 +13,9 @@ class KeysSeen:
         self._hashes = [array("q") for _ in range(_PARTS)]
         self._indexes = [array("q") for _ in range(_PARTS)]
 
-    def add(self, key: str, index: int) -> None:
-        """Note that record `index` used the key."""
-        number = hash(key)  # SipHash under a secret of this very process
+    def add(self, key: Hashable, index: int) -> None:
+        """Note that record `index` used the key: texts only, which hash by SipHash under a secret of this process."""
+        number = hash(key)
         self._hashes[number & 255].append(number)
         self._indexes[number & 255].append(index)
 

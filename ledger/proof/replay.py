@@ -5,6 +5,7 @@ Every rule a record must keep stands here once more, by its name (`RULES`); what
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from ledger.core.account import AccountKind, kind_of
 from ledger.core.certificate import LotFacts, last_valid_day
@@ -113,43 +114,48 @@ class Replay:
         return self._lots[leg.lot]
 
     def _posting(self, index: int, body: PostingBody, note: Note) -> None:
+        """Follow a transaction: figures, accounts and lots first; nothing is judged where one of them is not known."""
+        known, lots, balances = self._kinds, self._lots, self.balances
         sums: dict[tuple[str, str | None], int] = {}
-        kinds: list[tuple[AccountKind, str, int]] = []
+        moves: list[Any] = []
+        numbered = False
         for leg in body.legs:
-            quantity = _number(leg.quantity)
-            kind = self._kinds.get(leg.account)
+            account, commodity, lot = leg.account, leg.commodity, leg.lot
+            quantity, kind = _number(leg.quantity), known.get(account)
             if quantity is None:
                 return note("malformed_figure", f"the quantity {leg.quantity[:30]!r}")
-            if kind is None or leg.commodity not in kind.commodities:
-                return note("unknown_account", f"{leg.account} in {leg.commodity}")
-            if (leg.lot is not None and leg.lot not in self._lots) or (leg.lot is None and leg.commodity == _GEC):
-                return note("unknown_lot", f"lot {leg.lot}")
-            key = (leg.commodity, leg.lot if leg.commodity == _GEC else None)
+            if kind is None or commodity not in kind.commodities:
+                return note("unknown_account", f"{account} in {commodity}")
+            facts = None if lot is None else lots.get(lot)
+            if facts is None and (lot is not None or commodity == _GEC):
+                return note("unknown_lot", f"lot {lot}")
+            is_certificate = commodity == _GEC
+            numbered = numbered or (is_certificate and (leg.serials != () or facts.numbered))  # type: ignore[union-attr]  # certificates have a lot
+            key = (commodity, lot if is_certificate else None)
             sums[key] = sums.get(key, 0) + quantity
-            self._book(body, leg, kind, quantity, note)
-            kinds.append((kind, leg.commodity, quantity))
+            place = (account, commodity, lot)
+            held = balances[place] = balances.get(place, 0) + quantity
+            if quantity < 0 and (held < 0 or kind.terminal):
+                self._left(body, leg, kind, held, note)
+            moves += (kind.code, commodity, quantity > 0)
         for (commodity, lot), total in sums.items():
             if total:
                 note("unbalanced", f"{commodity}{'' if lot is None else f' lot {lot}'} sums to {total}")
-        self._move_serials(body, note)
-        self._judge(index, body, kinds, note)
+        if numbered:
+            self._move_serials(body, note)
+        self._judge(index, body, tuple(moves), note)
         return None
 
-    def _book(self, body: PostingBody, leg: PostedLeg, kind: AccountKind, quantity: int, note: Note) -> None:
-        key = (leg.account, leg.commodity, leg.lot)
-        held = self.balances.get(key, 0) + quantity
-        self.balances[key] = held
-        if quantity < 0:
-            if held < 0 and not kind.may_go_below_zero:
-                note("overdraft", f"{leg.account} is left with {held} {leg.commodity} of lot {leg.lot}")
-            if kind.terminal and body.reverses is None:
-                note("left_terminal", f"{-quantity} {leg.commodity} left {leg.account}")
+    def _left(self, body: PostingBody, leg: PostedLeg, kind: AccountKind, held: int, note: Note) -> None:
+        """What gave more than it had, or was to keep what it had for ever."""
+        if held < 0 and not kind.may_go_below_zero:
+            note("overdraft", f"{leg.account} is left with {held} {leg.commodity} of lot {leg.lot}")
+        if kind.terminal and body.reverses is None:
+            note("left_terminal", f"{leg.quantity} {leg.commodity} in {leg.account}")
 
     def _move_serials(self, body: PostingBody, note: Note) -> None:
         """All that leaves first, then all that arrives: a transaction may pass serials through."""
         moved = [leg for leg in body.legs if leg.commodity == _GEC and (leg.serials or self._lot(leg).numbered)]
-        if not moved:
-            return
         arriving: list[tuple[PostedLeg, list[tuple[int, int]]]] = []
         for leg in moved:
             ranges = _ranges(leg)
@@ -176,15 +182,15 @@ class Replay:
                 if not places.put(leg.account, first, end):
                     note("serial_twice", f"{first} to {end - 1} of lot {leg.lot} in {leg.account}")
 
-    def _judge(self, index: int, body: PostingBody, kinds: list[tuple[AccountKind, str, int]], note: Note) -> None:
-        moves = tuple([(kind.code, commodity, quantity > 0) for kind, commodity, quantity in kinds])
+    def _judge(self, index: int, body: PostingBody, moves: tuple[Any, ...], note: Note) -> None:
+        """Whether the rules named allow it; `moves` has kind, commodity and whether it gets, leg by leg in a row."""
         key = (body.command, body.occurred_on, body.policies, moves)
         allowed = self._judged.get(key)
         if allowed is None:
             if missing := [policy for policy in body.policies if policy not in self._rows]:
                 note("unknown_policy", f"rule {missing[0]}")
                 return
-            allowed = self._judged[key] = self._allowed(body, kinds)
+            allowed = self._judged[key] = self._allowed(body, moves)
         if not allowed:
             note("move_not_allowed", f"{body.command} on {body.occurred_on}")
         if body.command in _USES:
@@ -195,18 +201,20 @@ class Replay:
                 note("reverses_later", f"transaction {body.reverses[:30]}")
             self._reversals.add(index)
 
-    def _allowed(self, body: PostingBody, kinds: list[tuple[AccountKind, str, int]]) -> bool:
+    def _allowed(self, body: PostingBody, moves: tuple[Any, ...]) -> bool:
         """Whether every account that gives, or gets, has a partner with which one of the named rules lets it move."""
-        rows = [self._rows[policy] for policy in body.policies]
-        moves = {
+        rules = {
             (rule.source, rule.target, rule.commodity)
-            for row in rows
-            if isinstance(rule := row.rule, Move) and rule.command == body.command and in_force(row, body.occurred_on)
+            for policy in body.policies
+            if isinstance(rule := (row := self._rows[policy]).rule, Move)
+            and rule.command == body.command
+            and in_force(row, body.occurred_on)
         }
-        gives = {(kind.code, commodity) for kind, commodity, quantity in kinds if quantity < 0}
-        gets = {(kind.code, commodity) for kind, commodity, quantity in kinds if quantity > 0}
-        return all(any((a, b, c) in moves for b, d in gets if d == c) for a, c in gives) and all(
-            any((a, b, c) in moves for a, d in gives if d == c) for b, c in gets
+        legs = list(zip(moves[::3], moves[1::3], moves[2::3], strict=True))
+        gives = {(kind, commodity) for kind, commodity, is_getting in legs if not is_getting}
+        gets = {(kind, commodity) for kind, commodity, is_getting in legs if is_getting}
+        return all(any((a, b, c) in rules for b, d in gets if d == c) for a, c in gives) and all(
+            any((a, b, c) in rules for a, d in gives if d == c) for b, c in gets
         )
 
     def _valid(self, body: PostingBody, note: Note) -> None:

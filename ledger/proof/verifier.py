@@ -6,7 +6,7 @@ is the interval between the last checkpoint that fits and the first that does no
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, TypeVar
 
 import msgspec
@@ -233,9 +233,8 @@ class Verifier:
     def _replay_all(self, first: int, contents: Sequence[bytes]) -> None:
         ledger, whole = self.report.ledger, self.report.from_size == 0
         request_keys, evidence_keys, types = self._request_keys, self._evidence_keys, self._types
-        for index, content in enumerate(contents, start=first):
+        for index, (envelope, body) in enumerate(_decoded(contents), start=first):
             self._at = index
-            envelope, body = _decoded(content)
             if envelope is None:
                 self._broken("not_canonical", "the bytes are no canonical record of version 1")
                 continue
@@ -246,7 +245,7 @@ class Verifier:
             self._last_moment = envelope.recorded_at
             types[envelope.type] += 1
             if envelope.request_key is not None:
-                request_keys.add(f"{envelope.tenant or ''}\n{envelope.request_key}", index)
+                request_keys.add((envelope.tenant or "", envelope.request_key), index)
             if envelope.evidence_key is not None and type(body) is PostingBody:
                 evidence_keys.add(envelope.evidence_key, index)
             if body is None:
@@ -381,25 +380,50 @@ class _Parsed(Envelope, frozen=True, kw_only=True, forbid_unknown_fields=True):
     body: msgspec.Raw
 
 
-_encode = msgspec.json.Encoder(order="sorted").encode
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_encode = _ENCODER.encode
+_NO_JSON = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _PARSER = msgspec.json.Decoder(_Parsed, strict=True)
 _BODIES = {name: msgspec.json.Decoder(body) for name, body in BODY_TYPES.items()}
 
 
-def _decoded(content: bytes) -> tuple[Envelope | None, Body | None]:
-    """Envelope and body of a record: no envelope where it is not canonical, no body where its type is not known."""
+def _decoded(contents: Sequence[bytes]) -> Iterator[tuple[Envelope | None, Body | None]]:
+    """Envelope and body of each record: no envelope where it is not canonical, no body where its type is not known.
+
+    What is written again from what was understood must be the very bytes: no other key, order, blank or escape.
+    """
+    for parsed in _envelopes(contents):
+        decoder = None if parsed is None else _BODIES.get(parsed.type)
+        if parsed is None or decoder is None or parsed.type_v != "1" or parsed.v != "1":
+            yield parsed, None
+            continue
+        try:
+            body = decoder.decode(parsed.body)
+        except _NO_JSON:
+            yield None, None
+            continue
+        yield (parsed, body) if _encode(body) == bytes(parsed.body) else (None, None)
+
+
+def _envelopes(contents: Sequence[bytes]) -> Sequence[_Parsed | None]:
+    """The envelopes of canonical records, all at once; one by one only where one of them is none."""
+    lines = b"\n".join([*contents, b""])
+    try:
+        found = _PARSER.decode_lines(lines)
+        # No canonical text has a raw newline, so that lines and records are the same where their number is.
+        if lines.count(b"\n") == len(contents) and _ENCODER.encode_lines(found) == lines:
+            return found
+    except _NO_JSON:
+        pass
+    return [_envelope(content) for content in contents]
+
+
+def _envelope(content: bytes) -> _Parsed | None:
     try:
         parsed = _PARSER.decode(content)
-        decoder = _BODIES.get(parsed.type)
-        if decoder is None or (parsed.v, parsed.type_v) != ("1", "1"):
-            return parsed, None
-        body = decoder.decode(parsed.body)
-        # What is written again from what was understood must be the very bytes: no other key, order, blank or escape.
-        if _encode(parsed) == content and _encode(body) == bytes(parsed.body):
-            return parsed, body
-    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    return None, None
+        return parsed if _encode(parsed) == content else None
+    except _NO_JSON:
+        return None
 
 
 def _edge(written: Sequence[str], size: int) -> list[bytes]:
@@ -424,7 +448,7 @@ def _json(content: bytes, kind: type[_T]) -> _T:
     """What a frame of JSON says; it has one form only, so that no bit of it can be another."""
     try:
         found = msgspec.json.decode(content, type=kind)
-    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+    except _NO_JSON as fault:
         raise BadBundle(f"a frame is not what its letter says: {fault}") from fault
     if msgspec.json.encode(found) != content:
         raise BadBundle("a frame of JSON is not in its one form")
