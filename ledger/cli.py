@@ -18,7 +18,7 @@ import uvicorn
 import uvloop
 from cyclopts import Parameter
 
-from ledger import logs, registering
+from ledger import logs, registering, signing
 from ledger.backup import backup, restore
 from ledger.bench import Part
 from ledger.bench import run as run_bench
@@ -126,7 +126,7 @@ def demo(*, once: bool = False, host: str = "127.0.0.1", port: int = 8000, json:
     if once or not result.is_right:
         return 0 if result.is_right else 1
     out.print(f"The API is at http://{host}:{port} (pages at /docs). Ctrl-C ends it.")
-    with at_database() as database:
+    with at_database() as database, signing.beside(database.urls.signer, settings.home, settings.ledger):
         serve_api(database, host=host, port=port)
     return 0
 

@@ -1,19 +1,22 @@
 """The commands of those who sign the log, and of those who distrust it: `signer` and `verify`."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
 
 import cyclopts
+import psycopg
 import uvloop
 from cyclopts import Parameter
 
-from ledger import signing
+from ledger import logs, signing
 from ledger.command_line import Json, LedgerName, Unusable, at_database, err, opened, out, print_json
 from ledger.proof.verifying import verify_file
 from ledger.settings import read_settings
 from ledger.signer import Alarm, NoKey
 from ledger.signing import KeyLost
+from ledger.store.schema import UnfitDatabase
 from ledger.writer import Writer
 
 signer_app = cyclopts.App(name="signer", help="The signer of checkpoints: a process of its own, with its own key.")
@@ -45,10 +48,16 @@ def run_(*, once: bool = False, ledger: LedgerName = None, json: Json = False) -
     """Sign the log again and again, until Ctrl-C (--once: what there is, and exit). Exit code 1 after an alarm."""
     settings = read_settings()
     name = ledger or settings.ledger
-    with at_database() as database:
+    with contextlib.ExitStack() as stack:
+        # On a host of its own the signer is given its own login, and knows no other.
+        url = settings.signer_url or stack.enter_context(at_database()).urls.signer
+        logs.configure()
         try:
-            sealed = signing.run(database.urls.signer, settings.home / "signer" / name, name, once=once)
-        except NoKey as why:
+            if once:
+                sealed = signing.run_once(url, settings.home / "signer" / name, name)
+            else:
+                sealed = signing.run(url, settings.home / "signer" / name, name, until=lambda: False)
+        except (NoKey, UnfitDatabase, psycopg.OperationalError) as why:
             raise Unusable(str(why)) from why
         except Alarm as why:
             err.print(f"ALARM, nothing was signed: {why}", style="red", markup=False)

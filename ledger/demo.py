@@ -1,5 +1,6 @@
 """The sample park: its files made by rule, registered, imported, and checked to the last certificate."""
 
+import asyncio
 import datetime
 import json
 import os
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from rich.console import Console
 
+from ledger import signing
 from ledger.core.command import CreateCredential
 from ledger.database import Database, expect_posted, local_principal, open_ledger, request
 from ledger.imports.posting import import_statement
@@ -38,6 +40,8 @@ class DemoResult(msgspec.Struct):
     overview: Overview
     keys: dict[str, str]
     keys_file: str
+    pinned_file: str
+    """The key that signs the log, as whoever verifies it pins it."""
 
     @property
     def is_right(self) -> bool:
@@ -65,6 +69,7 @@ class DemoResult(msgspec.Struct):
             "imports": msgspec.to_builtins(self.imports),
             "by_enterprise": msgspec.to_builtins(overview.enterprises),
             "keys_file": self.keys_file,
+            "pinned_file": self.pinned_file,
         }
 
     def show(self, out: Console) -> None:
@@ -75,6 +80,7 @@ class DemoResult(msgspec.Struct):
         show_park(out, self.overview)
         verdict = "reconciles to the last certificate" if self.is_right else "does NOT reconcile"
         out.print(f"Subscribed {self.overview.subscribed:,}, traded {self.overview.traded:,}: the book {verdict}.")
+        out.print(f"The log is sealed; the key that signs it is in {self.pinned_file}.")
         out.print(f"Demo keys (also in {self.keys_file}):")
         for name, key in self.keys.items():
             out.print(f"  {name:22} {key}", markup=False, highlight=False)
@@ -98,10 +104,14 @@ async def run_demo(database: Database, settings: Settings) -> DemoResult:
             for name, content in sorted(files.items())
             if name != "enterprises.csv"
         ]
+        pinned_file = settings.home / "pinned-keys"
+        folder = settings.home / "signer" / writer.ledger.name
+        pinned_file.write_text(f"signer {await signing.declare(writer, folder)} 0\n")
+        await asyncio.to_thread(signing.run_once, database.urls.signer, folder, writer.ledger.name)
         keys_file = settings.home / "demo-keys.json"
         keys = await _keys(writer, keys_file)
         overview = await park_overview(reading, scope, today)
-        return DemoResult(registered, imports, overview, keys, str(keys_file))
+        return DemoResult(registered, imports, overview, keys, str(keys_file), str(pinned_file))
     finally:
         await reading.reader.close()
         await writer.stop()

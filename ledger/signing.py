@@ -1,13 +1,21 @@
 """Keys of the signer: made, named by a record of the log, rotated; and the signer run as a process of its own."""
 
+import contextlib
 import hashlib
+import os
 import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ledger import logs
 from ledger.core.command import DeclareSigningKey
 from ledger.database import expect_posted, local_principal, request
+from ledger.settings import read_settings
 from ledger.signer import Signer, make_key, read_key
 from ledger.store.ledgers import ORIGIN
+from ledger.store.schema import check_fitness
 from ledger.store.session import connect_sync
 from ledger.writer import Writer
 
@@ -55,18 +63,48 @@ async def _post(writer: Writer, command: DeclareSigningKey) -> None:
     await expect_posted(writer.submit(request(command, local_principal("admin"), key=key, private=False)))
 
 
-def run(url: str, folder: Path, ledger: str, *, once: bool) -> int | None:
-    """Sign until the process is told to end, or once; the size sealed last, if any. Raises Alarm or NoKey."""
+def run(url: str, folder: Path, ledger: str, *, until: Callable[[], bool]) -> None:
+    """Sign again and again until the process is told to end, or it is so. Raises Alarm, NoKey or UnfitDatabase."""
+    with connect_sync(url) as connection:
+        check_fitness(connection)
+    stopped: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda given, _: stopped.append(given))
     signer = Signer(url, folder, ledger)
     try:
-        if once:
-            with connect_sync(url) as connection:
-                sealed = signer.seal(connection)
-            return None if sealed is None else sealed.size
-        stopped: list[int] = []
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda given, _: stopped.append(given))
-        signer.run(until=lambda: bool(stopped))
-        return None
+        signer.run(until=lambda: bool(stopped) or until())
     finally:
         signer.close()
+
+
+def run_once(url: str, folder: Path, ledger: str) -> int | None:
+    """Sign what there is; the size, where anything was new. Raises Alarm or NoKey."""
+    signer = Signer(url, folder, ledger)
+    try:
+        with connect_sync(url) as connection:
+            sealed = signer.seal(connection)
+        return None if sealed is None else sealed.size
+    finally:
+        signer.close()
+
+
+@contextlib.contextmanager
+def beside(url: str, home: Path, ledger: str) -> Iterator[None]:
+    """A signer in a process of its own, for as long as the block runs and this process lives."""
+    environment = os.environ | {"DATABASE_URL_SIGNER": url, "GREENLEDGER_HOME": str(home), "GREENLEDGER_LEDGER": ledger}
+    command = [sys.executable, "-c", "from ledger.signing import run_beside; run_beside()"]
+    process = subprocess.Popen(command, env=environment)  # noqa: S603 (our own command, no shell)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def run_beside() -> None:
+    """The process that `beside` starts; it ends with the one that started it, kill -9 included."""
+    settings, parent = read_settings(), os.getppid()
+    assert settings.signer_url is not None
+    logs.configure()
+    folder = settings.home / "signer" / settings.ledger
+    run(settings.signer_url, folder, settings.ledger, until=lambda: os.getppid() != parent)

@@ -42,9 +42,11 @@ def settings_of(service: dict[str, Any]) -> dict[str, str]:
     return dict(value.split("=", 1) for flag, value in itertools.pairwise(command) if flag == "-c")
 
 
-def test_there_are_a_database_a_migrate_job_and_an_api() -> None:
-    """Three services, and the API starts only after the job is done."""
-    assert set(SERVICES) == {"database", "migrate", "api"}
+def test_there_are_a_database_a_migrate_job_an_api_and_a_signer() -> None:
+    """Four services, and API and signer start only after the job is done."""
+    assert set(SERVICES) == {"database", "migrate", "api", "signer"}
+    assert SERVICES["signer"]["depends_on"] == SERVICES["api"]["depends_on"]
+    assert SERVICES["signer"]["command"] == ["signer", "run"]
     assert SERVICES["api"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert SERVICES["migrate"]["depends_on"]["database"] == {"condition": "service_healthy"}
     assert SERVICES["migrate"]["command"] == ["migrate"]
@@ -82,8 +84,10 @@ def test_each_service_gets_its_own_logins_only() -> None:
         "database": set(),
         "migrate": {"DATABASE_URL", "DATABASE_URL_WRITER", "DATABASE_URL_READER", "DATABASE_URL_SIGNER"},
         "api": {"DATABASE_URL_WRITER", "DATABASE_URL_READER"},
+        "signer": {"DATABASE_URL_SIGNER"},
     }
     assert "MIGRATOR" not in str(SERVICES["api"])
+    assert "WRITER" not in str(SERVICES["signer"]) and "READER" not in str(SERVICES["signer"])
 
 
 def test_each_login_has_a_password_of_its_own() -> None:
@@ -115,6 +119,8 @@ def test_database_is_utf8_whatever_the_machine() -> None:
 def test_data_outlives_the_container() -> None:
     """PostgreSQL 18's image keeps its data below this folder; a mount elsewhere would lose it."""
     assert SERVICES["database"]["volumes"] == ["journal:/var/lib/postgresql"]
+    assert SERVICES["signer"]["volumes"] == ["signing:/var/lib/greenledger/signer"]
+    assert "signing" not in str([one.get("volumes") for name, one in SERVICES.items() if name != "signer"])
 
 
 def test_health_is_readiness() -> None:

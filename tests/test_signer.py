@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from ledger.core.events import Leg, Transfer
 from ledger.proof.merkle import leaf_hash, root_of
 from ledger.proof.note import BadNote, Checkpoint, Note, SignerKey
 from ledger.proof.pinned import Pinned, PinnedSigner, read_pinned
+from ledger.reports.reading import Reading
 from ledger.signer import Alarm, NoKey, Signer, make_key, read_key, write_synced
 from ledger.store.session import OPTIONS, connect_sync
-from tests.conftest import Database, Park, holding
+from tests.conftest import Database, Park, Server, holding
 from tests.proof.logs import KEY, ORIGIN, verified
 from tests.sealed import bundle_from, seal, signer_of
 from tests.store.journal_checks import check_ledger
@@ -260,8 +261,6 @@ def seal_with(park: Park, folder: Path) -> None:
 
 
 def _bundle(park: Park) -> bytes:
-    from ledger.reports.reading import Reading
-
     async def work() -> Any:
         reading = Reading(park.database.urls.reader)
         await reading.reader.open()
@@ -293,6 +292,16 @@ def test_file_that_is_no_key_is_refused_without_showing_it(tmp_path: Path, conte
 # The process.
 
 
+@pytest.fixture
+def durable(durable_server: Server) -> Iterator[Park]:
+    """A park on a server that keeps what it answers: beside another no signer starts."""
+    park = Park(durable_server.clone("template_park"))
+    park.give("GH-001", 1000, lot="A")
+    yield park
+    park.close()
+    park.database.drop()
+
+
 def start(database: Database, home: Path) -> subprocess.Popen[bytes]:
     """`greenledger signer run` beside a database, with the run-time logins only."""
     environment = os.environ | {
@@ -311,36 +320,38 @@ def wait_until(found: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_process_seals_until_it_is_told_to_end_and_after_it_was_killed(rich: Park, tmp_path: Path) -> None:
+def test_process_seals_until_it_is_told_to_end_and_after_it_was_killed(durable: Park, tmp_path: Path) -> None:
     """It signs what comes, is killed in the middle, goes on where it was, and ends by SIGTERM with code 0."""
     folder = tmp_path / "signer" / "ganhe"
     folder.mkdir(parents=True)
     write_synced(folder / "key", KEY.secret_text().encode())
 
     def is_sealed() -> bool:
-        return rich.database.value("select max(size) from checkpoint") == rich.database.value("select size from head")
+        return durable.database.value("select max(size) from checkpoint") == durable.database.value(
+            "select size from head"
+        )
 
-    process = start(rich.database, tmp_path)
-    post(rich)
+    process = start(durable.database, tmp_path)
+    post(durable)
     wait_until(is_sealed)
     process.kill()
     process.wait()
-    post(rich)
-    process = start(rich.database, tmp_path)
+    post(durable)
+    process = start(durable.database, tmp_path)
     wait_until(is_sealed)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 0, said.decode()
     assert KEY.secret_text().rpartition("+")[2][:20].encode() not in said, "no key in a log"
-    assert verified(_bundle(rich)).verdict == 0
+    assert verified(_bundle(durable)).verdict == 0
 
 
-def test_process_ends_with_an_alarm(rich: Park, tmp_path: Path) -> None:
+def test_process_ends_with_an_alarm(durable: Park, tmp_path: Path) -> None:
     """Exit code 1, and standard error says what and where; nothing was signed."""
     folder = tmp_path / "signer" / "ganhe"
-    seal(rich.database, folder)
-    superuser(rich.database, "update head set size = 20")
-    process = start(rich.database, tmp_path)
+    seal(durable.database, folder)
+    superuser(durable.database, "update head set size = 20")
+    process = start(durable.database, tmp_path)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "ALARM" in said.decode() and "older than its log" in " ".join(said.decode().split())

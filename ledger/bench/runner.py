@@ -29,6 +29,7 @@ from rich.table import Table
 from ledger.bench import baseline, workload
 from ledger.bench.certificates import certificates
 from ledger.bench.client import Load, Measured, percentiles
+from ledger.bench.proofs import proofs
 from ledger.bench.serving import send, serving
 from ledger.core.account import account_name
 from ledger.core.command import Request
@@ -71,7 +72,7 @@ FULL = Sizes(40_000, 3, 5, 20_000, 60, 100_000, 2_000_000, 1_000, 8)
 QUICK = Sizes(8_000, 1, 2, 4_000, 10, 20_000, 60_000, 200, 2)
 
 
-Part = Literal["all", "transfers", "certificates"]
+Part = Literal["all", "transfers", "certificates", "proofs"]
 
 
 def run(*, quick: bool, part: Part, console: Console) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def run(*, quick: bool, part: Part, console: Console) -> dict[str, Any]:
             make_database(server.url("postgres"), DATABASE)
             admin_url = server.url(DATABASE)
             urls = schema.migrate(admin_url, secrets_file=folder / "logins.json")
-            bench = _Bench(sizes, part, admin_url, urls, server, console)
+            bench = _Bench(sizes, part, admin_url, urls, server, console, folder)
             uvloop.run(bench.measure())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -94,9 +95,17 @@ def run(*, quick: bool, part: Part, console: Console) -> dict[str, Any]:
 
 class _Bench:
     def __init__(
-        self, sizes: Sizes, part: Part, admin_url: str, urls: schema.Urls, server: EmbeddedPostgres, console: Console
+        self,
+        sizes: Sizes,
+        part: Part,
+        admin_url: str,
+        urls: schema.Urls,
+        server: EmbeddedPostgres,
+        console: Console,
+        folder: Path,
     ) -> None:
         self.sizes = sizes
+        self.folder = folder
         self.part = part
         self.admin_url = admin_url
         self.urls = urls
@@ -125,6 +134,8 @@ class _Bench:
             await self._reads()
         if self.part in {"all", "certificates"}:
             self.figures |= await certificates(self.urls, quick=self.sizes is QUICK, tell=self._tell)
+        if self.part in {"all", "proofs"}:
+            self.figures |= await proofs(self.urls, self.folder, quick=self.sizes is QUICK, tell=self._tell)
 
     def _tell(self, what: str) -> None:
         self.console.print(f"[dim]{what}[/dim]")

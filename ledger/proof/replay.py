@@ -130,7 +130,8 @@ class Replay:
             if facts is None and (lot is not None or commodity == _GEC):
                 return note("unknown_lot", f"lot {lot}")
             is_certificate = commodity == _GEC
-            numbered = numbered or (is_certificate and (leg.serials != () or facts.numbered))  # type: ignore[union-attr]  # certificates have a lot
+            if is_certificate and (leg.serials or (facts is not None and facts.numbered)):
+                numbered = True
             key = (commodity, lot if is_certificate else None)
             sums[key] = sums.get(key, 0) + quantity
             place = (account, commodity, lot)

@@ -6,13 +6,14 @@ is the interval between the last checkpoint that fits and the first that does no
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import BinaryIO, TypeVar
 
 import msgspec
 
-from ledger.core.record import BODY_TYPES, Body, Envelope, PostingBody
+from ledger.core.record import PostingBody
 from ledger.proof.bundle import BadBundle, Header, NamedKey, read_frames, read_records
+from ledger.proof.decoding import NO_JSON, decoded
 from ledger.proof.keys_seen import KeysSeen
 from ledger.proof.merkle import HASH_BYTES, Frontier, leaf_hash
 from ledger.proof.note import BadNote, Checkpoint, Note
@@ -233,7 +234,7 @@ class Verifier:
     def _replay_all(self, first: int, contents: Sequence[bytes]) -> None:
         ledger, whole = self.report.ledger, self.report.from_size == 0
         request_keys, evidence_keys, types = self._request_keys, self._evidence_keys, self._types
-        for index, (envelope, body) in enumerate(_decoded(contents), start=first):
+        for index, (envelope, body) in enumerate(decoded(contents), start=first):
             self._at = index
             if envelope is None:
                 self._broken("not_canonical", "the bytes are no canonical record of version 1")
@@ -376,56 +377,6 @@ class Verifier:
 _T = TypeVar("_T")
 
 
-class _Parsed(Envelope, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    body: msgspec.Raw
-
-
-_ENCODER = msgspec.json.Encoder(order="sorted")
-_encode = _ENCODER.encode
-_NO_JSON = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_PARSER = msgspec.json.Decoder(_Parsed, strict=True)
-_BODIES = {name: msgspec.json.Decoder(body) for name, body in BODY_TYPES.items()}
-
-
-def _decoded(contents: Sequence[bytes]) -> Iterator[tuple[Envelope | None, Body | None]]:
-    """Envelope and body of each record: no envelope where it is not canonical, no body where its type is not known.
-
-    What is written again from what was understood must be the very bytes: no other key, order, blank or escape.
-    """
-    for parsed in _envelopes(contents):
-        decoder = None if parsed is None else _BODIES.get(parsed.type)
-        if parsed is None or decoder is None or parsed.type_v != "1" or parsed.v != "1":
-            yield parsed, None
-            continue
-        try:
-            body = decoder.decode(parsed.body)
-        except _NO_JSON:
-            yield None, None
-            continue
-        yield (parsed, body) if _encode(body) == bytes(parsed.body) else (None, None)
-
-
-def _envelopes(contents: Sequence[bytes]) -> Sequence[_Parsed | None]:
-    """The envelopes of canonical records, all at once; one by one only where one of them is none."""
-    lines = b"\n".join([*contents, b""])
-    try:
-        found = _PARSER.decode_lines(lines)
-        # No canonical text has a raw newline, so that lines and records are the same where their number is.
-        if lines.count(b"\n") == len(contents) and _ENCODER.encode_lines(found) == lines:
-            return found
-    except _NO_JSON:
-        pass
-    return [_envelope(content) for content in contents]
-
-
-def _envelope(content: bytes) -> _Parsed | None:
-    try:
-        parsed = _PARSER.decode(content)
-        return parsed if _encode(parsed) == content else None
-    except _NO_JSON:
-        return None
-
-
 def _edge(written: Sequence[str], size: int) -> list[bytes]:
     """The hashes of a tree's edge; BadBundle unless there is one for each set bit of its size."""
     try:
@@ -448,7 +399,7 @@ def _json(content: bytes, kind: type[_T]) -> _T:
     """What a frame of JSON says; it has one form only, so that no bit of it can be another."""
     try:
         found = msgspec.json.decode(content, type=kind)
-    except _NO_JSON as fault:
+    except NO_JSON as fault:
         raise BadBundle(f"a frame is not what its letter says: {fault}") from fault
     if msgspec.json.encode(found) != content:
         raise BadBundle("a frame of JSON is not in its one form")

@@ -1,0 +1,57 @@
+"""Records read strictly: canonical, of a type that is known, and in one form only."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from ledger.core.record import BODY_TYPES, Body, Envelope
+
+
+class _Parsed(Envelope, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    body: msgspec.Raw
+
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_encode = _ENCODER.encode
+NO_JSON = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_PARSER = msgspec.json.Decoder(_Parsed, strict=True)
+_BODIES = {name: msgspec.json.Decoder(body) for name, body in BODY_TYPES.items()}
+
+
+def decoded(contents: Sequence[bytes]) -> Iterator[tuple[Envelope | None, Body | None]]:
+    """Envelope and body of each record: no envelope where it is not canonical, no body where its type is not known.
+
+    What is written again from what was understood must be the very bytes: no other key, order, blank or escape.
+    """
+    for parsed in _envelopes(contents):
+        decoder = None if parsed is None else _BODIES.get(parsed.type)
+        if parsed is None or decoder is None or parsed.type_v != "1" or parsed.v != "1":
+            yield parsed, None
+            continue
+        try:
+            body = decoder.decode(parsed.body)
+        except NO_JSON:
+            yield None, None
+            continue
+        yield (parsed, body) if _encode(body) == bytes(parsed.body) else (None, None)
+
+
+def _envelopes(contents: Sequence[bytes]) -> Sequence[_Parsed | None]:
+    """The envelopes of canonical records, all at once; one by one only where one of them is none."""
+    lines = b"\n".join([*contents, b""])
+    try:
+        found = _PARSER.decode_lines(lines)
+        # No canonical text has a raw newline, so that lines and records are the same where their number is.
+        if lines.count(b"\n") == len(contents) and _ENCODER.encode_lines(found) == lines:
+            return found
+    except NO_JSON:
+        pass
+    return [_envelope(content) for content in contents]
+
+
+def _envelope(content: bytes) -> _Parsed | None:
+    try:
+        parsed = _PARSER.decode(content)
+        return parsed if _encode(parsed) == content else None
+    except NO_JSON:
+        return None
