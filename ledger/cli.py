@@ -22,7 +22,7 @@ from ledger import logs, registering, signing
 from ledger.backup import backup, restore
 from ledger.bench import Part
 from ledger.bench import run as run_bench
-from ledger.cli_proofs import signer_app, verify
+from ledger.cli_proofs import signer_app, verify, witness_app
 from ledger.command_line import (
     Json,
     LedgerName,
@@ -59,6 +59,7 @@ app = cyclopts.App(name="greenledger", help="GreenLedger (绿账): the park's bo
 key_app = cyclopts.App(name="key", help="API keys: shown once, stored hashed.")
 app.command(key_app)
 app.command(signer_app)
+app.command(witness_app)
 app.command(verify)
 
 

@@ -10,15 +10,20 @@ import psycopg
 import uvloop
 from cyclopts import Parameter
 
-from ledger import logs, signing
-from ledger.command_line import Json, LedgerName, Unusable, at_database, err, opened, out, print_json
+from ledger import logs, signing, witnessing
+from ledger.command_line import Json, LedgerName, Unusable, at_database, err, opened, out, print_json, read
+from ledger.proof.note import WITNESS, BadNote, Checkpoint
+from ledger.proof.pinned import BadKeys
+from ledger.proof.synced import write_synced
 from ledger.proof.verifying import verify_file
+from ledger.proof.witness import NotCosigned
 from ledger.settings import read_settings
-from ledger.signer import Alarm, NoKey
+from ledger.signer import Alarm, NoKey, make_key
 from ledger.signing import KeyLost
 from ledger.store.schema import UnfitDatabase
 from ledger.writer import Writer
 
+witness_app = cyclopts.App(name="witness", help="Somebody apart who cosigns what extends what was seen before.")
 signer_app = cyclopts.App(name="signer", help="The signer of checkpoints: a process of its own, with its own key.")
 
 
@@ -92,7 +97,53 @@ def verify(
     state: Annotated[
         Path | None, Parameter(help="What you verified before; kept up to date where all is clean.")
     ] = None,
+    cosigned: Annotated[
+        list[Path] | None, Parameter(help="A checkpoint as a witness handed it out; may be repeated.")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Verify an audit bundle offline: hashes, signatures, every posting. 0 clean, 1 tampered, 2 unusable."""
-    return verify_file(bundle, keys=keys, state=state, json=json)
+    return verify_file(bundle, keys=keys, state=state, cosigned=cosigned or (), json=json)
+
+
+@witness_app.command(name="init")
+def init_witness(name: str, *, key: Path, json: Json = False) -> int:
+    """Make a witness's key under a name such as witness.example/ganhe, where the file does not exist."""
+    try:
+        made = make_key(key.parent, name, name=key.name, kind=WITNESS)
+    except (NoKey, BadNote) as why:
+        raise Unusable(str(why)) from why
+    if json:
+        print_json({"key": str(made.verifier)})
+    else:
+        out.print("Whoever counts on this witness pins its key:", markup=False)
+        out.print(f"witness {made.verifier}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+@witness_app.command
+def look(
+    url: Annotated[str, Parameter(help="Of the service, such as http://127.0.0.1:8000.")],
+    *,
+    key: Annotated[Path, Parameter(help="The witness's own key.")],
+    keys: Annotated[Path, Parameter(help="The pinned keys of the log.")],
+    state: Annotated[Path, Parameter(help="What the witness saw last; made where there is none.")],
+    api_key_file: Annotated[Path, Parameter(help="A file with a key of the service that may read.")],
+    cosigned: Annotated[Path, Parameter(help="Where the cosigned checkpoint is written.")],
+    json: Json = False,
+) -> int:
+    """Look at the log's newest checkpoint and cosign it, if it extends the last one seen. 0 cosigned, 1 refused."""
+    try:
+        note = witnessing.look(url, read(api_key_file).decode().strip(), key=key, keys=keys, state=state)
+    except NotCosigned as why:
+        err.print(f"NOT COSIGNED: {why}", style="red", markup=False)
+        return 1
+    except (NoKey, BadKeys, BadNote, witnessing.Unreachable) as why:
+        raise Unusable(str(why)) from why
+    write_synced(cosigned, note.encode())
+    checkpoint = Checkpoint.of(note)
+    if json:
+        print_json({"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()})
+    else:
+        out.print(f"Cosigned {checkpoint.origin} at {checkpoint.size} records.", markup=False)
+    return 0

@@ -9,7 +9,6 @@ nothing and raises Alarm, saying what and where. The secret key is in a 0600 fil
     <folder>/last.json   the last checkpoint, written and synced before anybody else sees it
 """
 
-import contextlib
 import fcntl
 import os
 import secrets
@@ -25,7 +24,8 @@ import structlog
 
 from ledger.core.record import SigningKeyBody, decode
 from ledger.proof.merkle import Frontier, leaf_hash
-from ledger.proof.note import BadNote, Checkpoint, Note, SignerKey, VerifierKey
+from ledger.proof.note import SIGNER, BadNote, Checkpoint, Note, SignerKey, VerifierKey
+from ledger.proof.synced import rename_synced, write_synced
 from ledger.store.journal import split_records
 from ledger.store.session import connect_sync
 
@@ -175,8 +175,7 @@ class Signer:
         if next_key is None or not kept:
             return
         if Note.parse(self._sealed().note.encode()).signers([next_key.verifier]):
-            (self._folder / "key.next").replace(self._folder / "key")
-            _sync_folder(self._folder)
+            rename_synced(self._folder / "key.next", self._folder / "key")
             self._key = next_key
 
     def _sign(self, tree: Frontier, next_key: SignerKey | None) -> Checkpoint:
@@ -193,12 +192,13 @@ class Signer:
         return checkpoint
 
 
-def make_key(folder: Path, origin: str, *, name: str = "key") -> SignerKey:
-    """The key of this name in the folder, made where there is none."""
+def make_key(folder: Path, origin: str, *, name: str = "key", kind: int = SIGNER) -> SignerKey:
+    """The key in the file of this name in the folder, made where there is none."""
     file = folder / name
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_synced(file, SignerKey.make(origin, secrets.token_bytes(32)).secret_text().encode() + b"\n")
+        made = SignerKey.make(origin, secrets.token_bytes(32), kind=kind)
+        write_synced(file, made.secret_text().encode() + b"\n")
     return read_key(file)
 
 
@@ -215,28 +215,6 @@ def read_key(file: Path) -> SignerKey:
         return SignerKey.parse(content)
     except BadNote as fault:
         raise NoKey(str(fault)) from fault
-
-
-def write_synced(file: Path, content: bytes) -> None:
-    """Replace a 0600 file so that after a crash either the old or the new content is there, whole."""
-    part = file.with_name(file.name + ".part")
-    with contextlib.suppress(FileNotFoundError):
-        part.unlink()
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(file)
-    _sync_folder(file.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _compare(tree: Frontier, size: int, frontier: bytes) -> None:

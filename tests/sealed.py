@@ -5,10 +5,11 @@ from typing import Any
 
 from ledger.core.refusal import Refusal
 from ledger.proof.note import Checkpoint
+from ledger.proof.synced import write_synced
 from ledger.reports.audit_bundle import audit_bundle
 from ledger.reports.proofs import Proofs
 from ledger.reports.reading import Reading
-from ledger.signer import Signer, write_synced
+from ledger.signer import Signer
 from ledger.store.session import Scope, connect_sync
 from tests.conftest import Database
 from tests.proof.logs import KEY

@@ -20,8 +20,9 @@ from ledger.core.events import Leg, Transfer
 from ledger.proof.merkle import leaf_hash, root_of
 from ledger.proof.note import BadNote, Checkpoint, Note, SignerKey
 from ledger.proof.pinned import Pinned, PinnedSigner, read_pinned
+from ledger.proof.synced import write_synced
 from ledger.reports.reading import Reading
-from ledger.signer import Alarm, NoKey, Signer, make_key, read_key, write_synced
+from ledger.signer import Alarm, NoKey, Signer, make_key, read_key
 from ledger.store.session import OPTIONS, connect_sync
 from tests.conftest import Database, Park, Server, holding
 from tests.proof.logs import KEY, ORIGIN, verified

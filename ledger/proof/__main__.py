@@ -16,9 +16,10 @@ def main() -> int:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--keys", type=Path, required=True, help="the keys you trust, kept by yourself")
     parser.add_argument("--state", type=Path, help="what you verified before; made where there is none")
+    parser.add_argument("--cosigned", type=Path, action="append", default=[], help="a checkpoint from a witness")
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     given = parser.parse_args()
-    return verify_file(given.bundle, keys=given.keys, state=given.state, json=given.json)
+    return verify_file(given.bundle, keys=given.keys, state=given.state, cosigned=given.cosigned, json=given.json)
 
 
 if __name__ == "__main__":

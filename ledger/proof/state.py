@@ -1,11 +1,11 @@
 """What a reader verified before, kept in a file of the reader's own: any later bundle must extend it."""
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from ledger.proof.note import Checkpoint, Note
+from ledger.proof.synced import write_synced
 from ledger.proof.verifier import Known
 
 CHECKPOINTS_MAX = 10_000
@@ -35,9 +35,4 @@ def keep(file: Path, known: Known | None, newest: str) -> None:
         half = len(sizes) // 2
         sizes = [*sizes[:half:2], *sizes[half:]]
     made = Known(origin=checkpoint.origin, checkpoints=tuple((size, kept[size]) for size in sizes))
-    part = file.with_name(file.name + ".part")
-    with part.open("wb") as stream:
-        stream.write(msgspec.json.encode(made))
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(file)
+    write_synced(file, msgspec.json.encode(made))

@@ -100,10 +100,14 @@ def verify(
     pinned: Pinned,
     known: Known | None = None,
     *,
+    cosigned: Sequence[Note] = (),
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Report:
-    """Verify a bundle; `progress` hears (records done, of all). BadBundle or BadNote where it cannot be read."""
-    verifier = Verifier(pinned, known, progress)
+    """Verify a bundle; `progress` hears (records done, of all). BadBundle or BadNote where it cannot be read.
+
+    `cosigned` are checkpoints as witnesses handed them out: their signatures count for the newest of the bundle.
+    """
+    verifier = Verifier(pinned, known, progress, cosigned)
     was_enabled = gc.isenabled()
     gc.disable()  # records make no cycles, and a collection walks all that a long replay keeps
     try:
@@ -118,8 +122,14 @@ def verify(
 class Verifier:
     """Takes a bundle's frames in order."""
 
-    def __init__(self, pinned: Pinned, known: Known | None, progress: Callable[[int, int], None]) -> None:
-        self.report = Report()
+    def __init__(
+        self,
+        pinned: Pinned,
+        known: Known | None,
+        progress: Callable[[int, int], None],
+        cosigned: Sequence[Note] = (),
+    ) -> None:
+        self.report, self._cosigned = Report(), cosigned
         self._pinned, self._progress = pinned, progress
         self._known = dict(known.checkpoints) if known is not None else {}
         self._known_origin = None if known is None else known.origin
@@ -318,7 +328,8 @@ class Verifier:
                 self._note("not_sealed", covered, what, before=report.to_size)
         elif self._pinned.quorum:
             try:
-                count = len({key.public for key in self._pinned.witnesses_of(self._newest[1])})
+                notes = [self._newest[1], *(one for one in self._cosigned if one.text == self._newest[1].text)]
+                count = len({key.public for note in notes for key in self._pinned.witnesses_of(note)})
             except BadNote as fault:
                 self._note("quorum", report.from_size, str(fault), before=report.to_size)
                 return

@@ -2,14 +2,14 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
 import msgspec
 
 from ledger.proof.bundle import BadBundle
-from ledger.proof.note import BadNote
+from ledger.proof.note import BadNote, Note
 from ledger.proof.pinned import BadKeys, read_pinned
 from ledger.proof.state import BadState, keep, read_state
 from ledger.proof.verifier import RULES, Report, verify
@@ -19,14 +19,23 @@ _EVERY_SECONDS = 1.0
 
 
 def verify_file(
-    bundle: Path, *, keys: Path, state: Path | None, json: bool, out: TextIO = sys.stdout, err: TextIO = sys.stderr
+    bundle: Path,
+    *,
+    keys: Path,
+    state: Path | None,
+    json: bool,
+    cosigned: Sequence[Path] = (),
+    out: TextIO = sys.stdout,
+    err: TextIO = sys.stderr,
 ) -> int:
     """CLEAN, TAMPERED or UNUSABLE, after printing what was found; the state is kept only where all is clean."""
     try:
         pinned = read_pinned(keys.read_text("utf-8"))
         known = read_state(state) if state is not None else None
+        notes = [Note.parse(file.read_bytes()) for file in cosigned]
+        progress = _progress(err) if err.isatty() else lambda *_: None
         with bundle.open("rb") as stream:
-            report = verify(stream, pinned, known, progress=_progress(err) if err.isatty() else lambda *_: None)
+            report = verify(stream, pinned, known, cosigned=notes, progress=progress)
         if report.verdict == CLEAN and state is not None:
             keep(state, known, report.newest)
     except (OSError, UnicodeDecodeError, BadBundle, BadNote, BadKeys, BadState) as fault:
