@@ -33,7 +33,7 @@ EffectiveAsOf = Annotated[
         name="effective_as_of", required=False, description="What counted up to this civil day (Asia/Shanghai)."
     ),
 ]
-_KNOWN_AS_OF = (
+KNOWN_AS_OF = (
     r"^([0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2}))$"
 )
 KnownAsOf = Annotated[
@@ -42,7 +42,7 @@ KnownAsOf = Annotated[
         name="known_as_of",
         required=False,
         max_length=40,
-        pattern=_KNOWN_AS_OF,
+        pattern=KNOWN_AS_OF,
         description="What was known: a tree size, or an instant (RFC 3339), which is resolved to a size once.",
     ),
 ]
@@ -77,7 +77,7 @@ def _instant(text: str) -> datetime.datetime:
     try:
         return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        raise malformed(f"known_as_of: {text} is not an instant", f"known_as_of：{text} 不是时刻") from None
+        raise malformed(f"{text} is not an instant (RFC 3339)", f"{text} 不是时刻（RFC 3339）") from None
 
 
 def account_out(row: AccountRow) -> AccountOut:

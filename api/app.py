@@ -14,6 +14,7 @@ from api.accounts import AccountController, TrialBalanceController
 from api.audit import AuditController, LimitsController
 from api.batches import BatchController
 from api.certificates import CertificateController, RetirementController
+from api.history import HistoryGuard
 from api.imports import ImportController
 from api.parties import PartyController
 from api.policies import PolicyController
@@ -24,6 +25,7 @@ from api.proposals import ProposalController
 from api.security import KeyMiddleware
 from api.strictness import before_request, declared_of
 from ledger.keys import Credential, Keys
+from ledger.reports.history import History
 from ledger.reports.proofs import Proofs
 from ledger.reports.reading import Reading
 from ledger.settings import Settings, read_settings
@@ -76,6 +78,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             "settings": settings,
             "reading": reading,
             "proofs": proofs,
+            "history": HistoryGuard(History(reading, proofs, settings.home / "seen")),
             "credentials": Keys(reading.reader),
             "writers": Writers(settings.writer_url, refusals_per_minute=settings.refusals_per_minute),
         }

@@ -10,19 +10,42 @@ from litestar import Controller, Request, get
 from litestar.params import QueryParameter
 
 from api import cursors, problems
-from api.accounts import Cursor
-from api.schemas import InvariantsOut, LimitsOut, RecordOut, RecordsOut
+from api.accounts import KNOWN_AS_OF, Cursor, EffectiveAsOf, Limit, moment_in
+from api.problems import Problem
+from api.schemas import (
+    BalanceChangeOut,
+    ChangesOut,
+    InvariantsOut,
+    LimitsOut,
+    MonthChangeOut,
+    PositionChangeOut,
+    RecordOut,
+    RecordsOut,
+)
 from api.security import MAY_READ_PARK, credential_of
 from ledger.core.posting_engine import PIECES_MAX
 from ledger.core.quantity import QUANTITY_MAX
 from ledger.core.record import RECORD_BYTES_MAX
+from ledger.core.refusal import refuse
 from ledger.proof.merkle import leaf_hash
+from ledger.reports.changes import BalanceChange, changes
 from ledger.reports.invariants import invariants
+from ledger.reports.reading import LAST_DAY
 from ledger.reports.scope import scope_of
 from ledger.writer import BATCH_MAX, QUEUE_MAX
 
 RecordLimit = Annotated[int, QueryParameter(ge=1, le=cursors.LIMIT_MAX, description="Records on a page.")]
 FromIndex = Annotated[int, QueryParameter(name="from", ge=0, le=2**53, description="The first log index to show.")]
+Since = Annotated[
+    str,
+    QueryParameter(name="from", max_length=40, pattern=KNOWN_AS_OF, description="A tree size, or an instant."),
+]
+Until = Annotated[
+    str | None,
+    QueryParameter(
+        name="to", required=False, max_length=40, pattern=KNOWN_AS_OF, description="A later one; by default now."
+    ),
+]
 
 
 class AuditController(Controller):
@@ -81,6 +104,61 @@ class AuditController(Controller):
         today = datetime.datetime.now(ZoneInfo(credential.zone)).date()
         size, verdicts = await invariants(request.app.state.reading, scope, today=today)
         return InvariantsOut(tree_size=str(size), items=verdicts)
+
+    @get(
+        "/changes", operation_id="listChanges", summary="What changed since (期后变动)",
+        responses=problems.declared(*problems.READ),
+    )  # fmt: skip
+    async def changes(
+        self,
+        request: Request[Any, Any, Any],
+        from_known: Since,
+        to_known: Until = None,
+        effective_as_of: EffectiveAsOf = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> ChangesOut:
+        """What came to be known between two sizes, or instants, and counts up to a day: which balances, positions and
+        months differ, and by which transactions. An enterprise sees its own.
+        """
+        credential, reading = credential_of(request), request.app.state.reading
+        scope = scope_of(credential.ledger_id, credential.principal)
+        day = effective_as_of or LAST_DAY
+        before = await moment_in(reading, request, day, from_known)
+        after = await moment_in(reading, request, day, to_known)
+        assert before is not None and after is not None
+        if before.known_as_of > after.known_as_of:
+            raise Problem(refuse("not_found", what=f"changes from {before.known_as_of} to {after.known_as_of}"))
+        (after_account,) = cursors.decode(cursor, 1) if cursor is not None else (0,)
+        today = datetime.datetime.now(ZoneInfo(credential.zone)).date()
+        found = await changes(
+            reading, scope, before=before, after=after, today=today, from_account=after_account, limit=limit
+        )
+        return ChangesOut(
+            from_size=str(before.known_as_of),
+            to_size=str(after.known_as_of),
+            effective_as_of=None if effective_as_of is None else effective_as_of.isoformat(),
+            months=[MonthChangeOut(**written(one)) for one in found.months],
+            positions=[PositionChangeOut(**written(one)) for one in found.positions],
+            balances=[_balance_change(one) for one in found.balances],
+            next_cursor=cursors.encode(found.balances[-1].account_id) if len(found.balances) == limit else None,
+        )
+
+
+def written(one: msgspec.Struct) -> dict[str, str]:
+    """A struct's fields, numbers as the decimal strings they are on the wire."""
+    return {name: str(value) for name, value in msgspec.structs.asdict(one).items()}
+
+
+def _balance_change(one: BalanceChange) -> BalanceChangeOut:
+    return BalanceChangeOut(
+        account=one.account,
+        commodity=one.commodity,
+        before=str(one.before),
+        after=str(one.after),
+        postings=str(one.postings),
+        transactions=[str(index) for index in one.transactions],
+    )
 
 
 class LimitsController(Controller):

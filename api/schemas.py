@@ -261,6 +261,48 @@ class RulesOut(Out, kw_only=True):
     next_cursor: str | None
 
 
+class BalanceChangeOut(Out, kw_only=True):
+    """A balance as it was known at one size and at another, up to the same day."""
+
+    account: str
+    commodity: str
+    before: str
+    after: str
+    postings: str
+    transactions: list[str]
+    """Log indexes of the first twenty that changed it."""
+
+
+class MonthChangeOut(Out, kw_only=True):
+    """A month in which something counts that was not known before."""
+
+    month: str
+    transactions: str
+    late: str
+    """Of these, recorded after the month was over."""
+
+
+class PositionChangeOut(Out, kw_only=True):
+    """A figure of a party's position that differs."""
+
+    party: str
+    figure: str
+    before: str
+    after: str
+
+
+class ChangesOut(Out, kw_only=True):
+    """What differs between two states of knowledge; balances page by page."""
+
+    from_size: str
+    to_size: str
+    effective_as_of: str | None
+    months: list[MonthChangeOut]
+    positions: list[PositionChangeOut]
+    balances: list[BalanceChangeOut]
+    next_cursor: str | None
+
+
 class InclusionOut(Out, kw_only=True):
     """The audit path of a record (RFC 9162, 2.1.3): hashes in hexadecimal, the sibling of the leaf first."""
 

@@ -58,6 +58,8 @@ class KeyMiddleware(ASGIMiddleware):
         needed: Permission | None = scope["route_handler"].opt.get("needs")
         if needed is not None and role not in needed.roles:
             raise Problem(refuse("forbidden", role=role, action=needed.action))
+        if (differs := await scope["litestar_app"].state.history.verdict(credential)) is not None:
+            raise Problem(differs)
         scope["user"], scope["auth"] = credential.principal, credential
         await next_app(scope, receive, send)
 

@@ -1,5 +1,7 @@
 """What the READMEs show is run: their make targets exist, their commands parse, their requests get their answers."""
 
+import io
+import json
 import re
 import shlex
 import tempfile
@@ -12,9 +14,11 @@ from litestar.testing import TestClient
 from uvloop import run
 
 from api.app import create_app
+from ledger import signing
 from ledger.cli import app as cli
 from ledger.database import Database
 from ledger.demo import run_demo
+from ledger.proof.verifying import verify_file
 from ledger.settings import Settings
 from tests.conftest import Server
 
@@ -29,15 +33,20 @@ def blocks(readme: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def demo(durable_server: Server) -> Iterator[tuple[TestClient, dict[str, str]]]:
+def home() -> Path:
+    """The data folder of the demo."""
+    return Path(tempfile.mkdtemp())
+
+
+@pytest.fixture(scope="module")
+def demo(durable_server: Server, home: Path) -> Iterator[tuple[TestClient, dict[str, str]]]:
     """The demo park, served in this process."""
     database = durable_server.clone("template_empty")
-    home = Path(tempfile.mkdtemp())
     settings = Settings(home=home, writer_url=database.urls.writer, reader_url=database.urls.reader)
     result = run(run_demo(Database(database.urls, database.admin_url), settings))
     assert result.is_right
     with TestClient(create_app(settings)) as client:
-        yield client, result.keys
+        yield client, result.keys | {"signer url": database.urls.signer}
 
 
 def requests(readme: str) -> list[tuple[str, dict[str, str], str | None]]:
@@ -52,18 +61,24 @@ def requests(readme: str) -> list[tuple[str, dict[str, str], str | None]]:
     return found
 
 
-def ask(client: TestClient, keys: dict[str, str], request: tuple[str, dict[str, str], str | None]) -> httpx.Response:
-    """Send a README's request as GH-001."""
+def ask(
+    client: TestClient,
+    keys: dict[str, str],
+    request: tuple[str, dict[str, str], str | None],
+    *,
+    who: str = "enterprise GH-001",
+) -> httpx.Response:
+    """Send a README's request as GH-001, or as somebody else."""
     url, headers, body = request
     path = url.removeprefix("http://127.0.0.1:8000")
-    headers = {name: value.replace("$KEY", keys["enterprise GH-001"]) for name, value in headers.items()}
+    headers = {name: value.replace("$KEY", keys[who]) for name, value in headers.items()}
     return client.request("GET" if body is None else "POST", path, headers=headers, content=body)
 
 
 def test_readme_requests_get_the_answers_it_describes(demo: tuple[TestClient, dict[str, str]]) -> None:
     """The transfer posts, its repeat is replayed, the overdraft is refused in Chinese, both reads answer."""
     client, keys = demo
-    transfer, overdraft, now, as_of, positions = requests("README.md")
+    transfer, overdraft, now, as_of, _, positions = requests("README.md")
     first, again = ask(client, keys, transfer), ask(client, keys, transfer)
     assert first.status_code == again.status_code == 201
     assert first.content == again.content
@@ -81,8 +96,31 @@ def test_readme_requests_get_the_answers_it_describes(demo: tuple[TestClient, di
 def test_chinese_readme_request_posts(demo: tuple[TestClient, dict[str, str]]) -> None:
     """The Chinese README's transfer posts too."""
     client, keys = demo
-    (transfer,) = requests("README.zh-CN.md")
+    transfer, _ = requests("README.zh-CN.md")
     assert ask(client, keys, transfer).status_code == 201
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_readme_proof_is_verified_offline(
+    demo: tuple[TestClient, dict[str, str]], home: Path, tmp_path: Path, readme: str
+) -> None:
+    """The bundle it downloads, once sealed, is clean by the very command it shows; with a byte changed it is not."""
+    client, keys = demo
+    transfer, bundle = requests(readme)[0], requests(readme)[-1 if readme == "README.zh-CN.md" else -2]
+    index = int(ask(client, keys, transfer).json()["transaction"])
+    signing.run_once(keys["signer url"], home / "signer" / "ganhe", "ganhe")
+    answer = ask(client, keys, bundle, who="regulator")
+    command = next(line for line in "\n".join(blocks(readme)).splitlines() if " verify park" in line and "/" in line)
+    words = shlex.split(command)[2:]
+    file, pinned, state = (tmp_path / words[0], home / Path(words[2]).name, tmp_path / words[4])
+    assert (words[1], words[3]) == ("--keys", "--state")
+    file.write_bytes(answer.content)
+    said = io.StringIO()
+    assert verify_file(file, keys=pinned, state=state, json=True, out=said) == 0
+    report = json.loads(said.getvalue())
+    assert report["to_size"] > index and report["balances_compared"]
+    file.write_bytes(answer.content.replace(b"Holding:Ent:GH-001", b"Holding:Ent:GH-002", 1))
+    assert verify_file(file, keys=pinned, state=state, json=True, out=said) == 1
 
 
 @pytest.mark.parametrize("readme", READMES)
@@ -93,7 +131,7 @@ def test_readme_names_only_targets_and_commands_that_exist(readme: str) -> None:
     targets = re.findall(r"^make ([a-z-]+)", text, re.MULTILINE)
     assert {"demo", "test"} <= set(targets)
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
-    commands = re.findall(r"greenledger ([a-z]+(?: (?:create|revoke))?)", text)
+    commands = re.findall(r"bin/greenledger ([a-z]+(?: (?:create|revoke|init|run))?)", text)
     assert commands
     for command in commands:
         cli.parse_commands(command.split())[0] == tuple(command.split()) or pytest.fail(command)

@@ -220,6 +220,15 @@ REASONS = (
         "没有大小为 {size} 的已签名检查点。签名服务运行时，记录会在数秒内签封。",
     ),
     Reason(
+        "history_differs",
+        503,
+        "History differs",
+        "The log was signed at {signed} records, and the database, which has {size}, is not what was signed: it was "
+        "restored from an older state, or changed. Nothing is read or written until an operator has seen to it.",
+        "历史不一致",
+        "日志曾在 {signed} 条记录处签名，数据库（现有 {size} 条）与所签不一致：由旧备份恢复或被改动。处理前不读不写。",
+    ),
+    Reason(
         "statement_refused",
         422,
         "Statement refused",

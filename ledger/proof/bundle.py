@@ -58,7 +58,8 @@ class NamedKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Records(msgspec.Struct, frozen=True):
     """Records in log order with the leaf hashes that were stored for them."""
 
-    leaves: list[bytes]
+    leaves: bytes
+    """Of all of them, one behind the other."""
     contents: list[bytes]
 
 
@@ -102,17 +103,14 @@ def read_records(content: bytes) -> Records:
     if len(content) < 4:
         raise BadBundle("a frame of records is too short")
     (count,) = struct.unpack_from(">I", content)
-    at = 4 + HASH_BYTES * count
-    if at > len(content):
-        raise BadBundle(f"a frame of {len(content)} bytes has no room for {count} leaf hashes")
-    leaves = [content[place : place + HASH_BYTES] for place in range(4, at, HASH_BYTES)]
-    contents, end = [], len(content)
-    while at < end:
+    at, end = 4 + HASH_BYTES * count, len(content)
+    if at > end:
+        raise BadBundle(f"a frame of {end} bytes has no room for {count} leaf hashes")
+    leaves, contents, last = content[4:at], [], end - 1
+    while at < last:
         start = at + 2
-        at = start + (content[at] << 8) + content[at + 1] if start <= end else end + 1
-        if at > end or at - start > RECORD_BYTES_MAX:
-            raise BadBundle("a record is cut, or larger than records are")
+        at = start + (content[at] << 8 | content[at + 1])
         contents.append(content[start:at])
-    if len(contents) != count:
-        raise BadBundle(f"a frame of {len(contents)} records says it has {count}")
+    if at != end or len(contents) != count or max(map(len, contents), default=0) > RECORD_BYTES_MAX:
+        raise BadBundle(f"a frame of {count} records is cut, has {len(contents)}, or one larger than records are")
     return Records(leaves, contents)

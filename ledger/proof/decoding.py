@@ -1,6 +1,6 @@
 """Records read strictly: canonical, of a type that is known, and in one form only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -18,22 +18,24 @@ _PARSER = msgspec.json.Decoder(_Parsed, strict=True)
 _BODIES = {name: msgspec.json.Decoder(body) for name, body in BODY_TYPES.items()}
 
 
-def decoded(contents: Sequence[bytes]) -> Iterator[tuple[Envelope | None, Body | None]]:
+def decoded(contents: Sequence[bytes]) -> list[tuple[Envelope | None, Body | None]]:
     """Envelope and body of each record: no envelope where it is not canonical, no body where its type is not known.
 
     What is written again from what was understood must be the very bytes: no other key, order, blank or escape.
     """
+    found: list[tuple[Envelope | None, Body | None]] = []
     for parsed in _envelopes(contents):
         decoder = None if parsed is None else _BODIES.get(parsed.type)
         if parsed is None or decoder is None or parsed.type_v != "1" or parsed.v != "1":
-            yield parsed, None
+            found.append((parsed, None))
             continue
         try:
             body = decoder.decode(parsed.body)
         except NO_JSON:
-            yield None, None
+            found.append((None, None))
             continue
-        yield (parsed, body) if _encode(body) == bytes(parsed.body) else (None, None)
+        found.append((parsed, body) if _encode(body) == bytes(parsed.body) else (None, None))
+    return found
 
 
 def _envelopes(contents: Sequence[bytes]) -> Sequence[_Parsed | None]:

@@ -10,23 +10,25 @@ class KeysSeen:
     """Which record used which key first. Two of many millions are taken for one once in a million runs, not more."""
 
     def __init__(self) -> None:
-        self._hashes = [array("q") for _ in range(_PARTS)]
-        self._indexes = [array("q") for _ in range(_PARTS)]
+        self._parts = [array("q") for _ in range(_PARTS)]
+        """By the hash's last byte: a key's hash, then the index of the record that used it."""
 
     def add(self, key: Hashable, index: int) -> None:
         """Note that record `index` used the key: texts only, which hash by SipHash under a secret of this process."""
         number = hash(key)
-        self._hashes[number & 255].append(number)
-        self._indexes[number & 255].append(index)
+        part = self._parts[number & 255]
+        part.append(number)
+        part.append(index)
 
     def first_repeated(self) -> int | None:
         """The first record that used a key used before it."""
         found = []
-        for hashes, indexes in zip(self._hashes, self._indexes, strict=True):
+        for part in self._parts:
+            hashes = part[::2]
             if len(set(hashes)) == len(hashes):
                 continue
             seen: set[int] = set()
-            for number, index in zip(hashes, indexes, strict=True):
+            for number, index in zip(hashes, part[1::2], strict=True):
                 if number in seen:
                     found.append(index)
                     break

@@ -11,7 +11,7 @@ from typing import BinaryIO, TypeVar
 
 import msgspec
 
-from ledger.core.record import PostingBody
+from ledger.core.record import Envelope, PostingBody
 from ledger.proof.bundle import BadBundle, Header, NamedKey, read_frames, read_records
 from ledger.proof.decoding import NO_JSON, decoded
 from ledger.proof.keys_seen import KeysSeen
@@ -224,12 +224,9 @@ class Verifier:
         first, count = self._tree.size, len(records.contents)
         if first + count > self.report.to_size:
             raise BadBundle(f"the bundle has more records than it says: {self.report.to_size}")
-        leaves = [leaf_hash(record) for record in records.contents]
-        if self._first_changed is None and leaves != records.leaves:
-            at = next(at for at in range(count) if leaves[at] != records.leaves[at])
-            self._first_changed, self._stored = first + at, Frontier(first, self._tree.hashes)
-        if self._stored is not None:
-            self._stored.extend(records.leaves)
+        leaves = list(map(leaf_hash, records.contents))
+        if self._stored is not None or b"".join(leaves) != records.leaves:
+            self._compare_leaves(first, leaves, records.leaves)
         done = 0
         for size in sorted(size for size in self._known if first < size < first + count):
             self._tree.extend(leaves[done : size - first])
@@ -241,28 +238,51 @@ class Verifier:
         self.report.records += count
         self._progress(self.report.records, self.report.to_size - self.report.from_size)
 
+    def _compare_leaves(self, first: int, leaves: list[bytes], stored: bytes) -> None:
+        """Note the first record that does not hash to its stored leaf, and follow the tree of those from there on."""
+        found = [stored[at : at + HASH_BYTES] for at in range(0, len(stored), HASH_BYTES)]
+        if self._stored is None:
+            at = next(at for at, leaf in enumerate(leaves) if leaf != found[at])
+            self._first_changed, self._stored = first + at, Frontier(first, self._tree.hashes)
+        self._stored.extend(found)
+
     def _replay_all(self, first: int, contents: Sequence[bytes]) -> None:
-        ledger, whole = self.report.ledger, self.report.from_size == 0
-        request_keys, evidence_keys, types = self._request_keys, self._evidence_keys, self._types
-        for index, (envelope, body) in enumerate(decoded(contents), start=first):
+        records = decoded(contents)
+        self._look_at_order(first, [envelope for envelope, _ in records])
+        for index, (envelope, body) in enumerate(records, start=first):
+            if envelope is None:
+                continue
             self._at = index
+            if envelope.request_key is not None:
+                self._request_keys.add((envelope.tenant or "", envelope.request_key), index)
+            if envelope.evidence_key is not None and type(body) is PostingBody:
+                self._evidence_keys.add(envelope.evidence_key, index)
+            if body is not None:
+                if self.report.from_size == 0:
+                    self._replay.take(index, envelope, body, self._broken)
+            else:
+                self._unknown[envelope.type] += 1
+
+    def _look_at_order(self, first: int, envelopes: Sequence[Envelope | None]) -> None:
+        """That each is canonical, says its own place, and is no earlier than the one before; all at once where so."""
+        whole = [envelope for envelope in envelopes if envelope is not None]
+        self._types.update([envelope.type for envelope in whole])
+        moments = [self._last_moment, *(envelope.recorded_at for envelope in whole)]
+        places = [(envelope.index, envelope.ledger) for envelope in whole]
+        expected = [(str(index), self.report.ledger) for index in range(first, first + len(envelopes))]
+        self._last_moment = moments[-1]
+        if places == expected and moments == sorted(moments):
+            return
+        before = moments[0]
+        for self._at, (envelope, place) in enumerate(zip(envelopes, expected, strict=True), start=first):
             if envelope is None:
                 self._broken("not_canonical", "the bytes are no canonical record of version 1")
                 continue
-            if envelope.index != str(index) or envelope.ledger != ledger:
+            if (envelope.index, envelope.ledger) != place:
                 self._broken("wrong_index", f"says it is {envelope.ledger[:80]} {envelope.index[:20]}")
-            if envelope.recorded_at < self._last_moment:
-                self._broken("time_back", f"{envelope.recorded_at[:30]} after {self._last_moment}")
-            self._last_moment = envelope.recorded_at
-            types[envelope.type] += 1
-            if envelope.request_key is not None:
-                request_keys.add((envelope.tenant or "", envelope.request_key), index)
-            if envelope.evidence_key is not None and type(body) is PostingBody:
-                evidence_keys.add(envelope.evidence_key, index)
-            if body is None:
-                self._unknown[envelope.type] += 1
-            elif whole:
-                self._replay.take(index, envelope, body, self._broken)
+            if envelope.recorded_at < before:
+                self._broken("time_back", f"{envelope.recorded_at[:30]} after {before}")
+            before = envelope.recorded_at
 
     def _broken(self, rule: str, what: str) -> None:
         """A rule that the record looked at breaks."""

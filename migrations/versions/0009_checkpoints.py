@@ -45,7 +45,10 @@ create view visible_leaves with (security_barrier) as
 create view visible_segment with (security_barrier) as
     select first_index, record_count, records, leaves from journal_segment
     where ledger_id = ledger_now() and tenant_now() = '*';
-grant select on visible_checkpoint, visible_signing_key, visible_tile, visible_leaves, visible_segment
+-- When each stretch of records became known.
+create view visible_moment with (security_barrier) as
+    select first_index, recorded_at from journal_segment where ledger_id = ledger_now();
+grant select on visible_moment, visible_checkpoint, visible_signing_key, visible_tile, visible_leaves, visible_segment
     to greenledger_reader;
 """
 

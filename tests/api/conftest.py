@@ -49,6 +49,7 @@ class Service:
         self.database, self.keys = database, keys
         self.folder = Path(tempfile.mkdtemp(prefix="gl-signer-"))
         urls = database.urls
+        settings = {"home": self.folder} | settings
         self.app = create_app(Settings(writer_url=urls.writer, reader_url=urls.reader, **settings))
         config = uvicorn.Config(
             self.app,

@@ -31,6 +31,19 @@ DURABLE = {"shared_buffers": "64MB"}
 CARELESS = DURABLE | {"synchronous_commit": "off", "wal_writer_delay": "10s", "wal_writer_flush_after": "1GB"}
 
 
+STARTED: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_running() -> Iterator[None]:
+    """A load of a test that failed ends with the test: left alone it would go on for ever."""
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        process.kill()
+        process.wait()
+
+
 class Load:
     """The load process and what it said; `lines` grows as they are read."""
 
@@ -39,6 +52,7 @@ class Load:
         self._said = database.server.folder / f"{database.name}-{prefix}.txt"
         with self._said.open("wb") as said:
             self.process = subprocess.Popen(argv, cwd=REPOSITORY, stdout=said, stderr=subprocess.DEVNULL)
+        STARTED.append(self.process)
 
     def lines(self) -> list[list[str]]:
         """Every whole line said so far, as words."""
