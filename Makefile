@@ -36,7 +36,7 @@ bench: setup
 # Pins every dependency with the hashes of its files for every platform, and names no host.
 lock: setup
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra dev --extra build \
+	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra server --extra dev --extra build \
 		--no-annotate --no-header --no-emit-index-url pyproject.toml --output-file requirements.lock
 
 clean:

@@ -1,6 +1,7 @@
-"""`python -m ledger.proof BUNDLE --keys FILE [--state FILE]`: verify a bundle where nothing else of GreenLedger is.
+"""`greenledger-verify BUNDLE --keys FILE [--state FILE]`: verify a bundle where nothing else of GreenLedger is.
 
-The same as `greenledger verify`. Needs Python, msgspec and cryptography; no database, no network, no web framework.
+The same as `greenledger verify`, and as `python -m ledger.proof`. Needs Python, msgspec and cryptography; no database,
+no network, no web framework.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from ledger.proof.verifying import verify_file
 
 def main() -> int:
     """Exit code: 0 clean, 1 tampered, 2 unusable."""
-    parser = argparse.ArgumentParser(prog="python -m ledger.proof", description=__doc__)
+    parser = argparse.ArgumentParser(prog="greenledger-verify", description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--keys", type=Path, required=True, help="the keys you trust, kept by yourself")
     parser.add_argument("--state", type=Path, help="what you verified before; made where there is none")

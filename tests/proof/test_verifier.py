@@ -8,9 +8,11 @@ import datetime
 import io
 import json
 import random
+import re
 import struct
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -499,6 +501,13 @@ def test_verifier_needs_nothing_but_two_libraries() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_verifier_is_installed_alone() -> None:
+    """The package without extras brings those two libraries and nothing else, and a command of its own."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert {re.split(r"[<>=\[]", one)[0] for one in project["dependencies"]} == {"cryptography", "msgspec"}
+    assert project["scripts"]["greenledger-verify"] == "ledger.proof.__main__:main"
 
 
 def test_checkpoint_kept_for_next_time_is_the_newest(park: LogPark) -> None:
