@@ -86,8 +86,7 @@ class Frontier:
 def root_of(leaves: Sequence[bytes]) -> bytes:
     """The root of these leaf hashes (2.1.1)."""
     frontier = Frontier()
-    for leaf in leaves:
-        frontier.append(leaf)
+    frontier.extend(leaves)
     return frontier.root()
 
 

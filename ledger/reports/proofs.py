@@ -167,9 +167,12 @@ def _split(hashes: bytes) -> list[bytes]:
 KEYS = "select log_index, key, replaces from visible_signing_key order by log_index"
 _NEWEST = "select size, note from visible_checkpoint order by size desc limit 1"
 _COVERING = "select size, note from visible_checkpoint where size > %s order by size limit 1"
+# Each is looked up by the index, however many there are.
 _TILES = """
-    select t.level, t.tile_index, t.hashes from unnest(%s::smallint[], %s::bigint[]) as w (level, tile_index)
-    join visible_tile t using (level, tile_index)
+    select w.level, w.tile_index, t.hashes from unnest(%s::smallint[], %s::bigint[]) as w (level, tile_index)
+    cross join lateral (
+        select hashes from visible_tile v where v.level = w.level and v.tile_index = w.tile_index limit 1
+    ) as t
 """
 # The part of each segment's leaves that lies between first and end.
 _LEAVES = """
