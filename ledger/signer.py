@@ -22,7 +22,7 @@ import msgspec
 import psycopg
 import structlog
 
-from ledger.core.record import SigningKeyBody, decode
+from ledger.core.record import MalformedRecord, SigningKeyBody, decode
 from ledger.proof.merkle import Frontier, leaf_hash
 from ledger.proof.note import SIGNER, BadNote, Checkpoint, Note, SignerKey, VerifierKey
 from ledger.proof.synced import rename_synced, write_synced
@@ -232,7 +232,10 @@ def _first_difference(first: int, hashes: list[bytes], leaves: bytes) -> str:
 
 
 def _declares(content: bytes, key: SignerKey) -> bool:
-    body = decode(content).body
+    try:
+        body = decode(content).body
+    except MalformedRecord as fault:
+        raise Alarm(f"a new record is none: {fault}") from fault
     return isinstance(body, SigningKeyBody) and body.key == str(key.verifier)
 
 

@@ -3,7 +3,6 @@
     greenledger-audit-bundle/v1 and a newline, then frames: a letter, four bytes of length (big endian), content
 
     H  what it is: JSON with ledger, origin, from_size, to_size, and the tree's edge at from_size (in hexadecimal)
-    K  a key the log names for its checkpoints: JSON with the record's index, the key, and the one it replaces
     R  records in log order: their number (four bytes), their stored leaf hashes, then each behind two bytes of length
     C  a checkpoint on all the records before it
     B  what the operator says accounts hold at to_size: JSON lists of account, commodity, balance, sum of postings
@@ -30,7 +29,7 @@ RECORDS_BYTES_MAX = 4 * 1024 * 1024
 CLAIMS_MAX = 10_000
 """Balances or places in one frame."""
 _FRAME = struct.Struct(">cI")
-_SMALL = {b"C": NOTE_BYTES_MAX, b"H": 64 * 1024, b"K": 4 * 1024, b"E": 0}
+_SMALL = {b"C": NOTE_BYTES_MAX, b"H": 64 * 1024, b"E": 0}
 
 
 class BadBundle(ValueError):
@@ -45,14 +44,6 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     ledger: str
     origin: str
     to_size: str
-
-
-class NamedKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A key as a record of the log names it."""
-
-    key: str
-    record: str
-    replaces: str | None = None
 
 
 class Records(msgspec.Struct, frozen=True):
@@ -85,7 +76,7 @@ def read_frames(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
             raise BadBundle(f"the file ends at byte {at + len(head)}, where a frame was expected")
         kind, length = _FRAME.unpack(head)
         limit = _SMALL.get(kind, FRAME_BYTES_MAX)
-        if kind not in b"HKRCBPE" or length > limit:
+        if kind not in b"HRCBPE" or length > limit:
             raise BadBundle(f"byte {at} begins a frame {kind!r} of {length} bytes; {limit} is the limit, if it is one")
         content = stream.read(length)
         if len(content) < length:
@@ -104,8 +95,8 @@ def read_records(content: bytes) -> Records:
         raise BadBundle("a frame of records is too short")
     (count,) = struct.unpack_from(">I", content)
     at, end = 4 + HASH_BYTES * count, len(content)
-    if at > end:
-        raise BadBundle(f"a frame of {end} bytes has no room for {count} leaf hashes")
+    if not count or at > end:
+        raise BadBundle(f"a frame of {end} bytes has no records, or no room for {count} leaf hashes")
     leaves, contents, last = content[4:at], [], end - 1
     while at < last:
         start = at + 2

@@ -1,10 +1,14 @@
 """Records read strictly: canonical, of a type that is known, and in one form only."""
 
+import functools
+import re
 from collections.abc import Sequence
 
 import msgspec
 
 from ledger.core.record import BODY_TYPES, Body, Envelope
+
+_MOMENT = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6}Z")
 
 
 class _Parsed(Envelope, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,7 +49,7 @@ def _envelopes(contents: Sequence[bytes]) -> Sequence[_Parsed | None]:
         found = _PARSER.decode_lines(lines)
         # No canonical text has a raw newline, so that lines and records are the same where their number is.
         if lines.count(b"\n") == len(contents) and _ENCODER.encode_lines(found) == lines:
-            return found
+            return [parsed if _is_plain(parsed) else None for parsed in found]
     except NO_JSON:
         pass
     return [_envelope(content) for content in contents]
@@ -54,6 +58,16 @@ def _envelopes(contents: Sequence[bytes]) -> Sequence[_Parsed | None]:
 def _envelope(content: bytes) -> _Parsed | None:
     try:
         parsed = _PARSER.decode(content)
-        return parsed if _encode(parsed) == content else None
+        return parsed if _encode(parsed) == content and _is_plain(parsed) else None
     except NO_JSON:
         return None
+
+
+def _is_plain(parsed: _Parsed) -> bool:
+    """Whether the moment and the salt are written as records write them: else neither order nor secrecy means much."""
+    return _is_moment(parsed.recorded_at) and len(parsed.salt) == 32 and parsed.salt.isalnum() and parsed.salt.isascii()
+
+
+@functools.lru_cache(maxsize=1024)  # the records of a group share one
+def _is_moment(text: str) -> bool:
+    return _MOMENT.fullmatch(text) is not None

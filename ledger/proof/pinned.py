@@ -43,7 +43,7 @@ class Pinned(msgspec.Struct, frozen=True):
 def read_pinned(text: str) -> Pinned:
     """The keys of a file; BadKeys names the first line that is none, or says that no signer is pinned."""
     signers, witnesses, quorum = [], [], 0
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         words = line.partition("#")[0].split()
         try:
             match words:
@@ -76,6 +76,6 @@ def _key(text: str, kind: int) -> VerifierKey:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= SIZE_MAX):
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= SIZE_MAX):
         raise BadNote(f"{text[:30]!r} is no number")
     return int(text)

@@ -3,13 +3,15 @@
 Every rule a record must keep stands here once more, by its name (`RULES`); what breaks one becomes a finding.
 """
 
+import datetime
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from ledger.core.account import AccountKind, kind_of
 from ledger.core.certificate import LotFacts, last_valid_day
-from ledger.core.policy import Move, PolicyRow, Validity, in_force
+from ledger.core.policy import Move, PolicyRow, Validity, in_force, unsound
 from ledger.core.record import (
     AccountBody,
     Body,
@@ -21,12 +23,13 @@ from ledger.core.record import (
     PostingBody,
     RefusalBody,
     RetirementBody,
+    SigningKeyBody,
 )
 from ledger.proof.keys_seen import KeysSeen
 from ledger.proof.places import Places
 
 RULES = {
-    "unbalanced": "the postings of a transaction sum to zero for each commodity, and of certificates for each lot",
+    "unbalanced": "a transaction has two postings or more; each commodity, and lot of certificates, sums to zero",
     "unknown_account": "an account is opened before it is posted to, and holds the commodities of its kind",
     "account_twice": "an account is opened once",
     "unknown_lot": "a lot is declared before it is posted; certificates have one",
@@ -38,13 +41,19 @@ RULES = {
     "serial_twice": "a serial lies in one place",
     "unknown_policy": "the rules that judged a transaction are in the log before it",
     "move_not_allowed": "each account of a transaction takes part in a move that one of its rules allows on its day",
-    "expired": "nothing is claimed or offered after the last day it was valid",
-    "reverses_later": "a reversal takes back an earlier transaction, and no reversal",
-    "malformed_figure": "quantities are whole numbers in decimal, days are ISO dates",
+    "expired": "nothing is claimed, listed or sold by its project after the last day it was valid",
+    "wrong_reversal": "reversals take back what an earlier transaction did, each part once, and no reversal",
+    "malformed_figure": "quantities are whole numbers of 19 digits at most, days ISO dates, rules such as can judge",
 }
 _GEC = "GEC"
-_USES = {"retire", "list"}
-"""Commands that certificates must be valid for, on the day they occurred on."""
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_USES = {"retire", "list", "trade"}
+"""Commands that certificates must be valid for, on the day they occurred on; a trade, where a project sells."""
+_OUTSIDE = {"external", "holding_ent"}
+"""Kinds of accounts a trade may come from whose certificates nobody here judged."""
+_DIGITS_MAX = 19
+Legs = dict[tuple[str, str, str | None], int]
+"""(account, commodity, lot) -> quantity."""
 Note = Callable[[str, str], None]
 """Takes (rule, what was found)."""
 
@@ -67,7 +76,13 @@ class Replay:
         """Newest first."""
         self._last_days: dict[tuple[str, str], str] = {}
         """(production month, day of use) -> the last day of validity by the newest rule in force; empty: no rule."""
+        self.signing_keys: list[tuple[int, SigningKeyBody]] = []
+        """(log index, key) as records name them."""
+        self.reversed: dict[int, list[tuple[int, Legs]]] = {}
+        """Log index of an original -> what its reversals took back, by theirs: compared when all are known."""
         self._reversals: set[int] = set()
+        self._days: set[str] = set()
+        """Days that are ISO dates."""
         self._judged: dict[tuple[object, ...], bool] = {}
 
     def take(self, index: int, envelope: Envelope, body: Body, note: Note) -> None:
@@ -80,8 +95,16 @@ class Replay:
         elif isinstance(body, LotBody):
             if body.lot.code in self._lots:
                 note("lot_twice", f"lot {body.lot.code}")
+            if _MONTH.fullmatch(body.lot.production_month) is None:
+                note("malformed_figure", f"the production month {body.lot.production_month[:30]!r}")
+                return
             self._lots[body.lot.code] = body.lot
+        elif isinstance(body, SigningKeyBody):
+            self.signing_keys.append((index, body))
         elif isinstance(body, PolicyBody):
+            if (problem := unsound(body.row)) is not None:
+                note("malformed_figure", problem)
+                return
             self._rows[envelope.index] = body.row
             self._judged.clear()
             if isinstance(body.row.rule, Validity):
@@ -116,6 +139,10 @@ class Replay:
     def _posting(self, index: int, body: PostingBody, note: Note) -> None:
         """Follow a transaction: figures, accounts and lots first; nothing is judged where one of them is not known."""
         known, lots, balances = self._kinds, self._lots, self.balances
+        if len(body.legs) < 2:
+            return note("unbalanced", f"{len(body.legs)} postings")
+        if not self._is_day(body.occurred_on) or not self._is_day(body.effective_on):
+            return note("malformed_figure", f"the days {body.occurred_on[:30]!r} and {body.effective_on[:30]!r}")
         sums: dict[tuple[str, str | None], int] = {}
         moves: list[Any] = []
         numbered = False
@@ -151,7 +178,7 @@ class Replay:
         """What gave more than it had, or was to keep what it had for ever."""
         if held < 0 and not kind.may_go_below_zero:
             note("overdraft", f"{leg.account} is left with {held} {leg.commodity} of lot {leg.lot}")
-        if kind.terminal and body.reverses is None:
+        if kind.terminal and (body.reverses is None or body.command != "reverse"):
             note("left_terminal", f"{leg.quantity} {leg.commodity} in {leg.account}")
 
     def _move_serials(self, body: PostingBody, note: Note) -> None:
@@ -194,13 +221,20 @@ class Replay:
             allowed = self._judged[key] = self._allowed(body, moves)
         if not allowed:
             note("move_not_allowed", f"{body.command} on {body.occurred_on}")
-        if body.command in _USES:
+        if body.command in _USES and not (body.command == "trade" and moves[0] in _OUTSIDE):
             self._valid(body, note)
         if body.reverses is not None:
-            original = _number(body.reverses)
-            if original is None or not 0 <= original < index or original in self._reversals:
-                note("reverses_later", f"transaction {body.reverses[:30]}")
+            self._reverse(index, body, note)
+
+    def _reverse(self, index: int, body: PostingBody, note: Note) -> None:
+        """Keep what a reversal takes back, to be held against its original once that is looked up."""
+        original = _number(body.reverses or "")
+        if original is None or not 0 <= original < index or original in self._reversals:
+            note("wrong_reversal", f"transaction {(body.reverses or '')[:30]} is no earlier one, or itself a reversal")
+            return
+        if body.command == "reverse":
             self._reversals.add(index)
+            self.reversed.setdefault(original, []).append((index, legs_of(body)))
 
     def _allowed(self, body: PostingBody, moves: tuple[Any, ...]) -> bool:
         """Whether every account that gives, or gets, has a partner with which one of the named rules lets it move."""
@@ -225,21 +259,63 @@ class Replay:
                 if body.occurred_on > self._last_day(month, body.occurred_on):
                     note("expired", f"lot {leg.lot} of {month} on {body.occurred_on}")
 
+    def _is_day(self, text: str) -> bool:
+        if text not in self._days and is_day(text):
+            self._days.add(text)
+        return text in self._days
+
     def _last_day(self, month: str, on: str) -> str:
         """The last day certificates of this month may be used, as judged on a day."""
         found = self._last_days.get((month, on))
         if found is None:
             rules = (row.rule for row in self._validities if in_force(row, on) and isinstance(row.rule, Validity))
             fits = next((rule for rule in rules if rule.produced_from <= month < rule.produced_before), None)
-            found = "" if fits is None else last_valid_day(month, fits).isoformat()
+            found = "" if fits is None else _last_day_by(month, fits)
             self._last_days[month, on] = found
         return found
+
+
+def wrong_reversal(original: Body | None, taken: list[tuple[int, Legs]]) -> tuple[int, str] | None:
+    """(log index, what) of the first of these reversals that takes back what the original did not do, or did not so
+    often."""
+    done = legs_of(original) if isinstance(original, PostingBody) else {}
+    left = dict(done)
+    for index, legs in sorted(taken, key=lambda pair: pair[0]):
+        for key, quantity in legs.items():
+            left[key] = left.get(key, 0) + quantity
+            if left[key] * done.get(key, 0) < 0 or abs(left[key]) > abs(done.get(key, 0)):
+                return index, f"{quantity} {key[1]} in {key[0]}, of which the original did {done.get(key, 0)}"
+    return None
+
+
+def legs_of(body: PostingBody) -> Legs:
+    """What a transaction did, by account, commodity and lot; figures that are none count as nothing."""
+    found: Legs = {}
+    for leg in body.legs:
+        key = (leg.account, leg.commodity, leg.lot)
+        found[key] = found.get(key, 0) + (_number(leg.quantity) or 0)
+    return found
+
+
+def is_day(text: str) -> bool:
+    """Whether it is an ISO date in its one form."""
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _last_day_by(month: str, rule: Validity) -> str:
+    try:
+        return last_valid_day(month, rule).isoformat()
+    except (ValueError, OverflowError):
+        return ""  # no day: nothing of that month may be used
 
 
 def _number(text: str) -> int | None:
     """A quantity or index as records write it, or None."""
     try:
-        number = int(text)
+        number = int(text) if len(text) <= _DIGITS_MAX + 1 else None
     except ValueError:
         return None
     # Written again it must be the same: no blanks, no other digits, no leading zeros, one form of nothing.

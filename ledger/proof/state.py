@@ -4,9 +4,9 @@ from pathlib import Path
 
 import msgspec
 
+from ledger.proof.findings import Known
 from ledger.proof.note import Checkpoint, Note
 from ledger.proof.synced import write_synced
-from ledger.proof.verifier import Known
 
 CHECKPOINTS_MAX = 10_000
 """Above it every second one of the older half is dropped: the first and the newest stay."""
@@ -22,7 +22,7 @@ def read_state(file: Path) -> Known | None:
         return None
     try:
         return msgspec.json.decode(file.read_bytes(), type=Known)
-    except (msgspec.ValidationError, msgspec.DecodeError, OSError) as fault:
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, OSError) as fault:
         raise BadState(f"the state file {file.name} cannot be read: {fault}") from fault
 
 

@@ -5,6 +5,7 @@ is the interval between the last checkpoint that fits and the first that does no
 """
 
 import gc
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import BinaryIO, TypeVar
@@ -12,87 +13,14 @@ from typing import BinaryIO, TypeVar
 import msgspec
 
 from ledger.core.record import Envelope, PostingBody
-from ledger.proof.bundle import BadBundle, Header, NamedKey, read_frames, read_records
+from ledger.proof.bundle import BadBundle, Header, read_frames, read_records
 from ledger.proof.decoding import NO_JSON, decoded
+from ledger.proof.findings import FINDINGS_MAX, RULES, Finding, Known, NamedKey, Report
 from ledger.proof.keys_seen import KeysSeen
 from ledger.proof.merkle import HASH_BYTES, Frontier, leaf_hash
 from ledger.proof.note import BadNote, Checkpoint, Note
 from ledger.proof.pinned import Pinned
-from ledger.proof.replay import RULES as REPLAY_RULES
-from ledger.proof.replay import Replay
-
-FINDINGS_MAX = 100
-RULES = REPLAY_RULES | {
-    "not_signed": "every checkpoint is signed by a key pinned for its size",
-    "wrong_origin": "every checkpoint is of the ledger the keys are pinned for",
-    "root_differs": "the records hash to the root of every checkpoint",
-    "missing": "all records that a checkpoint covers, and the bundle says it has, are there",
-    "leaf_differs": "each record hashes to its stored leaf",
-    "known_differs": "the log extends what was verified before",
-    "older_than_known": "a bundle is not older than what was verified before",
-    "not_sealed": "the bundle ends at a checkpoint",
-    "quorum": "so many witnesses as the keys ask for cosigned the newest checkpoint",
-    "not_canonical": "a record is canonical JSON of its type, and has one form",
-    "wrong_index": "a record says its own place in the log, and its ledger",
-    "time_back": "time never goes back",
-    "key_twice": "a request key is used once by each tenant",
-    "evidence_twice": "a line of a document is posted once",
-    "proof_twice": "the number of a proof of retirement is used once",
-    "balance_differs": "the balances claimed are those the records make",
-    "place_differs": "the places claimed are those the records make",
-}
-"""Every rule by its code, in the order a reader would ask for them."""
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule that is broken, and where."""
-
-    rule: str
-    first: int
-    """The record; of an interval its first."""
-    before: int
-    """One past the record, or past the interval."""
-    what: str
-
-
-class Report(msgspec.Struct, kw_only=True):
-    """What verifying a bundle came to."""
-
-    ledger: str = ""
-    origin: str = ""
-    from_size: int = 0
-    to_size: int = 0
-    records: int = 0
-    root: str = ""
-    checkpoints: int = 0
-    """Signed by a pinned key, and fitting."""
-    replayed: bool = False
-    """Whether every record was followed; not so from a size above 0, or past a type this program does not know."""
-    not_replayed: dict[str, int] = msgspec.field(default_factory=dict)
-    """Record types that are not known here, with how many there are."""
-    balances_compared: int = 0
-    places_compared: int = 0
-    types: dict[str, int] = msgspec.field(default_factory=dict)
-    refusals: dict[str, int] = msgspec.field(default_factory=dict)
-    """`actor code` -> refused attempts."""
-    keys: tuple[NamedKey, ...] = ()
-    """Signing keys that the log itself names."""
-    findings: list[Finding] = msgspec.field(default_factory=list)
-    newest: str = ""
-    """The newest checkpoint that fits, as a note: what to keep for next time."""
-
-    @property
-    def verdict(self) -> int:
-        """0 clean, 1 tampered, 2 clean as far as it goes, but not replayed whole."""
-        return 1 if self.findings else 0 if self.replayed else 2
-
-
-class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """Checkpoints verified before, which any later bundle must extend."""
-
-    origin: str
-    checkpoints: tuple[tuple[int, str], ...]
-    """(size, root in hexadecimal), rising."""
+from ledger.proof.replay import Replay, wrong_reversal
 
 
 def verify(
@@ -113,6 +41,11 @@ def verify(
     try:
         for kind, content in read_frames(stream):
             verifier.take(kind, content)
+        if verifier.reversed:
+            # What was taken back is known only now: its originals are looked up on a second way through.
+            stream.seek(0)
+            for kind, content in read_frames(stream):
+                verifier.look_up(kind, content)
         return verifier.finish()
     finally:
         if was_enabled:
@@ -132,6 +65,7 @@ class Verifier:
         self.report, self._cosigned = Report(), cosigned
         self._pinned, self._progress = pinned, progress
         self._known = dict(known.checkpoints) if known is not None else {}
+        self._known_sizes = sorted(self._known)
         self._known_origin = None if known is None else known.origin
         self._tree = Frontier()
         self._stored: Frontier | None = None
@@ -149,6 +83,7 @@ class Verifier:
         self._newest: tuple[Checkpoint, Note] | None = None
         self._begun = False
         self._is_cut = False
+        self._looked_up_to = 0
         self._at = 0
         """The record that is being looked at."""
 
@@ -166,14 +101,28 @@ class Verifier:
                 self._records(content)
             case b"C":
                 self._checkpoint(content)
-            case b"K":
-                self.report.keys += (_json(content, NamedKey),)
             case b"B":
                 self._claimed_balances(_json(content, list[tuple[str, str, str, str]]))
             case b"P":
                 self._claimed_places(_json(content, list[tuple[str, str, str, str]]))
             case _:
                 raise BadBundle("a bundle says once what it is")
+
+    @property
+    def reversed(self) -> bool:
+        """Whether anything was taken back, so that `look_up` is needed."""
+        return bool(self._replay.reversed)
+
+    def look_up(self, kind: bytes, content: bytes) -> None:
+        """Take a frame a second time: hold reversals against their originals."""
+        if kind != b"R":
+            return
+        contents = read_records(content).contents
+        first, self._looked_up_to = self._looked_up_to, self._looked_up_to + len(contents)
+        for original in [one for one in self._replay.reversed if first <= one < self._looked_up_to]:
+            ((_, body),) = decoded([contents[original - first]])
+            if (wrong := wrong_reversal(body, self._replay.reversed.pop(original))) is not None:
+                self._note("wrong_reversal", *wrong)
 
     def finish(self) -> Report:
         """The report, once all frames are taken."""
@@ -199,6 +148,7 @@ class Verifier:
         report.not_replayed = dict(self._unknown)
         report.refusals = {" ".join(key): count for key, count in sorted(self._replay.refusals.items())}
         report.replayed = report.from_size == 0 and not self._unknown
+        report.keys = [NamedKey(index, body.key, body.replaces) for index, body in self._replay.signing_keys]
         report.findings.sort(key=lambda finding: (finding.first, finding.before))
         return report
 
@@ -217,6 +167,7 @@ class Verifier:
         if newest > report.to_size:
             what = f"the bundle ends at {report.to_size}, and {newest} was verified before"
             self._note("older_than_known", report.to_size, what, before=newest)
+        report.extends_known = not self._known or report.from_size <= newest
         self._compare_known()
 
     def _records(self, content: bytes) -> None:
@@ -228,7 +179,10 @@ class Verifier:
         if self._stored is not None or b"".join(leaves) != records.leaves:
             self._compare_leaves(first, leaves, records.leaves)
         done = 0
-        for size in sorted(size for size in self._known if first < size < first + count):
+        inside = self._known_sizes[
+            bisect_right(self._known_sizes, first) : bisect_left(self._known_sizes, first + count)
+        ]
+        for size in inside:
             self._tree.extend(leaves[done : size - first])
             done = size - first
             self._compare_known()
@@ -299,7 +253,7 @@ class Verifier:
         if checkpoint.size < size:
             raise BadBundle(f"a checkpoint at {checkpoint.size} stands behind {size} records")
         try:
-            signers = self._pinned.signers_of(note, size)
+            signers = [key for key in self._pinned.signers_of(note, size) if key.name == checkpoint.origin]
         except BadNote as fault:
             self._note("not_signed", **interval, what=f"the checkpoint at {size}: {fault}")
             return
@@ -381,12 +335,16 @@ class Verifier:
             pieces = ((lot, *piece) for lot, places in self._replay.places.items() for piece in places.all())
             self._places = {(account, lot, first): end - 1 for lot, account, first, end in pieces}
         for account, lot, first, last in claims:
-            if not first.isdigit() or str(self._places.pop((account, lot, int(first)), None)) != last:
+            if not first.isdecimal() or len(first) > 19 or self._place(account, lot, first) != last:
                 what = (
                     f"{first[:20]} to {last[:20]} of lot {lot} are said to lie in {account}; the records say otherwise"
                 )
                 self._note_claim("place_differs", what)
             self.report.places_compared += 1
+
+    def _place(self, account: str, lot: str, first: str) -> str:
+        assert self._places is not None
+        return str(self._places.pop((account, lot, int(first)), None))
 
     def _is_whole(self) -> bool:
         """Whether claims can be compared: all was replayed, up to the size they are of."""

@@ -1,18 +1,20 @@
 """Verify a file and say what came of it, on standard output: the command, without the rest of GreenLedger."""
 
+import json as json_text
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
 import msgspec
 
 from ledger.proof.bundle import BadBundle
+from ledger.proof.findings import RULES, Report
 from ledger.proof.note import BadNote, Note
 from ledger.proof.pinned import BadKeys, read_pinned
 from ledger.proof.state import BadState, keep, read_state
-from ledger.proof.verifier import RULES, Report, verify
+from ledger.proof.verifier import verify
 
 CLEAN, TAMPERED, UNUSABLE = 0, 1, 2
 _EVERY_SECONDS = 1.0
@@ -40,39 +42,58 @@ def verify_file(
             keep(state, known, report.newest)
     except (OSError, UnicodeDecodeError, BadBundle, BadNote, BadKeys, BadState) as fault:
         if json:
-            out.write(msgspec.json.encode({"verdict": "unusable", "reason": str(fault)}).decode() + "\n")
+            _write_json(out, {"verdict": "unusable", "reason": str(fault)})
         else:
-            err.write(f"Cannot be verified: {fault}\n")
+            err.write(_plain(f"Cannot be verified: {fault}", err) + "\n")
         return UNUSABLE
     verdict = report.verdict
     if json:
         word = ("clean", "tampered", "not replayed")[verdict]
-        out.write(msgspec.json.encode({"verdict": word, **msgspec.to_builtins(report)}).decode() + "\n")
+        _write_json(out, {"verdict": word, **msgspec.to_builtins(report)})
     else:
-        _show(report, out)
+        for line in _lines(report):
+            out.write(_plain(line, out) + "\n")
     return verdict
 
 
-def _show(report: Report, out: TextIO) -> None:
-    out.write(
+def _write_json(out: TextIO, document: dict[str, object]) -> None:
+    out.write(json_text.dumps(document) + "\n")  # in ASCII, whatever the terminal speaks
+
+
+def _plain(text: str, out: TextIO) -> str:
+    """The text with nothing in it that moves a cursor, hides or colours, and that this output can show.
+
+    What a tampered bundle says is shown to somebody who is about to believe the screen.
+    """
+    shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    encoding = getattr(out, "encoding", None) or "utf-8"
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield (
         f"{report.ledger} ({report.origin}): records {report.from_size} to {report.to_size},"
-        f" {report.checkpoints} signed checkpoints\nroot {report.root}\n"
+        f" {report.checkpoints} signed checkpoints"
     )
+    yield f"root {report.root}"
     for finding in report.findings:
-        where = _where(finding.first, finding.before)
-        out.write(f"TAMPERED at {where}: {finding.rule}: {finding.what}\n  the rule: {RULES[finding.rule]}\n")
+        yield f"TAMPERED at {_where(finding.first, finding.before)}: {finding.rule}: {finding.what}"
+        yield f"  the rule: {RULES[finding.rule]}"
     for kind, count in report.not_replayed.items():
-        out.write(f"not replayed: {count} records of the unknown type {kind}\n")
+        yield f"not replayed: {count} records of the unknown type {kind}"
     if report.from_size:
-        out.write("not replayed: balances need the records from 0 on; hashes, order and signatures were checked\n")
-    refused = sum(report.refusals.values())
-    if refused:
-        out.write(f"{refused} refused attempts:\n")
-        out.writelines(f"  {count} {who}\n" for who, count in report.refusals.items())
+        yield "not replayed: balances need the records from 0 on; hashes, order and signatures were checked"
+    if not report.extends_known:
+        yield "NOT SHOWN to extend what was verified before: the bundle begins after it"
+    if report.refusals:
+        yield f"{sum(report.refusals.values())} refused attempts:"
+        yield from (f"  {count} {who}" for who, count in report.refusals.items())
     if report.verdict == CLEAN:
-        out.write(
-            f"CLEAN: {report.records} records replayed; {report.balances_compared} balances and"
-            f" {report.places_compared} ranges of serials are as claimed\n"
+        yield f"CLEAN: {report.records} records replayed"
+        yield (
+            f"{report.balances_compared} balances and {report.places_compared} ranges of serials are as claimed"
+            if report.balances_compared
+            else "no balances were claimed, so none were compared"
         )
 
 

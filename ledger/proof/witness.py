@@ -36,7 +36,7 @@ def read_seen(file: Path) -> Seen | None:
     try:
         seen = msgspec.json.decode(file.read_bytes(), type=Seen)
         Checkpoint.of(Note.parse(seen.note.encode()))
-    except (msgspec.DecodeError, msgspec.ValidationError, BadNote) as fault:
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, BadNote) as fault:
         raise NotCosigned(f"the witness's own file is damaged: {fault}") from fault
     return seen
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from ledger.core.refusal import Refusal, refuse
-from ledger.proof.bundle import CLAIMS_MAX, MAGIC, RECORDS_BYTES_MAX, Header, NamedKey, frame, records_frame
+from ledger.proof.bundle import CLAIMS_MAX, MAGIC, RECORDS_BYTES_MAX, Header, frame, records_frame
 from ledger.proof.merkle import HASH_BYTES
 from ledger.reports.proofs import Proofs
 from ledger.reports.reading import HEAD, LAST_DAY, Reading
@@ -31,18 +31,17 @@ async def audit_bundle(
     (((name, origin),),) = await reading.reader.fetch(scope, Query("select name, origin from visible_ledger"))
     edge = tuple(node.hex() for node in await proofs.edge(scope, from_size))
     header = Header(edge=edge, from_size=str(from_size), ledger=name, origin=origin, to_size=str(to_size))
-    keys = await proofs.keys(scope)
-    named = [NamedKey(key=k, record=str(index), replaces=old) for index, k, old in keys if index < to_size]
-    return _frames(reading, scope, header, named)
+    return _frames(reading, scope, header)
 
 
-async def _frames(reading: Reading, scope: Scope, header: Header, keys: list[NamedKey]) -> AsyncIterator[bytes]:
-    at, sealed, to_size = int(header.from_size), int(header.from_size), int(header.to_size)
+async def _frames(reading: Reading, scope: Scope, header: Header) -> AsyncIterator[bytes]:
+    at, to_size = int(header.from_size), int(header.to_size)
+    sealed = min(at, to_size - 1)  # the checkpoint at to_size comes along even where no record does
     yield MAGIC + frame(b"H", msgspec.json.encode(header))
-    for key in keys:
-        yield frame(b"K", msgspec.json.encode(key))
     while sealed < to_size:
         (rows,) = await reading.reader.fetch(scope, Query(_NEXT, (sealed,)))
+        if not rows:
+            break
         sealed, note = rows[0]  # the size it is kept for: what the note itself says is for the verifier
         while at < sealed:
             before = at

@@ -10,7 +10,7 @@ import msgspec
 
 from ledger.core.refusal import Refusal, refuse
 from ledger.proof.merkle import Frontier
-from ledger.proof.note import Checkpoint, Note
+from ledger.proof.note import BadNote, Checkpoint, Note
 from ledger.proof.synced import write_synced
 from ledger.reports.proofs import Proofs
 from ledger.reports.reading import HEAD, Reading
@@ -45,8 +45,8 @@ class History:
         newest = await self._proofs.sealed(scope)
         if isinstance(newest, Refusal) or newest.size <= seen.size:
             return None
-        root = await self._root(scope, newest.size)
-        if Checkpoint.of(Note.parse(newest.note)).root.hex() != root:
+        root = await self._root(scope, newest.size) if newest.size <= head[0] else None
+        if root is None or _root_signed(newest.note) != root:
             return refuse("history_differs", signed=newest.size, size=head[0])
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_synced(file, msgspec.json.encode(SeenLog(newest.size, root)))
@@ -55,3 +55,10 @@ class History:
     async def _root(self, scope: Scope, size: int) -> str:
         """The root of the tree of this size, from the hashes that are stored."""
         return Frontier(size, await self._proofs.edge(scope, size)).root().hex()
+
+
+def _root_signed(note: bytes) -> str | None:
+    try:
+        return Checkpoint.of(Note.parse(note)).root.hex()
+    except BadNote:
+        return None

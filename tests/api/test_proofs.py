@@ -8,9 +8,10 @@ import metamorphic_log
 import pytest
 
 from ledger.core.record import decode
+from ledger.proof.findings import Known
 from ledger.proof.merkle import is_consistent, leaf_hash, root_from_inclusion, root_of
 from ledger.proof.note import Checkpoint, Note
-from ledger.proof.verifier import Known, verify
+from ledger.proof.verifier import verify
 from tests.api.conftest import A, B, Service, problem_of, transfer
 from tests.proof.logs import KEY, ORIGIN, PINNED
 
@@ -105,6 +106,9 @@ def test_bundle_is_verified_at_home(service: Service) -> None:
     part = service["auditor"].get("/v1/proofs/bundle", params={"from_size": report.to_size}).content
     found = verify(io.BytesIO(part), PINNED, known)
     assert (found.findings, found.records, found.verdict) == ([], size - report.to_size, 2)
+    nothing_new = service["auditor"].get("/v1/proofs/bundle", params={"from_size": size}).content
+    found = verify(io.BytesIO(nothing_new), PINNED, known)
+    assert (found.findings, found.records, found.verdict) == ([], 0, 2)
     old = service["auditor"].get("/v1/proofs/bundle", params={"to_size": report.to_size})
     assert verify(io.BytesIO(old.content), PINNED).to_size == report.to_size
 

@@ -96,3 +96,13 @@ def test_changed_past_is_not_served(server: Server, monkeypatch: pytest.MonkeyPa
         assert service["a"].get("/v1/balances").status_code == 200
         superuser(service.database, "update journal_segment set leaves = set_byte(leaves, 7, 65) where first_index = 0")
         problem_of(service["a"].get("/v1/balances"), 503, "history_differs")
+
+
+@pytest.mark.parametrize("row", [f"1, {2**62}, 'x'", "1, (select size from head), 'x'"])
+def test_planted_checkpoint_is_told_as_such(server: Server, monkeypatch: pytest.MonkeyPatch, row: str) -> None:
+    """A checkpoint that nobody signed, beyond the log or no note at all: refused with the reason, no fault of ours."""
+    monkeypatch.setattr("api.history.EVERY_SECONDS", 0.0)
+    with contextlib.closing(open_service(server)) as service:
+        assert service["a"].write("/v1/transfers", transfer(1)).status_code == 201
+        superuser(service.database, f"insert into checkpoint values ({row})")
+        problem_of(service["a"].get("/v1/balances"), 503, "history_differs")

@@ -14,10 +14,11 @@ from ledger.core.record import TYPE_OF_BODY, Body, Envelope, Posted, PostingBody
 from ledger.core.refusal import Refusal
 from ledger.core.serial_range import SerialRange
 from ledger.proof.bundle import MAGIC, Header, frame, records_frame
+from ledger.proof.findings import Finding, Known, Report
 from ledger.proof.merkle import Frontier, leaf_hash
 from ledger.proof.note import Checkpoint, SignerKey
 from ledger.proof.pinned import Pinned, PinnedSigner
-from ledger.proof.verifier import Finding, Known, Report, verify
+from ledger.proof.verifier import verify
 from tests.core import park as core_park
 from tests.core.park import ADMIN, CONFIRMED, ONE, OPERATOR, PROJECT, codes, everything, facts, issue
 

@@ -154,6 +154,8 @@ BAD_KEYS = {
     "negative size": f"signer {KEY.verifier} -1\n",
     "another id": f"signer {str(KEY.verifier).replace(KEY.verifier.key_id.hex(), '00000000')} 0\n",
     "something else": "trust everybody\n",
+    "a huge quorum": f"signer {KEY.verifier} 0\nquorum {'1' * 5000}\n",
+    "a huge size": f"signer {KEY.verifier} {'9' * 5000}\n",
 }
 
 

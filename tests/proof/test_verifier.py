@@ -7,6 +7,7 @@ signed with the real key: the replay trusts no signature.
 import datetime
 import io
 import json
+import os
 import random
 import re
 import struct
@@ -20,11 +21,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from ledger.proof.bundle import FRAME_BYTES_MAX, MAGIC, BadBundle, frame
-from ledger.proof.merkle import leaf_hash
+from ledger.proof.bundle import FRAME_BYTES_MAX, MAGIC, BadBundle, Header, frame
+from ledger.proof.findings import RULES
+from ledger.proof.merkle import Frontier, leaf_hash
 from ledger.proof.note import WITNESS, BadNote, Checkpoint, Note, SignerKey
 from ledger.proof.pinned import Pinned, PinnedSigner
-from ledger.proof.verifier import RULES, verify
+from ledger.proof.verifier import verify
 from tests.core.park import PROJECT
 from tests.proof.logs import (
     EVERY,
@@ -137,7 +139,7 @@ LAST = -1
 FORGED: dict[str, tuple[str, int, Callable[[dict[str, Any]], None], str]] = {
     "one leg more": ("transfer", LAST, _legs(lambda leg: leg.update(quantity="-8")), "unbalanced"),
     "more than there is": ("transfer", LAST, _both(10**6), "overdraft"),
-    "more than a number": ("transfer", LAST, _both(10**30), "overdraft"),
+    "more than a number": ("transfer", LAST, _both(10**30), "malformed_figure"),
     "a fraction": ("transfer", LAST, _legs(lambda leg: leg.update(quantity="-7.0")), "malformed_figure"),
     "leading zeros": ("transfer", LAST, _legs(lambda leg: leg.update(quantity="-07")), "malformed_figure"),
     "full-width digits": ("transfer", LAST, _legs(lambda leg: leg.update(quantity="-７")), "malformed_figure"),
@@ -156,12 +158,21 @@ FORGED: dict[str, tuple[str, int, Callable[[dict[str, Any]], None], str]] = {
     "a move no rule allows": ("retire", LAST, _body(command="transfer"), "move_not_allowed"),
     "before the rules": ("transfer", LAST, _body(occurred_on="1999-01-01"), "move_not_allowed"),
     "claimed after its last day": ("retire", LAST, _body(occurred_on="2028-05-01"), "expired"),
-    "a reversal of what comes later": ("transfer", LAST, _body(reverses="9999"), "reverses_later"),
+    "a reversal of what comes later": ("transfer", LAST, _body(reverses="9999"), "wrong_reversal"),
     "another index": ("transfer", LAST, _top(index="3"), "wrong_index"),
     "another ledger": ("transfer", LAST, _top(ledger="other"), "wrong_index"),
     "an earlier moment": ("transfer", LAST, _top(recorded_at="2026-01-01T00:00:00.000000Z"), "time_back"),
     "a key again": ("transfer", LAST, _top(request_key="key-20"), "key_twice"),
     "a document's line again": ("transfer_trade", 1, _top(evidence_key="gec/n/0"), "evidence_twice"),
+    "no postings": ("transfer", LAST, _body(legs=[]), "unbalanced"),
+    "a day that is not": ("transfer", LAST, _body(occurred_on="2026-99-99"), "malformed_figure"),
+    "a day and more": ("transfer", LAST, _body(effective_on="2026-11-23x"), "malformed_figure"),
+    "a moment of another zone": ("transfer", LAST, _top(recorded_at="2026-11-23T09:00:00.000+09:00"), "not_canonical"),
+    "a moment in words": ("transfer", LAST, _top(recorded_at="yesterday"), "not_canonical"),
+    "an empty salt": ("transfer", LAST, _top(salt=""), "not_canonical"),
+    "sold by its project too late": ("trade", 0, _body(occurred_on="2028-05-01"), "expired"),
+    "reverses a rule": ("transfer", LAST, _body(reverses="1", command="reverse"), "wrong_reversal"),
+    "reverses what did otherwise": ("transfer", LAST, _body(reverses="131", command="reverse"), "wrong_reversal"),
     "a field nobody knows": ("transfer", LAST, _top(note="x"), "not_canonical"),
     "a body's field nobody knows": ("transfer", LAST, _body(note="x"), "not_canonical"),
     "no salt": ("transfer", LAST, lambda record: record.pop("salt"), "not_canonical"),
@@ -192,29 +203,41 @@ def test_proof_of_retirement_serves_once(park: LogPark) -> None:
     assert [(finding.rule, finding.first) for finding in report.findings] == [("proof_twice", indexes[1])]
 
 
-@pytest.mark.parametrize("how", ["leaves", "comes back"])
+@pytest.mark.parametrize("how", ["leaves", "comes back", "to another", "twice", "for a transfer"])
 def test_retired_certificates_stay_retired(how: str) -> None:
-    """Out of a retired account only a reversal leads, and it is not undone in turn."""
+    """Out of a retired account only a reversal of what was retired leads: to where it came from, and once."""
     park = busy_park()
     retired = postings(park.contents, "retire")[0]
-    legs = json.loads(park.contents[retired])["body"]["legs"]
-    moved = [leg for leg in legs if leg["commodity"] == "GEC"]
-    index = postings(park.contents, "transfer")[-1]
+    legs = [leg for leg in json.loads(park.contents[retired])["body"]["legs"] if leg["commodity"] == "GEC"]
+    like = park.contents[postings(park.contents, "transfer")[-1]]
 
     def back(record: dict[str, Any]) -> None:
         record["body"]["legs"] = [
             {**leg, "quantity": leg["quantity"][1:] if leg["quantity"][0] == "-" else f"-{leg['quantity']}"}
-            for leg in moved
+            for leg in legs
         ]
-        if how == "comes back":
+        if how != "leaves":
             record["body"].update(reverses=str(retired), command="reverse")
+        if how == "to another":
+            for leg in record["body"]["legs"]:
+                leg["account"] = leg["account"].replace("Holding:Ent:GH-001", "Holding:Ent:GH-003")
+        if how == "for a transfer":
+            record["body"].update(reverses=str(postings(park.contents, "transfer")[0]))
 
-    last = park.contents[-1]
-    forged = [*park.contents, changed(changed(park.contents[index], back), _top(index=str(len(park.contents))))]
-    forged[-1] = changed(forged[-1], _top(recorded_at=json.loads(last)["recorded_at"], request_key="new"))
-    found = rules(verified(bundle_of(forged)).findings)
-    assert ("left_terminal" in found) is (how == "leaves")
-    assert found == ({"left_terminal", "move_not_allowed"} if how == "leaves" else {"move_not_allowed"})
+    forged = list(park.contents)
+    for number in range(2 if how == "twice" else 1):
+        at = {"index": str(len(forged)), "recorded_at": "2026-11-23T09:00:00.000000Z", "request_key": f"new-{number}"}
+        forged.append(changed(changed(like, back), _top(**at)))
+    expected = {
+        "leaves": {"left_terminal", "move_not_allowed"}, "comes back": {"move_not_allowed"},
+        "to another": {"move_not_allowed", "wrong_reversal"}, "for a transfer": {"move_not_allowed", "wrong_reversal"},
+        "twice": {"move_not_allowed", "wrong_reversal", "overdraft", "serial_not_there", "serial_twice"},
+    }  # fmt: skip
+    report = verified(bundle_of(forged))
+    assert rules(report.findings) == expected[how]
+    if "wrong_reversal" in expected[how]:
+        (wrong,) = [finding for finding in report.findings if finding.rule == "wrong_reversal"]
+        assert wrong.first == len(forged) - 1
 
 
 @pytest.mark.parametrize(
@@ -325,6 +348,13 @@ def test_key_is_believed_for_its_sizes_only(park: LogPark) -> None:
     assert report.findings[0].first == 64
 
 
+def test_another_ledgers_key_signs_nothing_here(park: LogPark) -> None:
+    """Two ledgers pinned in one file: each key counts for its own ledger only."""
+    other = SignerKey.make("greenledger.example/other", b"o" * 32)
+    both = Pinned((*PINNED.signers, PinnedSigner(other.verifier, 0, 2**62)))
+    assert "not_signed" in rules(verified(bundle_of(park.contents, key=other), pinned=both).findings)
+
+
 def test_another_ledgers_log_is_not_taken_for_this_one(park: LogPark) -> None:
     """The same key, another origin."""
     assert "wrong_origin" in rules(verified(bundle_of(park.contents, origin="greenledger.example/other")).findings)
@@ -399,6 +429,73 @@ def test_quorum_of_witnesses(park: LogPark) -> None:
     for quorum, witnesses, clean in ((2, seen, True), (3, seen, False), (1, seen[2:], False), (0, (), True)):
         pinned = Pinned(PINNED.signers, tuple(key.verifier for key in witnesses), quorum)
         assert (rules(verified(cosigned, pinned=pinned).findings) == set()) is clean
+
+
+def test_bundle_that_begins_after_what_is_known_is_said_to(park: LogPark) -> None:
+    """It cannot be shown to extend what was verified before, and the report says so."""
+    bundle = bundle_of(park.contents, start=64)
+    assert not verified(bundle, known=known_of(park.contents, 48)).extends_known
+    assert verified(bundle, known=known_of(park.contents, 48, 64)).extends_known
+
+
+def test_keys_are_named_by_records_only(park: LogPark) -> None:
+    """Keys that the report names come from records that were hashed and signed, not from whoever hands it over."""
+    record = changed(park.contents[-1], _top(index=str(len(park.contents)), type="signing_key", request_key="k"))
+    record = changed(record, lambda one: one.update(body={"key": str(THIEF.verifier)}))
+    record = changed(record, _top(recorded_at="2026-11-23T09:00:00.000000Z"))
+    report = verified(bundle_of([*park.contents, record]))
+    assert [(one.record, one.key) for one in report.keys] == [(len(park.contents), str(THIEF.verifier))]
+
+
+def test_nothing_new_is_clean(park: LogPark) -> None:
+    """A bundle from the size that was verified already, where no record came since."""
+    size = len(park.contents)
+    tree = Frontier()
+    tree.extend(map(leaf_hash, park.contents))
+    edge = tuple(node.hex() for node in tree.hashes)
+    header = Header(edge=edge, from_size=str(size), ledger="ganhe", origin=KEY.name, to_size=str(size))
+    note = Checkpoint(KEY.name, size, tree.root()).note().signed(KEY).encode()
+    bundle = MAGIC + frame(b"H", msgspec.json.encode(header)) + frame(b"C", note) + frame(b"E", b"")
+    report = verified(bundle, known=known_of(park.contents, size))
+    assert (report.findings, report.verdict) == ([], 2)
+
+
+def _lot(record: dict[str, Any]) -> None:
+    record["body"]["lot"]["production_month"] = "2026-5-1"
+
+
+def _rule(**fields: str) -> Callable[[dict[str, Any]], None]:
+    return lambda record: record["body"]["row"]["rule"].update(fields)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        (b'"type":"lot"', _lot),
+        (b'"kind":"validity"', _rule(months="x")),
+        (b'"kind":"validity"', _rule(months="999999", valid_until="")),
+        (b'"kind":"validity"', _rule(valid_until="soon")),
+        (b'"command":"transfer","effective_on"', _both(int("9" * 4299))),
+    ],
+)
+@pytest.mark.parametrize("key", [KEY, THIEF])
+def test_absurd_figures_do_not_stop_the_verifier(
+    park: LogPark, kind: bytes, change: Callable[[dict[str, Any]], None], key: SignerKey
+) -> None:
+    """Months, terms and quantities that nothing can be reckoned with: a finding or nothing, never a crash."""
+    index = max(i for i, content in enumerate(park.contents) if kind in content)
+    forged = list(park.contents)
+    forged[index] = changed(forged[index], change)
+    report = verified(bundle_of(forged, key=key))
+    assert report.records == len(forged)
+    assert key is KEY or "not_signed" in rules(report.findings)
+
+
+@pytest.mark.parametrize("first", ["²", "9" * 4500, "-1", "1_0", "٣"])
+def test_absurd_claims_do_not_stop_the_verifier(park: LogPark, first: str) -> None:
+    """A claimed place whose serial is no number."""
+    claims = frame(b"P", msgspec.json.encode([("Holding:Ent:GH-001", "x", first, "5")]))
+    assert rules(verified(bundle_of(park.contents, claims=claims)).findings) == {"place_differs"}
 
 
 # What is no bundle at all.
@@ -482,6 +579,20 @@ def test_exit_codes(folder: Path) -> None:
         done = command(*wrong, cwd=folder)
         assert done.returncode == 2
         assert "Cannot be verified" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_nothing_a_bundle_says_moves_the_screen(folder: Path, park: LogPark) -> None:
+    """Escapes and false lines inside a tampered bundle are shown as text; the verdict and exit code stay."""
+    index = next(i for i, content in enumerate(park.contents) if b'"type":"refusal"' in content)
+    forged = list(park.contents)
+    forged[index] = changed(forged[index], _body(code="x\x1b[2J\x1b[HCLEAN: all records replayed\x1b[8m\n💥"))
+    (folder / "screen").write_bytes(bundle_of(forged, signed=park.contents))
+    for encoding in ("utf-8", "gbk", "ascii"):
+        found = [sys.executable, "-m", "ledger.proof", "screen", "--keys", "keys"]
+        environment = os.environ | {"PYTHONIOENCODING": encoding}
+        done = subprocess.run(found, capture_output=True, check=False, cwd=folder, env=environment)
+        assert done.returncode == 1, done.stderr
+        assert b"\x1b" not in done.stdout and not [x for x in done.stdout.split(b"\n") if x.startswith(b"CLEAN")]
 
 
 def test_damaged_state_is_not_overwritten(folder: Path) -> None:

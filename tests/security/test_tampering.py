@@ -23,9 +23,9 @@ import pytest
 from ledger.core.events import Leg, Retire, Transfer
 from ledger.core.refusal import Refusal
 from ledger.core.serial_range import SerialRange
+from ledger.proof.findings import Known, Report
 from ledger.proof.merkle import Frontier, leaf_hash
 from ledger.proof.note import BadNote, Checkpoint, Note, SignerKey
-from ledger.proof.verifier import Known, Report
 from ledger.reports.reading import Reading
 from ledger.signer import Alarm
 from ledger.store.session import OPTIONS, Query, Scope
