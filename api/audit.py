@@ -38,12 +38,12 @@ RecordLimit = Annotated[int, QueryParameter(ge=1, le=cursors.LIMIT_MAX, descript
 FromIndex = Annotated[int, QueryParameter(name="from", ge=0, le=2**53, description="The first log index to show.")]
 Since = Annotated[
     str,
-    QueryParameter(name="from", max_length=40, pattern=KNOWN_AS_OF, description="A tree size, or an instant."),
+    QueryParameter(name="from_size", max_length=40, pattern=KNOWN_AS_OF, description="A tree size, or an instant."),
 ]
 Until = Annotated[
     str | None,
     QueryParameter(
-        name="to", required=False, max_length=40, pattern=KNOWN_AS_OF, description="A later one; by default now."
+        name="to_size", required=False, max_length=40, pattern=KNOWN_AS_OF, description="A later one; by default now."
     ),
 ]
 

@@ -70,7 +70,8 @@ def _describe(operation: dict[str, Any]) -> None:
     if "401" not in operation["responses"]:
         operation["security"] = []
     for parameter in operation.get("parameters", ()):
-        schema = _PARAMETERS.get(parameter["name"], parameter["schema"])
+        name = "known_as_of" if _names_a_moment(operation, parameter) else parameter["name"]
+        schema = _PARAMETERS.get(name, parameter["schema"])
         if schema.get("format") == "cursor" and operation["operationId"] == "listPostings":
             schema = schema | {"format": "posting-cursor"}
         parameter["schema"] = {k: int(v) if isinstance(v, float) else v for k, v in schema.items()}
@@ -89,3 +90,8 @@ def _describe(operation: dict[str, Any]) -> None:
                 headers["Allow"] = {"description": "The path's methods", "required": True} | _TEXT
             case "429" | "503":
                 headers["Retry-After"] = {"description": "Seconds to wait", "required": True} | _TEXT
+
+
+def _names_a_moment(operation: dict[str, Any], parameter: dict[str, Any]) -> bool:
+    """Whether a size of this operation may be an instant as well."""
+    return operation["operationId"] == "listChanges" and parameter["name"] in {"from_size", "to_size"}

@@ -39,7 +39,7 @@ def test_late_facts_of_a_month_are_found(fresh: Service) -> None:
     reported = str(fresh.size)
     of_month = late(fresh, 30, month_end)
     of_today = fresh["a"].write("/v1/transfers", transfer(7)).json()["transaction"]
-    found = changes(fresh["regulator"], **{"from": reported, "effective_as_of": month_end})
+    found = changes(fresh["regulator"], from_size=reported, effective_as_of=month_end)
     assert [(m["month"], m["transactions"], m["late"]) for m in found["months"]] == [(month_end[:7], "1", "1")]
     moved = {one["account"]: one for one in found["balances"]}
     assert moved.keys() == {f"Holding:Ent:{A}", f"Opening:{A}"}
@@ -51,7 +51,7 @@ def test_late_facts_of_a_month_are_found(fresh: Service) -> None:
     assert (moved[f"Opening:{A}"]["before"], moved[f"Opening:{A}"]["after"]) == ("0", "-30")
     held = {(one["party"], one["figure"]): int(one["after"]) - int(one["before"]) for one in found["positions"]}
     assert held == {(A, "held"): 30}
-    everything = changes(fresh["regulator"], **{"from": reported})
+    everything = changes(fresh["regulator"], from_size=reported)
     assert {m["month"]: m["late"] for m in everything["months"]} == {month_end[:7]: "1", today()[:7]: "0"}
     assert {t for one in everything["balances"] for t in one["transactions"]} == {of_month, of_today}
 
@@ -59,17 +59,17 @@ def test_late_facts_of_a_month_are_found(fresh: Service) -> None:
 def test_nothing_changed_between_a_size_and_itself(service: Service) -> None:
     """The same state twice: no month, balance or position differs."""
     size = str(service.size)
-    found = changes(service["auditor"], **{"from": size, "to": size})
+    found = changes(service["auditor"], from_size=size, to_size=size)
     assert (found["months"], found["balances"], found["positions"]) == ([], [], [])
 
 
 def test_pages_together_are_the_whole(fresh: Service) -> None:
     """Balances come page by page, each account once."""
     late(fresh, 3, day(-2))
-    whole = changes(fresh["auditor"], **{"from": "0"})["balances"]
+    whole = changes(fresh["auditor"], from_size="0")["balances"]
     pages, cursor = [], None
     while True:
-        asked = {"from": "0", "limit": "2"} | ({} if cursor is None else {"cursor": cursor})
+        asked = {"from_size": "0", "limit": "2"} | ({} if cursor is None else {"cursor": cursor})
         page = changes(fresh["auditor"], **asked)
         pages += page["balances"]
         cursor = page["next_cursor"]
@@ -82,7 +82,7 @@ def test_enterprise_sees_what_changed_of_its_own(fresh: Service) -> None:
     """B's changes have B's accounts, and nobody else's."""
     size = str(fresh.size)
     fresh["a"].write("/v1/transfers", transfer(2))
-    found = changes(fresh["b"], **{"from": size})
+    found = changes(fresh["b"], from_size=size)
     assert {one["account"] for one in found["balances"]} == {f"Holding:Ent:{B}"}
     assert {one["party"] for one in found["positions"]} == {B}
     assert f"Holding:Ent:{A}" not in str(found)
@@ -92,9 +92,9 @@ def test_enterprise_sees_what_changed_of_its_own(fresh: Service) -> None:
     ("asked", "status", "code"),
     [
         ({}, 400, "malformed_request"),
-        ({"from": "yesterday"}, 400, "malformed_request"),
-        ({"from": "90000000"}, 422, "not_yet_known"),
-        ({"from": "50", "to": "20"}, 404, "not_found"),
+        ({"from_size": "yesterday"}, 400, "malformed_request"),
+        ({"from_size": "90000000"}, 422, "not_yet_known"),
+        ({"from_size": "50", "to_size": "20"}, 404, "not_found"),
     ],
 )
 def test_wrong_question_is_refused(service: Service, asked: dict[str, str], status: int, code: str) -> None:

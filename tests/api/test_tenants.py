@@ -80,7 +80,7 @@ TABLE: dict[str, Row] = {
     "getTransaction": Row(EVERYBODY, get("/v1/transactions/{number}"), (404, "not_found")),
     "listRecords": Row(PARK, get("/v1/audit/records?from={number}")),
     "checkInvariants": Row(PARK, get("/v1/audit/invariants")),
-    "listChanges": Row(EVERYBODY, get("/v1/audit/changes?from=30")),
+    "listChanges": Row(EVERYBODY, get("/v1/audit/changes?from_size=30")),
     "getCheckpoint": Row(EVERYBODY, get("/v1/proofs/checkpoint")),
     "listSigningKeys": Row(EVERYBODY, get("/v1/proofs/keys")),
     "getInclusionProof": Row(EVERYBODY, get("/v1/proofs/inclusion?index={number}&size=9000000")),
