@@ -41,7 +41,7 @@ def verify(
     try:
         for kind, content in read_frames(stream):
             verifier.take(kind, content)
-        if verifier.reversed:
+        if verifier.has_reversals():
             # What was taken back is known only now: its originals are looked up on a second way through.
             stream.seek(0)
             for kind, content in read_frames(stream):
@@ -84,6 +84,8 @@ class Verifier:
         self._begun = False
         self._is_cut = False
         self._looked_up_to = 0
+        self._wanted: list[int] = []
+        """Originals of reversals that were not looked up yet, the last first."""
         self._at = 0
         """The record that is being looked at."""
 
@@ -108,10 +110,10 @@ class Verifier:
             case _:
                 raise BadBundle("a bundle says once what it is")
 
-    @property
-    def reversed(self) -> bool:
-        """Whether anything was taken back, so that `look_up` is needed."""
-        return bool(self._replay.reversed)
+    def has_reversals(self) -> bool:
+        """Whether anything was taken back, so that every frame is to be looked at again."""
+        self._wanted = sorted(self._replay.reversed, reverse=True)
+        return bool(self._wanted)
 
     def look_up(self, kind: bytes, content: bytes) -> None:
         """Take a frame a second time: hold reversals against their originals."""
@@ -119,9 +121,10 @@ class Verifier:
             return
         contents = read_records(content).contents
         first, self._looked_up_to = self._looked_up_to, self._looked_up_to + len(contents)
-        for original in [one for one in self._replay.reversed if first <= one < self._looked_up_to]:
+        while self._wanted and self._wanted[-1] < self._looked_up_to:
+            original = self._wanted.pop()
             ((_, body),) = decoded([contents[original - first]])
-            if (wrong := wrong_reversal(body, self._replay.reversed.pop(original))) is not None:
+            if (wrong := wrong_reversal(body, self._replay.reversed[original])) is not None:
                 self._note("wrong_reversal", *wrong)
 
     def finish(self) -> Report:
