@@ -293,11 +293,7 @@ def _bounds(book: Book, entering: list[Units]) -> tuple[list[int], list[int], li
 
 
 async def _load_conflicts(connection: Connection, ledger_id: int, book: Book, entering: list[Units]) -> None:
-    """Any serials that a new range from outside would run into.
-
-    The planner cannot know how few boxes overlap another, and may rather walk a whole ledger or lot by their own
-    index: adding nothing to both keeps that index out.
-    """
+    """Any serials that a new range from outside would run into."""
     lots, firsts, ends = _bounds(book, entering)
     if not lots:
         return
@@ -311,7 +307,7 @@ async def _load_conflicts(connection: Connection, ledger_id: int, book: Book, en
                 select s.account_id, s.lot_id from serial_position s
                 where serial_box(s.ledger_id, s.lot_id, s.serials)
                         && serial_box(%s, e.lot_id, int8range(e.first_serial, e.end_serial))
-                    and s.ledger_id + 0 = %s and s.lot_id + 0 = e.lot_id offset 0  -- by the box alone
+                    and s.ledger_id = %s and s.lot_id = e.lot_id offset 0
             ) as c
         )
         select s.account_id, s.lot_id, s.serials, s.since from found
@@ -344,7 +340,7 @@ _MARKS_OF = """
     select s.lot_id, s.event, s.log_index, s.serials from serial_mark s
     where serial_box(s.ledger_id, s.lot_id, s.serials)
             && serial_box(%s, e.lot_id, int8range(e.first_serial, e.end_serial))
-        and s.ledger_id + 0 = %s and s.lot_id + 0 = e.lot_id and s.event = '{}'  -- by the box alone
+        and s.ledger_id = %s and s.lot_id = e.lot_id and s.event = '{}'
 """
 _MARKS = f"""
     select m.lot_id, m.event, m.log_index, m.serials
