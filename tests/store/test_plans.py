@@ -108,3 +108,28 @@ def fetched_by(database: Database, query: str, account: int, size: int) -> int:
         connection.execute("select set_config('greenledger.tenant', '*', true)")
         connection.execute(query, {"account": account, "size": size}).fetchall()
         return connection.execute(FETCHED).fetchone()[0]
+
+
+def plan_after_a_view(database: Database) -> str:
+    """How a session finds the serials that overlap a box, if it was a reader that first planned on their table."""
+    with psycopg.connect(database.admin_url, options=OPTIONS) as connection:
+        connection.execute(
+            "select set_config('greenledger.ledger', '1', true), set_config('greenledger.tenant', '*', true)"
+        )
+        connection.execute("set local role greenledger_reader")
+        connection.execute("select from visible_serial_position").fetchall()
+        connection.execute("reset role")
+        connection.execute("set local enable_seqscan = off")
+        found = "serial_box(s.ledger_id, s.lot_id, s.serials) && serial_box(1, 1, '[1,9)')"
+        return str(connection.execute(f"explain select from serial_position s where {found}").fetchall())
+
+
+def test_a_session_that_began_with_a_view_still_finds_serials_by_box(database: Database) -> None:
+    """A session keeps an index's expression as it was first planned: whoever plans on it must see through it."""
+    assert "serial_in_one_place" in plan_after_a_view(database)
+
+
+def test_a_reader_that_cannot_see_through_the_box_would_walk_every_serial(database: Database) -> None:
+    """The twin: without the right to the function, the index is lost to the session."""
+    database.rows("revoke execute on function serial_box(integer, bigint, int8range) from greenledger_reader")
+    assert "serial_in_one_place" not in plan_after_a_view(database)
