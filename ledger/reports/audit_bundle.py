@@ -31,18 +31,18 @@ async def audit_bundle(
     (((name, origin),),) = await reading.reader.fetch(scope, Query("select name, origin from visible_ledger"))
     edge = tuple(node.hex() for node in await proofs.edge(scope, from_size))
     header = Header(edge=edge, from_size=str(from_size), ledger=name, origin=origin, to_size=str(to_size))
-    return _frames(reading, scope, header)
+    return _frames(reading, proofs, scope, header)
 
 
-async def _frames(reading: Reading, scope: Scope, header: Header) -> AsyncIterator[bytes]:
+async def _frames(reading: Reading, proofs: Proofs, scope: Scope, header: Header) -> AsyncIterator[bytes]:
     at, to_size = int(header.from_size), int(header.to_size)
     sealed = min(at, to_size - 1)  # the checkpoint at to_size comes along even where no record does
     yield MAGIC + frame(b"H", msgspec.json.encode(header))
     while sealed < to_size:
-        (rows,) = await reading.reader.fetch(scope, Query(_NEXT, (sealed,)))
-        if not rows:
+        checkpoint = await proofs.sealing(scope, sealed)
+        if isinstance(checkpoint, Refusal):
             break
-        sealed, note = rows[0]  # the size it is kept for: what the note itself says is for the verifier
+        sealed = checkpoint.size
         while at < sealed:
             before = at
             async for part, count in _records(reading, scope, at, sealed):
@@ -50,7 +50,7 @@ async def _frames(reading: Reading, scope: Scope, header: Header) -> AsyncIterat
                 at += count
             if at == before:
                 break  # the journal has no more, and the verifier will say what is missing
-        yield frame(b"C", bytes(note))
+        yield frame(b"C", checkpoint.note)
     async for part in _claims(reading, scope, to_size):
         yield part
     yield frame(b"E", b"")
@@ -100,7 +100,6 @@ async def _claims(reading: Reading, scope: Scope, size: int) -> AsyncIterator[by
             yield frame(b"P", msgspec.json.encode(held[at : at + CLAIMS_MAX]))
 
 
-_NEXT = "select size, note from visible_checkpoint where size > %s order by size limit 1"
 _SEGMENTS = """
     select first_index, records, leaves from (
         select first_index, record_count, records, leaves,

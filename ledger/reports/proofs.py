@@ -74,8 +74,9 @@ class Proofs:
 
     async def edge(self, scope: Scope, size: int) -> list[bytes]:
         """The roots of the complete subtrees that make up the tree of this size, largest first."""
-        pieces = [Subtree(*piece) for piece in _pieces(size)]
-        return await self._roots_of(scope, pieces)
+        pieces = list(spans(Subtree(0, size)))
+        hashes = await self._hashes(scope, pieces)
+        return [root_of(hashes[piece]) for piece in pieces]
 
     async def receipt(self, scope: Scope, index: int) -> Receipt | Refusal:
         """A record's bytes, for those it concerns, with the path to the first checkpoint that covers it."""
@@ -150,14 +151,6 @@ class Proofs:
         found = _split(b"".join(leaves for (leaves,) in rows))
         assert len(found) == span.count, "the journal has every leaf below its size"
         return found
-
-
-def _pieces(size: int) -> Iterable[tuple[int, int]]:
-    start = 0
-    for bit in reversed(range(size.bit_length())):
-        if size >> bit & 1:
-            yield start, start + (1 << bit)
-            start += 1 << bit
 
 
 def _split(hashes: bytes) -> list[bytes]:
