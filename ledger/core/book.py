@@ -396,14 +396,15 @@ def ordinal(day: str) -> int:
     return datetime.date.fromisoformat(day).toordinal()
 
 
-def serial_ranges(serials: Iterable[tuple[str, str]]) -> Ranges:
+@functools.lru_cache(maxsize=256)  # a posting's serials are read for its holders, its marks and its moves
+def serial_ranges(serials: tuple[tuple[str, str], ...]) -> Ranges:
     """The half-open ranges that a record's first and last serials write."""
-    return tuple(SerialRange(int(first), int(last) + 1) for first, last in serials)
+    return tuple([SerialRange(int(first), int(last) + 1) for first, last in serials])
 
 
 def serial_pairs(ranges: Ranges) -> tuple[tuple[str, str], ...]:
     """First and last serial of each range, as records write them."""
-    return tuple((str(r.first), str(r.end - 1)) for r in ranges)
+    return tuple([(str(r.first), str(r.end - 1)) for r in ranges])
 
 
 _ABSENT = object()

@@ -386,9 +386,10 @@ POSTINGS: tuple[type, ...] = get_args(Posting)
 
 PARTY_FIELDS = ("enterprise", "beneficiary", "buyer", "seller", "project", "province", "platform", "receiver", "party")
 """The fields of an event that name a party."""
+_PARTIES = {kind: [field for field in PARTY_FIELDS if field in kind.__struct_fields__] for kind in POSTINGS}
 
 
 def parties_named(command: Posting) -> set[str]:
     """The parties an event names."""
-    named = (getattr(command, field) for field in PARTY_FIELDS if field in command.__struct_fields__)
+    named = [getattr(command, field) for field in _PARTIES[type(command)]]
     return {party for party in named if party is not None}

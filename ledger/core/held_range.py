@@ -69,6 +69,8 @@ class Holdings:
 
     def received(self, r: SerialRange, since: int) -> Change:
         """With the serials of `r` added from the day `since` on, as the fewest pieces."""
+        if not self._blocks:
+            return self._changed(r, (), (HeldRange(r.first, r.end, since),))
         beside = self.sharing(SerialRange(max(0, r.first - 1), r.end + 1))
         joining = [piece for piece in beside if piece.since == since]
         assert all(piece.end <= r.first or r.end <= piece.first for piece in beside), "serial ranges overlap"

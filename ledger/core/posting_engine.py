@@ -329,9 +329,10 @@ def _judge_moves(
     ids = set(plan.policies) if dates.policy is None else {dates.policy, *plan.policies}
     role, on = principal.role, dates.occurred_on
     may_touch_all = principal.tenant is None or plan.settled
-    owners = {leg.account.owner for leg in legs if leg.account.owner is not None}
-    if len(owners) > ENTERPRISES_MAX:
-        return refuse("too_many_enterprises", given=len(owners), limit=ENTERPRISES_MAX)
+    if len(legs) > ENTERPRISES_MAX:
+        owners = {leg.account.owner for leg in legs if leg.account.owner is not None}
+        if len(owners) > ENTERPRISES_MAX:
+            return refuse("too_many_enterprises", given=len(owners), limit=ENTERPRISES_MAX)
     for source in legs:
         if source.quantity > 0:
             continue

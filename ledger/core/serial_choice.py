@@ -1,7 +1,5 @@
 """Which serials a transaction moves: those the caller named, else the lowest the source holds. Pure."""
 
-from itertools import groupby
-
 import msgspec
 
 from ledger.core import serial_range
@@ -38,13 +36,16 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
 def choose_serials(book: Book, legs: list[Placed], choice: Choice) -> list[Placed] | Refusal:
     """Name the serials of every leg in a numbered lot: as asked, else the lowest the source may give."""
     chosen: list[Placed] = []
-    numbered = [leg for leg in legs if _moves_serials(leg)]
-    for _, group in groupby(sorted(numbered, key=_lot_code), key=_lot_code):
-        moved = _serials_of_lot(book, list(group), choice)
+    rest: list[Placed] = []
+    by_lot: dict[str, list[Placed]] = {}
+    for leg in legs:
+        (by_lot.setdefault(_lot_code(leg), []) if _moves_serials(leg) else rest).append(leg)
+    for lot in sorted(by_lot):
+        moved = _serials_of_lot(book, by_lot[lot], choice)
         if isinstance(moved, Refusal):
             return moved
         chosen += moved
-    return chosen + [leg for leg in legs if not _moves_serials(leg)]
+    return chosen + rest
 
 
 def _moves_serials(leg: Placed) -> bool:
@@ -61,20 +62,24 @@ def _serials_of_lot(book: Book, legs: list[Placed], choice: Choice) -> list[Plac
     sources = [leg for leg in legs if leg.quantity < 0]
     targets = [leg for leg in legs if leg.quantity > 0]
     placed, pool = [], ()
-    for source in sorted(sources, key=lambda leg: not leg.serials):
+    for source in _named_first(sources):
         taken = _taken(book, source, pool, choice)
         if isinstance(taken, Refusal):
             return taken
         pool = serial_range.merge(pool, taken)
-        placed.append(msgspec.structs.replace(source, serials=taken))
-    # Named serials first, then the lowest left: a target gets exactly what the sources gave.
-    for target in sorted(targets, key=lambda leg: not leg.serials):
+        placed.append(source if source.serials else msgspec.structs.replace(source, serials=taken))
+    # A target gets exactly what the sources gave: what it names, else the lowest left.
+    for target in _named_first(targets):
         got = target.serials or serial_range.take_lowest(pool, target.quantity)
         if not serial_range.contains(pool, got):
             return _not_held(target, got)
         pool = serial_range.subtract(pool, got)
-        placed.append(msgspec.structs.replace(target, serials=got))
+        placed.append(target if target.serials else msgspec.structs.replace(target, serials=got))
     return placed
+
+
+def _named_first(legs: list[Placed]) -> list[Placed]:
+    return [leg for leg in legs if leg.serials] + [leg for leg in legs if not leg.serials]
 
 
 def _taken(book: Book, source: Placed, before: Ranges, choice: Choice) -> Ranges | Refusal:

@@ -12,6 +12,10 @@ def numbers(values: Sequence[int | None]) -> str:
 
 def texts(values: Iterable[str | None]) -> str:
     """An array of texts, or nulls; each is quoted, so that no comma, brace, blank or NULL in it means anything."""
+    values = list(values)
+    written = msgspec.json.encode(values)
+    if b"\\" not in written:  # nothing had to be escaped: then JSON and the database write it alike
+        return "{" + written[1:-1].decode() + "}"
     quoted = [
         "NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values
     ]

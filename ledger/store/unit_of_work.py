@@ -174,7 +174,7 @@ def _key_columns(entries: Sequence[Entry]) -> dict[str, Any]:
         "key_tenant": texts([entry.request.principal.tenant or "" for entry in own]),
         "key": texts([entry.request.request_key for entry in own]),
         "key_index": numbers([entry.index for entry in own]),
-        "key_refused": [entry.body.code if isinstance(entry.body, RefusalBody) else None for entry in own],
+        "key_refused": texts([entry.body.code if isinstance(entry.body, RefusalBody) else None for entry in own]),
         "canonicals": b"".join(canonicals),
         "key_start": numbers([0, *itertools.accumulate(map(len, canonicals[:-1]))]),
         "key_length": numbers([len(canonical) for canonical in canonicals]),
