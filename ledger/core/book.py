@@ -146,6 +146,8 @@ class Book:
         self.first_new_account = 1
         self.policies = PolicyBook()
         self.accounts: dict[tuple[str, str], Account] = {}
+        self.no_accounts: set[tuple[str, str]] = set()
+        """Accounts that were looked for and are not in the ledger, unless they are in `accounts` by now."""
         self.lots: dict[str, Lot] = {}
         self.lot_by_id: dict[int, Lot] = {}
         self.totals: dict[int, tuple[int, int]] = {}

@@ -36,6 +36,8 @@ from ledger.store.registry import (
 )
 
 Connection = psycopg.AsyncConnection[Any]
+NO_ACCOUNTS_MAX = 10_000
+"""Accounts remembered as not there; above it they are looked for again."""
 
 
 async def load(connection: Connection, ledger_id: int, book: Book, requests: list[Request], *, today: str) -> None:
@@ -88,7 +90,7 @@ async def load_whole(connection: Connection, ledger_id: int, book: Book) -> None
 
 
 async def _load_accounts(connection: Connection, ledger_id: int, book: Book, wanted: set[tuple[str, str]]) -> None:
-    if not (missing := wanted.difference(book.accounts)):  # not `-`, which walks all accounts
+    if not (missing := wanted.difference(book.accounts, book.no_accounts)):  # not `-`, which walks all accounts
         return
     rows = await rows_of(
         connection,
@@ -98,6 +100,9 @@ async def _load_accounts(connection: Connection, ledger_id: int, book: Book, wan
     )
     for account_id, name, kind, commodity, owner in rows:
         book.accounts[name, commodity] = Account(account_id, name, KINDS[kind], commodity, owner)
+    if len(book.no_accounts) > NO_ACCOUNTS_MAX:  # callers may name what they like
+        book.no_accounts.clear()
+    book.no_accounts |= missing.difference(book.accounts)
 
 
 _LOT_COLUMNS = """lot_id, code, scheme, project, production_month, numbered, tradable, energy_class, trade_class,

@@ -74,11 +74,10 @@ class UnknownOutcome(Exception):
 
 
 async def lock_head(connection: Connection, ledger_id: int) -> Head:
-    """Begin a transaction and take the ledger's only lock."""
-    async with connection.pipeline():
-        await connection.execute("begin")
-        cursor = await connection.execute(_LOCK_HEAD, (ledger_id,))
-        row = await cursor.fetchone()
+    """Begin a transaction and take the ledger's only lock, in one round trip."""
+    cursor = await connection.execute(_LOCK_HEAD.format(ledger_id), prepare=False)  # two statements cannot be prepared
+    cursor.nextset()
+    row = await cursor.fetchone()
     assert row is not None, "the ledger has a head"
     return Head(*row)
 
@@ -183,8 +182,9 @@ def _key_columns(entries: Sequence[Entry]) -> dict[str, Any]:
 
 # The clock is read once the lock is held, by the server that also resolves moments of knowledge to sizes.
 _LOCK_HEAD = """
+    begin;
     with locked as materialized (
-        select size, recorded_at, frontier, balance_size from head where ledger_id = %s for update
+        select size, recorded_at, frontier, balance_size from head where ledger_id = {:d} for update
     )
     select size, recorded_at, frontier, balance_size, clock_timestamp() from locked
 """

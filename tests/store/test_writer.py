@@ -336,6 +336,31 @@ def test_command_may_rest_on_the_one_before_it(park: Park) -> None:
     check_ledger(park.database)
 
 
+def test_an_account_that_was_missing_is_found_once_it_is_there(rich: Park) -> None:
+    """Whether this process opens it, another one, or an atomic batch that is taken back."""
+
+    def asked() -> str:
+        return codes([rich.submit(rich.operator(transfer("GH-001", "GH-300", 1)))])[0]
+
+    def registered(party: str) -> Request:
+        return rich.operator(RegisterParty(party=party, kind="enterprise", name=f"新企业 {party}"))
+
+    async def elsewhere() -> None:
+        other = await rich.start_writer()
+        assert isinstance(await other.submit(registered("GH-300")), Posted)
+        await other.stop()
+
+    assert [asked(), asked()] == ["unknown_account"] * 2
+    impossible = rich.operator(transfer("GH-001", "GH-999", 1))
+    assert "batch_refused" in codes(rich.batch([registered("GH-300"), impossible], atomic=True))
+    assert asked() == "unknown_account"
+    rich.run(elsewhere())
+    assert asked() == "posted"
+    assert codes([rich.submit(rich.operator(transfer("GH-001", "GH-301", 1)))]) == ["unknown_account"]
+    rich.expect_posted(registered("GH-301"), rich.operator(transfer("GH-001", "GH-301", 1)))
+    check_ledger(rich.database)
+
+
 def test_replays_after_restarts_give_equal_answers(rich: Park) -> None:
     """Asking everything again after a restart changes nothing and answers the same."""
     requests = random_requests(rich, random.Random(9), 60)
