@@ -75,7 +75,8 @@ class UnknownOutcome(Exception):
 
 async def lock_head(connection: Connection, ledger_id: int) -> Head:
     """Begin a transaction and take the ledger's only lock, in one round trip."""
-    cursor = await connection.execute(_LOCK_HEAD.format(ledger_id), prepare=False)  # two statements cannot be prepared
+    text = _LOCK_HEAD.format(ledger_id)
+    cursor = await connection.execute(text, prepare=False)  # type: ignore[arg-type]  # two cannot be prepared
     cursor.nextset()
     row = await cursor.fetchone()
     assert row is not None, "the ledger has a head"
