@@ -146,8 +146,7 @@ class Book:
         self.first_new_account = 1
         self.policies = PolicyBook()
         self.accounts: dict[tuple[str, str], Account] = {}
-        self.no_accounts: set[tuple[str, str]] = set()
-        """Accounts that were looked for and are not in the ledger, unless they are in `accounts` by now."""
+        self.no_accounts: set[tuple[str, str]] = set()  # looked for, and not there unless in `accounts` by now
         self.lots: dict[str, Lot] = {}
         self.lot_by_id: dict[int, Lot] = {}
         self.totals: dict[int, tuple[int, int]] = {}
@@ -158,8 +157,7 @@ class Book:
         """(account id, effective day) -> what is effective on that day."""
         self.lot_days: dict[tuple[int, int], dict[int, int]] = {}
         """(account id, lot id) -> quantity by effective day; complete for the days after its floor."""
-        self.days_loaded = 0
-        """How many days were loaded into `lot_days`."""
+        self.days_loaded = 0  # how many days of them came from the database
         self.lot_floors: dict[tuple[int, int], tuple[int, int]] = {}
         """(account id, lot id) -> (floor day, log index below which postings on earlier days are not in `lot_days`)."""
         self.account_lots: dict[int, dict[int, None]] = {}

@@ -120,12 +120,13 @@ async def positions(
     """The positions now, or at a moment, each party's as one line or one for each group; by party, then group."""
     at = moment or NOW
     axes = _axes(at)
-    stock = Query(_STOCK_NOW, (_STOCK_KINDS,)) if moment is None else Query(_STOCK_AS_OF, (_STOCK_KINDS, *axes))
+    stock = Query(_STOCK_NOW) if moment is None else Query(_STOCK_AS_OF, axes)
     # At one snapshot, so that the size is that of the figures.
-    head, parties, lots, promises, trades, policies = await reading.reader.fetch(
+    head, parties, holders, stocks, promises, trades, policies = await reading.reader.fetch(
         scope,
         HEAD,
         Query(_PARTIES),
+        Query(_HOLDERS, (list(_KIND_OF_ACCOUNT),)),
         stock,
         Query(_PROMISES, axes),
         Query(_TRADES, axes),
@@ -134,7 +135,11 @@ async def positions(
     found = _Lines(dict(parties), by)
     on = min(at.effective_as_of, today)
     rules = _validities(policies, on)
-    for kind, party, month, source, quantity in lots:
+    accounts = {account_id: (kind, party) for account_id, kind, party in holders}
+    for account_id, month, source, quantity in stocks:
+        if account_id not in accounts:
+            continue
+        kind, party = accounts[account_id]
         line = found.line(party, month, source)
         _add(line, _KIND_OF_ACCOUNT[kind], quantity)
         last = valid_until(month, rules) if kind.startswith("holding") else None
@@ -234,16 +239,18 @@ class _Lines:
 
 
 _PARTIES = "select party_id, kind from visible_party where kind in ('enterprise', 'project', 'province') order by 1"
-_STOCK_KINDS = list(_KIND_OF_ACCOUNT)
+# Whose an account is, is looked up in memory and not by a join: before tables are analysed, it was walked in circles.
+_HOLDERS = """
+    select account_id, kind, coalesce(owner, regexp_replace(name, '^.*:', '')) from visible_account
+    where kind = any(%s)
+"""
 _STOCK_NOW = """
-    select a.kind, coalesce(a.owner, regexp_replace(a.name, '^.*:', '')), l.production_month, l.source,
-        sum(b.quantity)::bigint
-    from visible_account a join visible_balance b using (account_id) join visible_lot l using (lot_id)
-    where a.kind = any(%s) group by 1, 2, 3, 4
+    select b.account_id, l.production_month, l.source, sum(b.quantity)::bigint
+    from visible_balance b join visible_lot l using (lot_id) group by 1, 2, 3
 """
 _STOCK_AS_OF = """
-    select s.kind, s.party, l.production_month, l.source, sum(s.quantity)::bigint
-    from lots_as_of(%s, %s, %s) s join visible_lot l using (lot_id) group by 1, 2, 3, 4
+    select s.account_id, l.production_month, l.source, sum(s.quantity)::bigint
+    from lot_balances_as_of(%s, %s) s join visible_lot l using (lot_id) group by 1, 2, 3
 """
 _PROMISES = """
     select owner, level, command in ('deliver', 'void_trade'), sum(quantity)::bigint

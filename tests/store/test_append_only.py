@@ -47,6 +47,7 @@ FUNCTIONS = {
     "visible_records": "0, 10",
     "moves_of": "1, '[1,9)', 0, 10",
     "lots_as_of": "'{holding_ent}', '2026-01-01', 1",
+    "lot_balances_as_of": "'2026-01-01', 1",
     "event_legs": "'{trade}', '{inventory_gec}', '2026-01-01', 1",
     "places_of": "1, '[1,9)', 10",
 }

@@ -2,6 +2,7 @@
 
 import datetime
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, LiteralString
 
@@ -29,6 +30,11 @@ PAST: LiteralString = """
     select balance_as_of(%s, d::date, k)
     from unnest(%s::text[]) with ordinality as days (d, i), unnest(%s::bigint[]) with ordinality as sizes (k, j)
     order by i, j
+"""
+LOTS: LiteralString = """
+    select d, k, account_id, lot_id, quantity
+    from unnest(%s::text[]) as d cross join unnest(%s::bigint[]) as k cross join lot_balances_as_of(d::date, k)
+    where quantity <> 0
 """
 
 
@@ -94,17 +100,29 @@ def test_past_equals_the_sum_of_the_facts(server: Server, history: list[tuple[An
 
 
 def expect_past(reading: Reading, days: list[str]) -> None:
-    """Every account that moved, on all the days, at all sizes, against sums over all postings."""
-    rows = reading.park.database.rows("select account_id, log_index, quantity, effective_on::text from posting")
+    """Every account that moved, and every lot in it, on all the days, at all sizes, against sums over all postings."""
+    rows = reading.park.database.rows("select account_id, log_index, quantity, effective_on::text, lot_id from posting")
     end = reading.park.database.value("select size from head")
     sizes = list(range(min((row[1] for row in rows), default=0), end + 2))
     for account in {row[0] for row in rows}:
         expected = [
-            sum(q for found, index, q, on in rows if found == account and index < size and on <= each)
+            sum(q for found, index, q, on, _ in rows if found == account and index < size and on <= each)
             for each in days
             for size in sizes
         ]
         assert reading.balances(account, days, sizes) == expected
+    mine = {
+        found for found, _, _ in reading.rows(Query("select account_id, name, kind from visible_account"), "GH-001")
+    }
+    for tenant in ("*", "GH-001"):
+        lots: Counter[tuple[Any, ...]] = Counter()
+        for account, index, quantity, on, lot in rows:
+            for each in days:
+                for size in sizes:
+                    if index < size and on <= each and (tenant == "*" or account in mine):
+                        lots[each, size, account, lot] += quantity
+        found = reading.rows(Query(LOTS, (days, sizes)), tenant)
+        assert {tuple(key): quantity for *key, quantity in found} == {k: v for k, v in lots.items() if v}
 
 
 def test_same_pair_gives_the_same_answer_for_ever(reading: Reading) -> None:
