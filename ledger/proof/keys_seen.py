@@ -1,7 +1,7 @@
 """Keys that may be used once, told apart in little memory: 16 bytes each, by a hash that nobody outside can aim at."""
 
 from array import array
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
 _PARTS = 256
 
@@ -15,10 +15,16 @@ class KeysSeen:
 
     def add(self, key: Hashable, index: int) -> None:
         """Note that record `index` used the key: texts only, which hash by SipHash under a secret of this process."""
-        number = hash(key)
-        part = self._parts[number & 255]
-        part.append(number)
-        part.append(index)
+        self.add_all(((key, index),))
+
+    def add_all(self, keys: Iterable[tuple[Hashable, int]]) -> None:
+        """The same for many keys, each with its record."""
+        parts = self._parts
+        for key, index in keys:
+            number = hash(key)
+            part = parts[number & 255]
+            part.append(number)
+            part.append(index)
 
     def first_repeated(self) -> int | None:
         """The first record that used a key used before it."""

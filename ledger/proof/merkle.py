@@ -18,6 +18,12 @@ def leaf_hash(record: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + record).digest()
 
 
+def leaf_hashes(records: Iterable[bytes]) -> list[bytes]:
+    """Hashes of leaves, many at once."""
+    sha256 = hashlib.sha256
+    return [sha256(b"\x00" + record).digest() for record in records]
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Hash of an inner node (2.1.1): SHA-256(0x01 || left || right)."""
     return hashlib.sha256(b"\x01" + left + right).digest()
@@ -51,16 +57,19 @@ class Frontier:
         self.size += 1
 
     def extend(self, leaves: Iterable[bytes]) -> None:
-        """Add leaf hashes, where nobody keeps tiles: faster than one by one."""
-        hashes, size, sha256 = self.hashes, self.size, hashlib.sha256
-        for leaf in leaves:
-            node, below = leaf, size
-            while below & 1:
-                node = sha256(b"\x01" + hashes.pop() + node).digest()
-                below >>= 1
-            hashes.append(node)
-            size += 1
-        self.size = size
+        """Add leaf hashes, where nobody keeps tiles: level by level, faster than one by one."""
+        sha256, nodes, size = hashlib.sha256, list(leaves), self.size
+        self.size += len(nodes)
+        edge: list[bytes] = []  # lowest first
+        while nodes or size:
+            if size & 1:
+                nodes.insert(0, self.hashes.pop())
+            if len(nodes) & 1:
+                edge.append(nodes.pop())
+            pairs = zip(nodes[::2], nodes[1::2], strict=True)
+            nodes = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+            size >>= 1
+        self.hashes = edge[::-1]
 
     def root(self) -> bytes:
         """The root (2.1.1)."""

@@ -7,7 +7,6 @@ import datetime
 import re
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 from ledger.core.account import AccountKind, kind_of
 from ledger.core.certificate import LotFacts, last_valid_day
@@ -54,16 +53,34 @@ _OUTSIDE = {"external", "holding_ent"}
 _DIGITS_MAX = 19
 Legs = dict[tuple[str, str, str | None], int]
 """(account, commodity, lot) -> quantity."""
+Taken = tuple[str, str, bool]
+"""(kind of account, commodity, whether it gets) of a posting."""
 Note = Callable[[str, str], None]
 """Takes (rule, what was found)."""
+
+
+class _Holding:
+    """What an account holds of one commodity and lot, and what following it needs to know of them."""
+
+    __slots__ = ("gets", "gives", "has_serials", "held", "is_certificate", "kind", "of")
+
+    def __init__(self, kind: AccountKind, commodity: str, lot: str | None, facts: LotFacts | None) -> None:
+        self.held = 0
+        """In smallest units."""
+        self.kind = kind
+        self.is_certificate = commodity == _GEC
+        self.has_serials = self.is_certificate and facts is not None and facts.numbered
+        self.of = (commodity, lot if self.is_certificate else None)
+        """What must sum to zero in each transaction."""
+        self.gives, self.gets = (kind.code, commodity, False), (kind.code, commodity, True)
 
 
 class Replay:
     """Balances and places as the records make them."""
 
     def __init__(self) -> None:
-        self.balances: dict[tuple[str, str, str | None], int] = {}
-        """(account, commodity, lot) -> quantity in smallest units."""
+        self._holdings: dict[tuple[str, str, str | None], _Holding] = {}
+        """By (account, commodity, lot)."""
         self.places: dict[str, Places] = {}
         """Lot -> where its serials lie."""
         self.refusals: Counter[tuple[str, str]] = Counter()
@@ -118,8 +135,8 @@ class Replay:
     def totals(self) -> dict[tuple[str, str], int]:
         """What every account opened holds of each of its commodities, lots together."""
         found = {(name, commodity): 0 for name, kind in self._kinds.items() for commodity in kind.commodities}
-        for (account, commodity, _), quantity in self.balances.items():
-            found[account, commodity] += quantity
+        for (account, commodity, _), holding in self._holdings.items():
+            found[account, commodity] += holding.held
         return found
 
     def _open(self, name: str, note: Note) -> None:
@@ -138,44 +155,56 @@ class Replay:
 
     def _posting(self, index: int, body: PostingBody, note: Note) -> None:
         """Follow a transaction: figures, accounts and lots first; nothing is judged where one of them is not known."""
-        known, lots, balances = self._kinds, self._lots, self.balances
         if len(body.legs) < 2:
             return note("unbalanced", f"{len(body.legs)} postings")
-        if not self._is_day(body.occurred_on) or not self._is_day(body.effective_on):
+        days = self._days
+        if (body.occurred_on not in days or body.effective_on not in days) and not self._are_days(body):
             return note("malformed_figure", f"the days {body.occurred_on[:30]!r} and {body.effective_on[:30]!r}")
         sums: dict[tuple[str, str | None], int] = {}
-        moves: list[Any] = []
-        numbered = False
+        moves: list[Taken] = []
+        has_serials = False
         for leg in body.legs:
-            account, commodity, lot = leg.account, leg.commodity, leg.lot
-            quantity, kind = _number(leg.quantity), known.get(account)
+            quantity = _number(leg.quantity)
             if quantity is None:
                 return note("malformed_figure", f"the quantity {leg.quantity[:30]!r}")
-            if kind is None or commodity not in kind.commodities:
-                return note("unknown_account", f"{account} in {commodity}")
-            facts = None if lot is None else lots.get(lot)
-            if facts is None and (lot is not None or commodity == _GEC):
-                return note("unknown_lot", f"lot {lot}")
-            is_certificate = commodity == _GEC
-            if is_certificate and (leg.serials or (facts is not None and facts.numbered)):
-                numbered = True
-            key = (commodity, lot if is_certificate else None)
-            sums[key] = sums.get(key, 0) + quantity
-            place = (account, commodity, lot)
-            held = balances[place] = balances.get(place, 0) + quantity
-            if quantity < 0 and (held < 0 or kind.terminal):
-                self._left(body, leg, kind, held, note)
-            moves += (kind.code, commodity, quantity > 0)
+            place = (leg.account, leg.commodity, leg.lot)
+            holding = self._holdings.get(place) or self._new_holding(place, note)
+            if holding is None:
+                return None
+            if holding.has_serials or (leg.serials and holding.is_certificate):
+                has_serials = True
+            sums[holding.of] = sums.get(holding.of, 0) + quantity
+            holding.held += quantity
+            if quantity > 0:
+                moves.append(holding.gets)
+                continue
+            moves.append(holding.gives)
+            if quantity and (holding.held < 0 or holding.kind.terminal):
+                self._left(body, leg, holding, note)
         for (commodity, lot), total in sums.items():
             if total:
                 note("unbalanced", f"{commodity}{'' if lot is None else f' lot {lot}'} sums to {total}")
-        if numbered:
+        if has_serials:
             self._move_serials(body, note)
         self._judge(index, body, tuple(moves), note)
         return None
 
-    def _left(self, body: PostingBody, leg: PostedLeg, kind: AccountKind, held: int, note: Note) -> None:
+    def _new_holding(self, place: tuple[str, str, str | None], note: Note) -> _Holding | None:
+        """What is posted to for the first time, once its account is open and its lot declared."""
+        account, commodity, lot = place
+        kind, facts = self._kinds.get(account), None if lot is None else self._lots.get(lot)
+        if kind is None or commodity not in kind.commodities:
+            note("unknown_account", f"{account} in {commodity}")
+            return None
+        if facts is None and (lot is not None or commodity == _GEC):
+            note("unknown_lot", f"lot {lot}")
+            return None
+        holding = self._holdings[place] = _Holding(kind, commodity, lot, facts)
+        return holding
+
+    def _left(self, body: PostingBody, leg: PostedLeg, holding: _Holding, note: Note) -> None:
         """What gave more than it had, or was to keep what it had for ever."""
+        kind, held = holding.kind, holding.held
         if held < 0 and not kind.may_go_below_zero:
             note("overdraft", f"{leg.account} is left with {held} {leg.commodity} of lot {leg.lot}")
         if kind.terminal and (body.reverses is None or body.command != "reverse"):
@@ -210,8 +239,8 @@ class Replay:
                 if not places.put(leg.account, first, end):
                     note("serial_twice", f"{first} to {end - 1} of lot {leg.lot} in {leg.account}")
 
-    def _judge(self, index: int, body: PostingBody, moves: tuple[Any, ...], note: Note) -> None:
-        """Whether the rules named allow it; `moves` has kind, commodity and whether it gets, leg by leg in a row."""
+    def _judge(self, index: int, body: PostingBody, moves: tuple[Taken, ...], note: Note) -> None:
+        """Whether the rules named allow what each leg does."""
         key = (body.command, body.occurred_on, body.policies, moves)
         allowed = self._judged.get(key)
         if allowed is None:
@@ -221,7 +250,7 @@ class Replay:
             allowed = self._judged[key] = self._allowed(body, moves)
         if not allowed:
             note("move_not_allowed", f"{body.command} on {body.occurred_on}")
-        if body.command in _USES and not (body.command == "trade" and moves[0] in _OUTSIDE):
+        if body.command in _USES and not (body.command == "trade" and moves[0][0] in _OUTSIDE):
             self._valid(body, note)
         if body.reverses is not None:
             self._reverse(index, body, note)
@@ -236,7 +265,7 @@ class Replay:
             self._reversals.add(index)
             self.reversed.setdefault(original, []).append((index, legs_of(body)))
 
-    def _allowed(self, body: PostingBody, moves: tuple[Any, ...]) -> bool:
+    def _allowed(self, body: PostingBody, moves: tuple[Taken, ...]) -> bool:
         """Whether every account that gives, or gets, has a partner with which one of the named rules lets it move."""
         rules = {
             (rule.source, rule.target, rule.commodity)
@@ -245,9 +274,8 @@ class Replay:
             and rule.command == body.command
             and in_force(row, body.occurred_on)
         }
-        legs = list(zip(moves[::3], moves[1::3], moves[2::3], strict=True))
-        gives = {(kind, commodity) for kind, commodity, is_getting in legs if not is_getting}
-        gets = {(kind, commodity) for kind, commodity, is_getting in legs if is_getting}
+        gives = {(kind, commodity) for kind, commodity, is_getting in moves if not is_getting}
+        gets = {(kind, commodity) for kind, commodity, is_getting in moves if is_getting}
         return all(any((a, b, c) in rules for b, d in gets if d == c) for a, c in gives) and all(
             any((a, b, c) in rules for a, d in gives if d == c) for b, c in gets
         )
@@ -259,10 +287,11 @@ class Replay:
                 if body.occurred_on > self._last_day(month, body.occurred_on):
                     note("expired", f"lot {leg.lot} of {month} on {body.occurred_on}")
 
-    def _is_day(self, text: str) -> bool:
-        if text not in self._days and is_day(text):
-            self._days.add(text)
-        return text in self._days
+    def _are_days(self, body: PostingBody) -> bool:
+        if is_day(body.occurred_on) and is_day(body.effective_on):
+            self._days |= {body.occurred_on, body.effective_on}
+            return True
+        return False
 
     def _last_day(self, month: str, on: str) -> str:
         """The last day certificates of this month may be used, as judged on a day."""

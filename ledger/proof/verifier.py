@@ -17,7 +17,7 @@ from ledger.proof.bundle import BadBundle, Header, read_frames, read_records
 from ledger.proof.decoding import NO_JSON, decoded
 from ledger.proof.findings import FINDINGS_MAX, RULES, Finding, Known, NamedKey, Report
 from ledger.proof.keys_seen import KeysSeen
-from ledger.proof.merkle import HASH_BYTES, Frontier, leaf_hash
+from ledger.proof.merkle import HASH_BYTES, Frontier, leaf_hashes
 from ledger.proof.note import BadNote, Checkpoint, Note
 from ledger.proof.pinned import Pinned
 from ledger.proof.replay import Replay, wrong_reversal
@@ -178,7 +178,7 @@ class Verifier:
         first, count = self._tree.size, len(records.contents)
         if first + count > self.report.to_size:
             raise BadBundle(f"the bundle has more records than it says: {self.report.to_size}")
-        leaves = list(map(leaf_hash, records.contents))
+        leaves = leaf_hashes(records.contents)
         if self._stored is not None or b"".join(leaves) != records.leaves:
             self._compare_leaves(first, leaves, records.leaves)
         done = 0
@@ -206,19 +206,19 @@ class Verifier:
     def _replay_all(self, first: int, contents: Sequence[bytes]) -> None:
         records = decoded(contents)
         self._look_at_order(first, [envelope for envelope, _ in records])
-        for index, (envelope, body) in enumerate(records, start=first):
-            if envelope is None:
-                continue
-            self._at = index
-            if envelope.request_key is not None:
-                self._request_keys.add((envelope.tenant or "", envelope.request_key), index)
+        numbered = enumerate(records, start=first)
+        readable = [(index, envelope, body) for index, (envelope, body) in numbered if envelope is not None]
+        self._request_keys.add_all(
+            [((e.tenant or "", e.request_key), index) for index, e, _ in readable if e.request_key is not None]
+        )
+        take, is_whole = self._replay.take, self.report.from_size == 0
+        for self._at, envelope, body in readable:
             if envelope.evidence_key is not None and type(body) is PostingBody:
-                self._evidence_keys.add(envelope.evidence_key, index)
-            if body is not None:
-                if self.report.from_size == 0:
-                    self._replay.take(index, envelope, body, self._broken)
-            else:
+                self._evidence_keys.add(envelope.evidence_key, self._at)
+            if body is None:
                 self._unknown[envelope.type] += 1
+            elif is_whole:
+                take(self._at, envelope, body, self._broken)
 
     def _look_at_order(self, first: int, envelopes: Sequence[Envelope | None]) -> None:
         """That each is canonical, says its own place, and is no earlier than the one before; all at once where so."""
