@@ -1,6 +1,6 @@
 """Checkpoints, proofs, receipts and tiles, from the hashes that are stored. Everybody's proofs are made of the same."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -57,25 +57,23 @@ class Proofs:
         return SealedSize(rows[0][0], bytes(rows[0][1])) if rows else refuse("not_sealed", size=index + 1)
 
     async def inclusion(self, scope: Scope, *, index: int, size: int) -> list[bytes] | Refusal:
-        """The audit path of a record in the tree of this size (RFC 9162, 2.1.3.1)."""
-        if (wrong := await self._beyond(scope, size)) is not None:
-            return wrong
-        if not 0 <= index < size:
-            return refuse("not_found", what=f"record {index} in a tree of {size}")
-        return await self._roots_of(scope, inclusion_subtrees(index=index, size=size))
+        """The audit path of a record in the tree of this size (RFC 9162, 2.1.3.1); `not_yet_known`, `not_found`."""
+        if 0 <= index < size:
+            return await self._roots_of(scope, inclusion_subtrees(index=index, size=size), size)
+        return await self._beyond(scope, size) or refuse("not_found", what=f"record {index} in a tree of {size}")
 
     async def consistency(self, scope: Scope, *, size: int, later_size: int) -> list[bytes] | Refusal:
         """The proof that one size's tree is a prefix of a later one's (RFC 9162, 2.1.4.1)."""
-        if (wrong := await self._beyond(scope, later_size)) is not None:
-            return wrong
-        if not 0 < size <= later_size:
-            return refuse("not_found", what=f"a tree of {size} in one of {later_size}")
-        return await self._roots_of(scope, consistency_subtrees(size=size, later_size=later_size))
+        if 0 < size <= later_size:
+            return await self._roots_of(scope, consistency_subtrees(size=size, later_size=later_size), later_size)
+        found = f"a tree of {size} in one of {later_size}"
+        return await self._beyond(scope, later_size) or refuse("not_found", what=found)
 
     async def edge(self, scope: Scope, size: int) -> list[bytes]:
-        """The roots of the complete subtrees that make up the tree of this size, largest first."""
+        """The roots of the complete subtrees that make up the tree of this size, largest first; it must be there."""
         pieces = list(spans(Subtree(0, size)))
-        hashes = await self._hashes(scope, pieces)
+        hashes = await self._hashes(scope, pieces, size)
+        assert not isinstance(hashes, Refusal)
         return [root_of(hashes[piece]) for piece in pieces]
 
     async def receipt(self, scope: Scope, index: int) -> Receipt | Refusal:
@@ -94,63 +92,68 @@ class Proofs:
     async def tile(self, scope: Scope, *, level: int, index: int, width: int) -> bytes | Refusal:
         """The first hashes of a tile, so many; `not_found` where the tree has not that many there."""
         span = Span(level, index * TILE_WIDTH, width)
-        ((head,),) = await self._reading.reader.fetch(scope, HEAD)
-        if (span.first + width) << (8 * level) > head[0]:
+        found = await self._hashes(scope, [span], (span.first + width) << (8 * level))
+        if isinstance(found, Refusal):
             return refuse("not_found", what=f"tile {level}/{index} of width {width}")
-        found = await self._hashes(scope, [span])
         return b"".join(found[span])
 
     async def _beyond(self, scope: Scope, size: int) -> Refusal | None:
         ((head,),) = await self._reading.reader.fetch(scope, HEAD)
-        return refuse("not_yet_known", asked=size, size=head[0]) if size > head[0] else None
+        return _not_yet(size, head[0])
 
-    async def _roots_of(self, scope: Scope, subtrees: Sequence[Subtree]) -> list[bytes]:
-        hashes = await self._hashes(scope, {span for subtree in subtrees for span in spans(subtree)})
-        return [root_of_spans(subtree, hashes) for subtree in subtrees]
+    async def _roots_of(self, scope: Scope, subtrees: Sequence[Subtree], size: int) -> list[bytes] | Refusal:
+        hashes = await self._hashes(scope, {span for subtree in subtrees for span in spans(subtree)}, size)
+        return hashes if isinstance(hashes, Refusal) else [root_of_spans(subtree, hashes) for subtree in subtrees]
 
-    async def _hashes(self, scope: Scope, wanted: Iterable[Span]) -> dict[Span, list[bytes]]:
-        """The hashes of each span: from its tile, or, where that is not complete, from what lies below it."""
-        spans_of = list(wanted)
-        tiles = await self._tiles(scope, {(span.level, span.first // TILE_WIDTH) for span in spans_of})
-        found: dict[Span, list[bytes]] = {}
-        for span in spans_of:
-            hashes = tiles.get((span.level, span.first // TILE_WIDTH))
-            if hashes is not None:
-                at = span.first % TILE_WIDTH
-                found[span] = hashes[at : at + span.count]
-            elif span.level == 0:
-                found[span] = await self._leaves(scope, span)
-            else:
-                found[span] = await self._tile_roots(scope, span)
+    async def _hashes(self, scope: Scope, wanted: Iterable[Span], size: int) -> dict[Span, list[bytes]] | Refusal:
+        """The hashes of spans of the tree of a size, in one round trip; `not_yet_known`.
+
+        From its tile, or, where a tree of this size does not fill that, from what lies below it.
+        """
+        in_tiles, cut = [], []
+        for span in wanted:
+            (in_tiles if _fills_its_tile(span, size) else cut).append(span)
+        leaves = [span for span in cut if span.level == 0]
+        below = {span: range(span.first, span.first + span.count) for span in cut if span.level}
+        roots = {(span.level - 1, index) for span, indexes in below.items() for index in indexes}
+        missing = {tile for tile in roots if (scope.ledger_id, *tile) not in self._roots}
+        asked = {(span.level, span.first // TILE_WIDTH) for span in in_tiles} | missing
+        queries = [_leaves_of(span) for span in leaves]
+        ((head,), tile_rows, *leaf_rows) = await self._reading.reader.fetch(
+            scope, HEAD, Query(_TILES, ([level for level, _ in asked], [index for _, index in asked])), *queries
+        )
+        if (wrong := _not_yet(size, head[0])) is not None:
+            return wrong
+        tiles = {(level, index): _split(hashes) for level, index, hashes in tile_rows}
+        if len(self._roots) > ROOTS_MAX:
+            self._roots = {key: root for key, root in self._roots.items() if key[1:] in roots}
+        self._roots.update({(scope.ledger_id, *tile): root_of(tiles[tile]) for tile in missing})
+        found = {span: _of_tile(span, tiles) for span in in_tiles}
+        found |= {
+            span: _split(b"".join(part for (part,) in rows)) for span, rows in zip(leaves, leaf_rows, strict=True)
+        }
+        for span, indexes in below.items():
+            found[span] = [self._roots[scope.ledger_id, span.level - 1, index] for index in indexes]
         return found
 
-    async def _tile_roots(self, scope: Scope, span: Span) -> list[bytes]:
-        """The roots of complete tiles one level down."""
-        level, indexes = span.level - 1, range(span.first, span.first + span.count)
-        missing = {(level, index) for index in indexes if (scope.ledger_id, level, index) not in self._roots}
-        if missing:
-            if len(self._roots) + len(missing) > ROOTS_MAX:
-                self._roots.clear()
-                missing = {(level, index) for index in indexes}
-            for (_, index), hashes in (await self._tiles(scope, missing)).items():
-                self._roots[scope.ledger_id, level, index] = root_of(hashes)
-        return [self._roots[scope.ledger_id, level, index] for index in indexes]
 
-    async def _tiles(self, scope: Scope, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], list[bytes]]:
-        """Those of the tiles (level, index) that are complete."""
-        if not wanted:
-            return {}
-        levels, indexes = map(list, zip(*wanted, strict=True))
-        (rows,) = await self._reading.reader.fetch(scope, Query(_TILES, (levels, indexes)))
-        return {(level, index): _split(hashes) for level, index, hashes in rows}
+def _fills_its_tile(span: Span, size: int) -> bool:
+    """Whether a tree of this size completes the tile the span lies in."""
+    return (span.first // TILE_WIDTH + 1) * TILE_WIDTH << (8 * span.level) <= size
 
-    async def _leaves(self, scope: Scope, span: Span) -> list[bytes]:
-        first, end = span.first, span.first + span.count
-        parameters = (first, end, first, end, first)
-        (rows,) = await self._reading.reader.fetch(scope, Query(_LEAVES, parameters))
-        found = _split(b"".join(leaves for (leaves,) in rows))
-        assert len(found) == span.count, "the journal has every leaf below its size"
-        return found
+
+def _of_tile(span: Span, tiles: Mapping[tuple[int, int], list[bytes]]) -> list[bytes]:
+    at = span.first % TILE_WIDTH
+    return tiles[span.level, span.first // TILE_WIDTH][at : at + span.count]
+
+
+def _leaves_of(span: Span) -> Query:
+    first, end = span.first, span.first + span.count
+    return Query(_LEAVES, (first, end, first, end, first, first))
+
+
+def _not_yet(size: int, head: int) -> Refusal | None:
+    return refuse("not_yet_known", asked=size, size=head) if size > head else None
 
 
 def _split(hashes: bytes) -> list[bytes]:
@@ -174,5 +177,6 @@ _LEAVES = """
     from visible_leaves
     where first_index < %s and first_index >= coalesce(
         (select max(first_index) from visible_leaves where first_index <= %s), 0)
+        and first_index + record_count > %s
     order by first_index
 """
