@@ -22,7 +22,7 @@ from ledger import logs, registering, signing
 from ledger.backup import backup, restore
 from ledger.bench import Part
 from ledger.bench import run as run_bench
-from ledger.cli_proofs import signer_app, verify, witness_app
+from ledger.cli_proofs import continue_, recover, signer_app, verify, witness_app
 from ledger.command_line import (
     Json,
     LedgerName,
@@ -61,6 +61,8 @@ app.command(key_app)
 app.command(signer_app)
 app.command(witness_app)
 app.command(verify)
+app.command(recover)
+app.command(continue_, name="continue")
 
 
 @app.command

@@ -1,26 +1,32 @@
 """The commands of those who sign the log, and of those who distrust it: `signer` and `verify`."""
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
 
 import cyclopts
+import msgspec
 import psycopg
 import uvloop
 from cyclopts import Parameter
 
-from ledger import logs, signing, witnessing
+from ledger import logs, recovering, signing, witnessing
 from ledger.command_line import Json, LedgerName, Unusable, at_database, err, opened, out, print_json, read
-from ledger.proof.note import WITNESS, BadNote, Checkpoint
-from ledger.proof.pinned import BadKeys
+from ledger.proof.bundle import BadBundle
+from ledger.proof.note import WITNESS, BadNote, Checkpoint, Note
+from ledger.proof.pinned import BadKeys, read_pinned
 from ledger.proof.synced import write_synced
 from ledger.proof.verifying import verify_file
 from ledger.proof.witness import NotCosigned
 from ledger.settings import read_settings
 from ledger.signer import Alarm, NoKey, make_key
 from ledger.signing import KeyLost
-from ledger.store.schema import UnfitDatabase
+from ledger.store import ledgers
+from ledger.store.rebuild import check
+from ledger.store.schema import UnfitDatabase, check_fitness
+from ledger.store.session import connect_sync
 from ledger.writer import Writer
 
 witness_app = cyclopts.App(name="witness", help="Somebody apart who cosigns what extends what was seen before.")
@@ -72,6 +78,32 @@ def run_(*, once: bool = False, ledger: LedgerName = None, json: Json = False) -
     return 0
 
 
+@signer_app.command
+def remember(
+    checkpoint: Annotated[Path, Parameter(help="The newest checkpoint that anybody kept, as it was handed out.")],
+    *,
+    ledger: LedgerName = None,
+    json: Json = False,
+) -> int:
+    """Go on from a checkpoint that others kept, where the signer's own memory is lost. Exit code 1 after an alarm."""
+    settings = read_settings()
+    name = ledger or settings.ledger
+    with contextlib.ExitStack() as stack:
+        url = settings.signer_url or stack.enter_context(at_database()).urls.signer
+        try:
+            size = signing.remember(url, settings.home / "signer" / name, name, Note.parse(read(checkpoint)))
+        except (NoKey, BadNote) as why:
+            raise Unusable(str(why)) from why
+        except Alarm as why:
+            err.print(f"ALARM, nothing was kept: {why}", style="red", markup=False)
+            return 1
+    if json:
+        print_json({"ledger": name, "size": size})
+    else:
+        out.print(f"The signer of {name} goes on from {size} records.", markup=False)
+    return 0
+
+
 def _with_writer(ledger: str | None, work: Callable[[Writer, Path], Awaitable[str]]) -> str:
     """The public key that comes of work on the ledger's folder of keys."""
     home = read_settings().home / "signer"
@@ -104,6 +136,75 @@ def verify(
 ) -> int:
     """Verify an audit bundle offline: hashes, signatures, every posting. 0 clean, 1 tampered, 2 unusable."""
     return verify_file(bundle, keys=keys, state=state, cosigned=cosigned or (), json=json)
+
+
+def recover(
+    bundle: Path,
+    *,
+    keys: Annotated[Path, Parameter(help="The keys you trust, and for which sizes: a file of your own.")],
+    ledger: LedgerName = None,
+    json: Json = False,
+) -> int:
+    """Bring a database restored from an older backup up to its log, from an audit bundle. 0 done, 1 it is no way out.
+
+    Stop the service meanwhile. The names of companies registered since the backup are to be given again.
+    """
+    name = ledger or read_settings().ledger
+    with at_database() as database:
+        try:
+            pinned = read_pinned(read(keys).decode())
+            with connect_sync(database.urls.writer) as connection:
+                check_fitness(connection)
+                found = ledgers.find(connection, name) or ledgers.add(connection, name)
+            done = uvloop.run(recovering.recover(database.urls, found[0], name, bundle, pinned))
+        except (OSError, UnicodeDecodeError, BadKeys, BadBundle, BadNote) as why:
+            raise Unusable(str(why)) from why
+        except recovering.NotRecovered as why:
+            err.print(f"NOT RECOVERED: {why}", style="red", markup=False)
+            return 1
+        with connect_sync(database.urls.writer) as connection:
+            equal = check(connection, found[0], name).is_equal
+    if json:
+        print_json({**msgspec.to_builtins(done), "equal": equal})
+    else:
+        out.print(
+            f"{name}: {done.from_size} records were there, {done.to_size} are now; root {done.root}", markup=False
+        )
+        if done.nameless:
+            out.print(f"To be named again: {', '.join(done.nameless)}", markup=False)
+    return 0 if equal else 1
+
+
+def continue_(
+    checkpoint: Annotated[Path, Parameter(help="The newest checkpoint of the old ledger that anybody kept.")],
+    *,
+    keys: Annotated[Path, Parameter(help="The keys pinned for the old ledger.")],
+    ledger: Annotated[str, Parameter(help="The name of the new ledger.")],
+    json: Json = False,
+) -> int:
+    """Open a new ledger whose first record names the old one's origin, size and root, where nobody has its records.
+
+    What parties hold comes in as opening balances, with evidence (`/v1/openings`).
+    """
+    try:
+        note, pinned = Note.parse(read(checkpoint)), read_pinned(read(keys).decode())
+        old = Checkpoint.of(note)
+        signers = [key for key in pinned.signers_of(note, old.size) if key.name == old.origin]
+    except (UnicodeDecodeError, BadKeys, BadNote) as why:
+        raise Unusable(str(why)) from why
+    if not signers:
+        raise Unusable(f"no key pinned for {old.origin} at {old.size} records signed the checkpoint.")
+    continues = f"{old.origin} {old.size} {old.root.hex()}"
+    with at_database() as database:
+        with connect_sync(database.urls.writer) as connection:
+            if ledgers.find(connection, ledger) is not None:
+                raise Unusable(f"there is a ledger {ledger} already; a new one has a name of its own.")
+        uvloop.run(opened(database, ledger, lambda writer: asyncio.sleep(0), continues=continues))
+    if json:
+        print_json({"ledger": ledger, "continues": continues})
+    else:
+        out.print(f"Ledger {ledger} is open; its first record says that it continues {continues}.", markup=False)
+    return 0
 
 
 @witness_app.command(name="init")

@@ -32,13 +32,19 @@ class Unusable(Exception):
     """The command cannot run here; the message says what was found and what to do."""
 
 
-async def opened(database: Database, ledger: str | None, work: Callable[[Writer], Awaitable[Any]]) -> Any:
-    """Run `work` with a started writer of the ledger."""
+async def opened(
+    database: Database,
+    ledger: str | None,
+    work: Callable[[Writer], Awaitable[Any]],
+    *,
+    continues: str | None = None,
+) -> Any:
+    """Run `work` with a started writer of the ledger; a new one may name the ledger it goes on from."""
     settings = read_settings()
     if re.fullmatch(r"[a-z][a-z0-9-]{0,62}", ledger or settings.ledger) is None:
         name = ledger or settings.ledger
         raise Unusable(f"{name} is no name of a ledger: a small letter, then letters, digits and dashes, 63 at most.")
-    writer = await open_ledger(database.urls, ledger or settings.ledger)
+    writer = await open_ledger(database.urls, ledger or settings.ledger, continues=continues)
     try:
         return await work(writer)
     finally:

@@ -82,8 +82,12 @@ def _migrate(settings: Settings, admin_url: str) -> schema.Urls:
     )
 
 
-async def open_ledger(urls: schema.Urls, name: str, *, refusals_per_minute: int | None = None) -> Writer:
+async def open_ledger(
+    urls: schema.Urls, name: str, *, refusals_per_minute: int | None = None, continues: str | None = None
+) -> Writer:
     """A started writer of the ledger, which is made and opened with the seed rules where it does not exist.
+
+    A new one may name the ledger it goes on from (`continues`: origin, size, root).
 
     A ledger opened by an earlier version is given the seed rules that came since, each as a fact of its own, and the
     projections that came since, from its journal.
@@ -103,7 +107,7 @@ async def open_ledger(urls: schema.Urls, name: str, *, refusals_per_minute: int 
     admin = local_principal("admin")
     # Keys make each of these happen once, whoever comes first.
     if not recorded:
-        opening = OpenLedger(origin=ledgers.ORIGIN.format(name=name), zone=found[2], rows=SEED)
+        opening = OpenLedger(origin=ledgers.ORIGIN.format(name=name), zone=found[2], rows=SEED, continues=continues)
         await expect_posted(writer.submit(request(opening, admin, key="open-ledger", private=False)))
         return writer
     for row in SEED:

@@ -4,7 +4,6 @@ The writer gives a group the book with all it touches; afterwards the book is as
 """
 
 import asyncio
-import hashlib
 import secrets
 import time
 from collections import deque
@@ -18,6 +17,8 @@ from ledger.core.command import (
     RegisterParty,
     Request,
     differing_fields,
+    fingerprint,
+    is_same,
     private_salt,
 )
 from ledger.core.decision import decide, learn
@@ -159,7 +160,7 @@ class Deciding:
 
 
 def _replay(request: Request, known: Known) -> Item:
-    if known.canonical == request.canonical:
+    if is_same(known.canonical, request.canonical):
         return Item(request, replay_of=known.log_index, refused_before=known.refused)
     fields = ", ".join(differing_fields(known.canonical, request.canonical))
     return Item(request, refusal=refuse("request_key_reused", fields=fields))
@@ -208,7 +209,7 @@ def encode_entries(group: Group, ledger: str) -> Iterator[None]:
             body=entry.body,
             caused_by=None if own else str(own_index),
             evidence_key=request.evidence_key if own and entry.rows else None,
-            fingerprint=hashlib.sha256(salt + request.canonical).hexdigest() if own else None,
+            fingerprint=fingerprint(salt, request.canonical).hex() if own else None,
             index=str(entry.index),
             ledger=ledger,
             recorded_at=NOT_RECORDED,

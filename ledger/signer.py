@@ -118,6 +118,32 @@ class Signer:
         log.info("sealed", ledger=self.ledger, size=size)
         return checkpoint
 
+    def remember(self, connection: psycopg.Connection[Any], note: Note) -> Checkpoint:
+        """Take a checkpoint that others kept as the last one signed, where this signer's own file of it is lost.
+
+        It must bear this key's signature and be that of the records in the database; Alarm or NoKey otherwise. If a
+        later one was signed, `seal` still finds it in the database, and refuses.
+        """
+        if (self._folder / "last.json").exists():
+            raise NoKey("the last checkpoint is where it belongs; nothing is to be remembered.")
+        checkpoint = Checkpoint.of(note)
+        if checkpoint.origin != self._key.name or not note.signers([self._key.verifier]):
+            raise NoKey(f"the checkpoint is not signed by this signer's key for {self._key.name}.")
+        row = connection.execute(_HEAD, (self.ledger,)).fetchone()
+        if row is None:
+            raise Alarm(f"the database has no ledger {self.ledger}")
+        tree = Frontier()
+        self._extend(connection, row[0], tree, to=checkpoint.size)
+        if (tree.size, tree.root()) != (checkpoint.size, checkpoint.root):
+            raise Alarm(f"the database's first {checkpoint.size} records are not those that were signed")
+        connection.rollback()
+        self._keep(tree, note)
+        return checkpoint
+
+    def _keep(self, tree: Frontier, note: Note) -> None:
+        sealed = Sealed(tree.size, tree.encode().hex(), note.encode().decode(), str(self._key.verifier))
+        write_synced(self._folder / "last.json", msgspec.json.encode(sealed))
+
     def _sealed(self) -> Sealed:
         try:
             return msgspec.json.decode((self._folder / "last.json").read_bytes(), type=Sealed)
@@ -142,13 +168,17 @@ class Signer:
                 raise Alarm(f"the database's checkpoint at {tree.size} is not the one that was signed")
         return tree
 
-    def _extend(self, connection: psycopg.Connection[Any], ledger_id: int, tree: Frontier) -> bool:
-        """Hash the records beyond the tree; whether one of them declares the next key."""
+    def _extend(
+        self, connection: psycopg.Connection[Any], ledger_id: int, tree: Frontier, *, to: int | None = None
+    ) -> bool:
+        """Hash the records beyond the tree, or up to a size; whether one of them declares the next key."""
         declares, next_key = False, self._next_key()
         with connection.cursor(name="segments") as cursor:
             cursor.itersize = 16
             cursor.execute(_SEGMENTS, (ledger_id, tree.size))
             for first, count, records, leaves in cursor:
+                if to is not None and first >= to:
+                    break
                 if first != tree.size:
                     raise Alarm(f"the journal has no record {tree.size}: its next segment begins at {first}")
                 try:
@@ -184,8 +214,7 @@ class Signer:
         note = checkpoint.note().signed(self._key)
         if next_key is not None:
             note = note.signed(next_key)
-        sealed = Sealed(tree.size, tree.encode().hex(), note.encode().decode(), str(self._key.verifier))
-        write_synced(self._folder / "last.json", msgspec.json.encode(sealed))
+        self._keep(tree, note)
         if next_key is not None:
             self._finish_rotation()
             log.info("key_rotated", ledger=self.ledger, size=tree.size, key=str(next_key.verifier))

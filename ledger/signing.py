@@ -12,6 +12,7 @@ from pathlib import Path
 from ledger import logs
 from ledger.core.command import DeclareSigningKey
 from ledger.database import expect_posted, local_principal, request
+from ledger.proof.note import Note
 from ledger.settings import read_settings
 from ledger.signer import Signer, make_key, read_key
 from ledger.store.ledgers import ORIGIN
@@ -84,6 +85,16 @@ def run_once(url: str, folder: Path, ledger: str) -> int | None:
         with connect_sync(url) as connection:
             sealed = signer.seal(connection)
         return None if sealed is None else sealed.size
+    finally:
+        signer.close()
+
+
+def remember(url: str, folder: Path, ledger: str, note: Note) -> int:
+    """Have a signer whose memory is lost go on from a checkpoint that others kept; its size. Raises Alarm or NoKey."""
+    signer = Signer(url, folder, ledger)
+    try:
+        with connect_sync(url) as connection:
+            return signer.remember(connection, note).size
     finally:
         signer.close()
 

@@ -19,10 +19,8 @@ from tests.conftest import Park, Server, holding
 A, B = "GH-001", "GH-002"
 
 
-@pytest.fixture(scope="module")
-def history(server: Server) -> Iterator[str]:
-    """The name of a database with a bit of everything, to be cloned by each test."""
-    park = Park(server.clone("template_park", name="template_history"))
+def a_bit_of_everything(park: Park) -> None:
+    """Counted and numbered certificates, promises, an offer, parties that change, and a refusal."""
     park.give(A, 500, lot="L1")
     lot = park.give_serials(A, 1, 100)
     park.give_serials(B, 201, 300)
@@ -36,6 +34,13 @@ def history(server: Server) -> Iterator[str]:
         park.enterprise(B, Subscribe(enterprise=B, quantity=1)),
     )
     park.submit(park.enterprise(A, Transfer(legs=(Leg(holding(A), "GEC", -(2**40)), Leg(holding(B), "GEC", 2**40)))))
+
+
+@pytest.fixture(scope="module")
+def history(server: Server) -> Iterator[str]:
+    """The name of a database with a bit of everything, to be cloned by each test."""
+    park = Park(server.clone("template_park", name="template_history"))
+    a_bit_of_everything(park)
     park.close()
     yield "template_history"
     park.database.drop()

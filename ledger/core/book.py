@@ -130,6 +130,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 
     log_index: int
     canonical: bytes
+    """Of the command; where the database was recovered from a bundle, its fingerprint (`command.is_same`)."""
     refused: str | None = None
     """The refusal's code, where it was one."""
 

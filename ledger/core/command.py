@@ -39,12 +39,14 @@ class ChangeParty(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     document: str | None = None
 
 
-class OpenLedger(msgspec.Struct, frozen=True, kw_only=True, tag="open_ledger"):
+class OpenLedger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="open_ledger"):
     """The first command of every ledger: its origin, its zone and the rules it starts with."""
 
     origin: str
     zone: str
     rows: tuple[PolicyRow, ...]
+    continues: str | None = None
+    """Origin, size and root of the ledger this one goes on from, where that cannot be restored."""
 
 
 class SetPolicy(msgspec.Struct, frozen=True, kw_only=True, tag="set_policy"):
@@ -169,8 +171,27 @@ def decode(content: bytes) -> Command:
     return _DECODER.decode(content)
 
 
+def fingerprint(salt: bytes, command: bytes) -> bytes:
+    """SHA-256 of a record's salt and the canonical command it came of: nobody outside can guess the one from it."""
+    return hashlib.sha256(salt + command).digest()
+
+
+def kept_fingerprint(salt: str, digest: str) -> bytes:
+    """What a request key is frozen with where the command itself is lost: salt and fingerprint, in hexadecimal."""
+    return b"\x00" + bytes.fromhex(salt) + bytes.fromhex(digest)
+
+
+def is_same(kept: bytes, command: bytes) -> bool:
+    """Whether a command is the one a key was frozen with, by its canonical bytes or by what is kept of them."""
+    if kept[:1] != b"\x00":
+        return kept == command
+    return fingerprint(kept[1:-32], command) == kept[-32:]
+
+
 def differing_fields(earlier: bytes, later: bytes) -> list[str]:
-    """The paths at which two canonical commands differ, such as `legs[0].quantity`; sorted."""
+    """The paths at which two canonical commands differ, such as `legs[0].quantity`; sorted. `?`: it is not kept."""
+    if earlier[:1] == b"\x00":
+        return ["?"]
     return sorted(_differences("", msgspec.json.decode(earlier), msgspec.json.decode(later)))
 
 

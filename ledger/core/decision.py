@@ -139,7 +139,7 @@ def _allowed(role: str, roles: set[str], action: str) -> Refusal | None:
 def _open_ledger(book: Book, command: OpenLedger) -> Posted | Refusal:
     if book.size:
         return refuse("ledger_exists", size=book.size)
-    opening = LedgerBody(origin=command.origin, zone=command.zone)
+    opening = LedgerBody(continues=command.continues, origin=command.origin, zone=command.zone)
     rules = tuple(PolicyBody(row=row) for row in command.rows)
     return Posted((opening, *rules, AccountBody(accounts=PARK_ACCOUNTS)))
 

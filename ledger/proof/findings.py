@@ -66,6 +66,8 @@ class Report(msgspec.Struct, kw_only=True):
     types: dict[str, int] = msgspec.field(default_factory=dict)
     refusals: dict[str, int] = msgspec.field(default_factory=dict)
     """`actor code` -> refused attempts."""
+    continues: str | None = None
+    """Origin, size and root of the ledger this one says it goes on from; whoever holds that checkpoint compares."""
     keys: list[NamedKey] = msgspec.field(default_factory=list)
     """Signing keys that the records themselves name. Each may be a thief's: pin it only after asking elsewhere."""
     extends_known: bool = True

@@ -15,6 +15,7 @@ from ledger.core.record import (
     AccountBody,
     Body,
     Envelope,
+    LedgerBody,
     LotBody,
     PartyBody,
     PolicyBody,
@@ -28,6 +29,7 @@ from ledger.proof.keys_seen import KeysSeen
 from ledger.proof.places import Places
 
 RULES = {
+    "opening": "the first record, and no other, opens the ledger, under the origin its checkpoints name",
     "unbalanced": "a transaction has two postings or more; each commodity, and lot of certificates, sums to zero",
     "unknown_account": "an account is opened before it is posted to, and holds the commodities of its kind",
     "account_twice": "an account is opened once",
@@ -93,6 +95,7 @@ class Replay:
         """Newest first."""
         self._last_days: dict[tuple[str, str], str] = {}
         """(production month, day of use) -> the last day of validity by the newest rule in force; empty: no rule."""
+        self.openings: list[tuple[int, LedgerBody]] = []
         self.signing_keys: list[tuple[int, SigningKeyBody]] = []
         """(log index, key) as records name them."""
         self.reversed: dict[int, list[tuple[int, Legs]]] = {}
@@ -116,6 +119,8 @@ class Replay:
                 note("malformed_figure", f"the production month {body.lot.production_month[:30]!r}")
                 return
             self._lots[body.lot.code] = body.lot
+        elif isinstance(body, LedgerBody):
+            self.openings.append((index, body))
         elif isinstance(body, SigningKeyBody):
             self.signing_keys.append((index, body))
         elif isinstance(body, PolicyBody):

@@ -147,6 +147,7 @@ class Verifier:
             self._note_claim("balance_differs", f"{account} holds {rest[account, commodity]} {commodity}; not claimed")
         if self._places:
             self._note_claim("place_differs", f"{min(self._places)} is not claimed")
+        self._opening()
         report.root, report.types = self._tree.root().hex(), dict(self._types)
         report.not_replayed = dict(self._unknown)
         report.refusals = {" ".join(key): count for key, count in sorted(self._replay.refusals.items())}
@@ -317,6 +318,21 @@ class Verifier:
             report.newest = self._newest[1].encode().decode()
         if self._first_changed is not None and not report.findings:
             self._note("leaf_differs", self._first_changed, "the stored leaf hash is not that of the record")
+
+    def _opening(self) -> None:
+        """That the ledger was opened once, first, and is the one it is said to be."""
+        if not self.report.records or self.report.from_size:
+            return
+        openings = dict(self._replay.openings)
+        first = openings.pop(0, None)
+        if first is None:
+            self._note("opening", 0, "does not open the ledger")
+        else:
+            self.report.continues = first.continues
+            if first.origin != self.report.origin:
+                self._note("opening", 0, f"opens {first.origin[:80]!r}, not {self.report.origin[:80]!r}")
+        for index in openings:
+            self._note("opening", index, "opens the ledger again")
 
     def _claimed_balances(self, claims: list[tuple[str, str, str, str]]) -> None:
         if not self._is_whole():

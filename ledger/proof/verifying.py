@@ -76,6 +76,8 @@ def _lines(report: Report) -> Iterator[str]:
         f" {report.checkpoints} signed checkpoints"
     )
     yield f"root {report.root}"
+    if report.continues is not None:
+        yield f"continues {report.continues}: compare that with the checkpoint you hold of it"
     for finding in report.findings:
         yield f"TAMPERED at {_where(finding.first, finding.before)}: {finding.rule}: {finding.what}"
         yield f"  the rule: {RULES[finding.rule]}"

@@ -268,9 +268,23 @@ def test_every_rule_is_broken_by_some_case() -> None:
     others = {
         "proof_twice", "left_terminal", "not_signed", "wrong_origin", "root_differs", "leaf_differs", "known_differs",
         "older_than_known", "not_sealed", "quorum", "missing", "balance_differs", "place_differs", "serial_twice",
-        "account_twice", "lot_twice",
+        "account_twice", "lot_twice", "opening",
     }  # fmt: skip
     assert by_record | others == set(RULES)
+
+
+def test_ledger_is_opened_first_once_and_under_its_origin(park: LogPark) -> None:
+    """Opened again, opened as another, or never; and what it continues is told."""
+    whole = park.contents
+    again = changed(whole[0], _top(index=str(len(whole)), recorded_at="2026-11-23T09:00:00.000000Z"))
+    another = changed(whole[0], lambda record: record["body"].update(origin="greenledger.example/other"))
+    never = changed(whole[1], _top(index="0", recorded_at="2026-11-23T07:00:00.000000Z"))
+    for forged, at in (([*whole, again], len(whole)), ([another, *whole[1:]], 0), ([never, *whole[1:]], 0)):
+        found = [finding.first for finding in verified(bundle_of(forged)).findings if finding.rule == "opening"]
+        assert found == [at]
+    named = changed(whole[0], lambda record: record["body"].update(continues="greenledger.example/old 7 abcd"))
+    report = verified(bundle_of([named, *whole[1:]]))
+    assert (report.continues, report.findings) == ("greenledger.example/old 7 abcd", [])
 
 
 @pytest.mark.parametrize(("kind", "rule"), [("account", "account_twice"), ("lot", "lot_twice")])

@@ -1,0 +1,178 @@
+"""Bring a database that is older than its log up to it, from an audit bundle: the way out after a restore.
+
+The records are written as they are and nothing is decided again: what was acknowledged keeps its index, its bytes and
+its hash, so that the log goes on under its old checkpoints. A request sent again still finds its outcome, by the
+fingerprint in the record. What no record has stays lost: the names of companies registered since the backup.
+"""
+
+import datetime
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import psycopg
+
+from ledger.core.book import Book
+from ledger.core.command import Principal, Request, kept_fingerprint
+from ledger.core.decision import learn
+from ledger.core.record import Envelope, PartyBody, decode
+from ledger.proof.bundle import read_frames, read_records
+from ledger.proof.findings import Report
+from ledger.proof.merkle import Frontier, leaf_hash
+from ledger.proof.note import Checkpoint, Note
+from ledger.proof.pinned import Pinned
+from ledger.proof.verifier import verify
+from ledger.store import unit_of_work
+from ledger.store.changes import Changes, statements
+from ledger.store.journal import Tree, read_tree, seal
+from ledger.store.schema import Urls
+from ledger.store.session import connect, connect_sync
+from ledger.store.unit_of_work import Entry
+
+
+class NotRecovered(Exception):
+    """The bundle is no way out; the message says why. No record was written."""
+
+
+class Recovered(msgspec.Struct, frozen=True, kw_only=True):
+    """From which size to which the log was brought, and what is to be given again."""
+
+    ledger: str
+    from_size: int
+    to_size: int
+    root: str
+    nameless: list[str]
+    """Parties registered since the backup: their names are in no record."""
+
+
+async def recover(urls: Urls, ledger_id: int, name: str, bundle: Path, pinned: Pinned) -> Recovered:
+    """Write what the bundle has beyond the database's size, a commit for each of the log's own; NotRecovered.
+
+    The bundle must verify under the pinned keys, from record 0 on, and the database must be where it was earlier. Cut
+    short anywhere, it goes on when it is run again.
+    """
+    report = _verified(bundle, name, pinned)
+    connection = await connect(urls.writer)
+    try:
+        text = "select size, frontier from head where ledger_id = %s"
+        row = await (await connection.execute(text, (ledger_id,))).fetchone()
+        assert row is not None, "the ledger has a head"
+        size, frontier = row
+        book = _book_at(bundle, name, size, bytes(frontier), report)
+        tree = await read_tree(connection, ledger_id, size, frontier)
+        nameless: list[str] = []
+        for group in _groups(bundle, size):
+            nameless += [e.body.party for e, _ in group if isinstance(e.body, PartyBody)]
+            await _write(connection, ledger_id, book, tree, group)
+    finally:
+        await connection.close()
+    _keep_checkpoints(urls, ledger_id, bundle)
+    root = tree.frontier.root().hex()
+    return Recovered(ledger=name, from_size=size, to_size=tree.frontier.size, root=root, nameless=nameless)
+
+
+def _verified(bundle: Path, name: str, pinned: Pinned) -> Report:
+    with bundle.open("rb") as stream:
+        report = verify(stream, pinned)
+    if report.findings:
+        finding = report.findings[0]
+        raise NotRecovered(f"the bundle is tampered with at record {finding.first}: {finding.rule}: {finding.what}")
+    if report.verdict or report.from_size:
+        raise NotRecovered(f"a bundle of every record from 0 on is needed; this one begins at {report.from_size}")
+    if report.ledger != name:
+        raise NotRecovered(f"the bundle is of ledger {report.ledger}, and this is {name}")
+    return report
+
+
+def _book_at(bundle: Path, name: str, size: int, frontier: bytes, report: Report) -> Book:
+    """The book at the database's size, once its tree there is the bundle's."""
+    if size > report.to_size:
+        raise NotRecovered(f"the database has {size} records, and the bundle {report.to_size}: it is not behind")
+    book, tree = Book(name), Frontier()
+    for envelope, content in _records(bundle):
+        if tree.size == size:
+            break
+        tree.append(leaf_hash(content))
+        learn(book, int(envelope.index), envelope.body)
+    if tree.encode() != frontier:
+        raise NotRecovered(f"the first {size} records of the database are not those of the bundle: another history")
+    book.take_pieces()
+    book.take_marked()
+    return book
+
+
+def _records(bundle: Path) -> Iterator[tuple[Envelope, bytes]]:
+    with bundle.open("rb") as stream:
+        for kind, frame in read_frames(stream):
+            for content in read_records(frame).contents if kind == b"R" else ():
+                yield decode(content), content
+
+
+def _groups(bundle: Path, size: int) -> Iterator[list[tuple[Envelope, bytes]]]:
+    """The records from a size on, those of one commit together: they have their moment in common."""
+    group: list[tuple[Envelope, bytes]] = []
+    for envelope, content in _records(bundle):
+        if int(envelope.index) < size:
+            continue
+        if group and group[0][0].recorded_at != envelope.recorded_at:
+            yield group
+            group = []
+        group.append((envelope, content))
+    if group:
+        yield group
+
+
+async def _write(
+    connection: psycopg.AsyncConnection[object],
+    ledger_id: int,
+    book: Book,
+    tree: Tree,
+    group: list[tuple[Envelope, bytes]],
+) -> None:
+    """Write one commit's records again, and all that the writer would have written with them."""
+    first, changes = book.size, Changes()
+    entries = [_entry(book, envelope) for envelope, _ in group]
+    for entry in entries:
+        changes.note(book, entry)
+    changes.settle(book)
+    ready = unit_of_work.ready(ledger_id, entries, statements(ledger_id, changes, first_index=first))
+    head = await unit_of_work.lock_head(connection, ledger_id)
+    if head.size != first:
+        await connection.rollback()
+        raise NotRecovered(f"somebody else writes this ledger: it has {head.size} records by now; stop the service")
+    await unit_of_work.write_group(
+        connection,
+        ledger_id,
+        ready=ready,
+        segment=seal(first, [content for _, content in group], tree.frontier),
+        recorded_at=datetime.datetime.fromisoformat(group[0][0].recorded_at),
+        tree=tree,
+        on_sending=lambda: None,
+        catch_up_from=head.balance_size,
+    )
+
+
+def _entry(book: Book, envelope: Envelope) -> Entry:
+    """A record taken into the book, as the writer would write it; what was asked is known by its fingerprint only."""
+    index, is_own = int(envelope.index), envelope.request_key is not None
+    rows = learn(book, index, envelope.body)
+    asked = Request(
+        command=None,  # type: ignore[arg-type]  # no record has it, and writing an entry does not look at it
+        principal=Principal(actor=envelope.actor, role="operator", subject="", tenant=envelope.tenant),
+        request_key=envelope.request_key or "",
+        evidence_key=envelope.evidence_key,
+        canonical=kept_fingerprint(envelope.salt, envelope.fingerprint) if envelope.fingerprint else b"",
+    )
+    return Entry(index, envelope.body, asked, is_own, rows)
+
+
+def _keep_checkpoints(urls: Urls, ledger_id: int, bundle: Path) -> None:
+    """Put the bundle's checkpoints where the service looks for them; they were verified."""
+    with bundle.open("rb") as stream:
+        notes = [content for kind, content in read_frames(stream) if kind == b"C"]
+    with connect_sync(urls.signer) as connection:
+        for note in notes:
+            size = Checkpoint.of(Note.parse(note)).size
+            connection.execute(
+                "insert into checkpoint values (%s, %s, %s) on conflict do nothing", (ledger_id, size, note)
+            )
