@@ -17,6 +17,8 @@ RUN useradd --system --uid 10001 --home-dir /var/lib/greenledger --create-home g
 COPY --from=build /opt/greenledger /opt/greenledger
 ENV PATH=/opt/greenledger/.venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     GREENLEDGER_HOME=/var/lib/greenledger
+# A new volume takes the owner and mode of what it is mounted over.
+RUN install --directory --owner 10001 --mode 0700 /var/lib/greenledger/seen /var/lib/greenledger/signer
 WORKDIR /var/lib/greenledger
 USER 10001
 EXPOSE 8000

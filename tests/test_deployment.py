@@ -120,6 +120,9 @@ def test_data_outlives_the_container() -> None:
     """PostgreSQL 18's image keeps its data below this folder; a mount elsewhere would lose it."""
     assert SERVICES["database"]["volumes"] == ["journal:/var/lib/postgresql"]
     assert SERVICES["signer"]["volumes"] == ["signing:/var/lib/greenledger/signer"]
+    assert SERVICES["api"]["volumes"] == ["seen:/var/lib/greenledger/seen"]
+    for name in ("seen", "signer"):  # a new volume takes their owner: whoever the process is must be able to write
+        assert f"/var/lib/greenledger/{name}" in DOCKERFILE
     assert "signing" not in str([one.get("volumes") for name, one in SERVICES.items() if name != "signer"])
 
 
