@@ -349,11 +349,11 @@ def _last_day_by(month: str, rule: Validity) -> str:
 def _number(text: str) -> int | None:
     """A quantity or index as records write it, or None."""
     try:
-        number = int(text) if len(text) <= _DIGITS_MAX + 1 else None
+        number = int(text)
     except ValueError:
         return None
     # Written again it must be the same: no blanks, no other digits, no leading zeros, one form of nothing.
-    return number if str(number) == text else None
+    return number if str(number) == text and len(text) <= _DIGITS_MAX + 1 else None
 
 
 def _ranges(leg: PostedLeg) -> list[tuple[int, int]] | None:

@@ -226,17 +226,18 @@ class Verifier:
         whole = [envelope for envelope in envelopes if envelope is not None]
         self._types.update([envelope.type for envelope in whole])
         moments = [self._last_moment, *(envelope.recorded_at for envelope in whole)]
-        places = [(envelope.index, envelope.ledger) for envelope in whole]
-        expected = [(str(index), self.report.ledger) for index in range(first, first + len(envelopes))]
+        places = [envelope.index for envelope in whole]
+        expected = [str(index) for index in range(first, first + len(envelopes))]
         self._last_moment = moments[-1]
-        if places == expected and moments == sorted(moments):
+        in_place = places == expected and {envelope.ledger for envelope in whole} == {self.report.ledger}
+        if in_place and moments == sorted(moments):
             return
         before = moments[0]
         for self._at, (envelope, place) in enumerate(zip(envelopes, expected, strict=True), start=first):
             if envelope is None:
                 self._broken("not_canonical", "the bytes are no canonical record of version 1")
                 continue
-            if (envelope.index, envelope.ledger) != place:
+            if (envelope.index, envelope.ledger) != (place, self.report.ledger):
                 self._broken("wrong_index", f"says it is {envelope.ledger[:80]} {envelope.index[:20]}")
             if envelope.recorded_at < before:
                 self._broken("time_back", f"{envelope.recorded_at[:30]} after {before}")
