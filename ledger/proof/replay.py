@@ -72,7 +72,7 @@ class _Holding:
         self.kind = kind
         self.is_certificate = commodity == _GEC
         self.has_serials = self.is_certificate and facts is not None and facts.numbered
-        self.of = (commodity, lot if self.is_certificate else None)
+        self.of = f"{commodity} lot {lot}" if self.is_certificate else commodity
         """What must sum to zero in each transaction."""
         self.gives, self.gets = (kind.code, commodity, False), (kind.code, commodity, True)
 
@@ -165,7 +165,7 @@ class Replay:
         days = self._days
         if (body.occurred_on not in days or body.effective_on not in days) and not self._are_days(body):
             return note("malformed_figure", f"the days {body.occurred_on[:30]!r} and {body.effective_on[:30]!r}")
-        sums: dict[tuple[str, str | None], int] = {}
+        sums: dict[str, int] = {}
         moves: list[Taken] = []
         has_serials = False
         for leg in body.legs:
@@ -186,9 +186,9 @@ class Replay:
             moves.append(holding.gives)
             if quantity and (holding.held < 0 or holding.kind.terminal):
                 self._left(body, leg, holding, note)
-        for (commodity, lot), total in sums.items():
+        for of, total in sums.items():
             if total:
-                note("unbalanced", f"{commodity}{'' if lot is None else f' lot {lot}'} sums to {total}")
+                note("unbalanced", f"{of} sums to {total}")
         if has_serials:
             self._move_serials(body, note)
         self._judge(index, body, tuple(moves), note)
