@@ -155,14 +155,16 @@ def recover(
             pinned = read_pinned(read(keys).decode())
             with connect_sync(database.urls.writer) as connection:
                 check_fitness(connection)
-                found = ledgers.find(connection, name) or ledgers.add(connection, name)
-            done = uvloop.run(recovering.recover(database.urls, found[0], name, bundle, pinned))
+            done = uvloop.run(recovering.recover(database.urls, name, bundle, pinned))
         except (OSError, UnicodeDecodeError, BadKeys, BadBundle, BadNote) as why:
             raise Unusable(str(why)) from why
         except recovering.NotRecovered as why:
             err.print(f"NOT RECOVERED: {why}", style="red", markup=False)
             return 1
         with connect_sync(database.urls.writer) as connection:
+            found = ledgers.find(connection, name)
+            assert found is not None
+            connection.rollback()
             equal = check(connection, found[0], name).is_equal
     if json:
         print_json({**msgspec.to_builtins(done), "equal": equal})

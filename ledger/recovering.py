@@ -8,6 +8,7 @@ fingerprint in the record. What no record has stays lost: the names of companies
 import datetime
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psycopg
@@ -22,7 +23,7 @@ from ledger.proof.merkle import Frontier, leaf_hash
 from ledger.proof.note import Checkpoint, Note
 from ledger.proof.pinned import Pinned
 from ledger.proof.verifier import verify
-from ledger.store import unit_of_work
+from ledger.store import ledgers, unit_of_work
 from ledger.store.changes import Changes, statements
 from ledger.store.journal import Tree, read_tree, seal
 from ledger.store.schema import Urls
@@ -31,7 +32,7 @@ from ledger.store.unit_of_work import Entry
 
 
 class NotRecovered(Exception):
-    """The bundle is no way out; the message says why. No record was written."""
+    """The bundle is no way out; the message says why. Nothing was written, unless it says so."""
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,20 +46,21 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     """Parties registered since the backup: their names are in no record."""
 
 
-async def recover(urls: Urls, ledger_id: int, name: str, bundle: Path, pinned: Pinned) -> Recovered:
+async def recover(urls: Urls, name: str, bundle: Path, pinned: Pinned) -> Recovered:
     """Write what the bundle has beyond the database's size, a commit for each of the log's own; NotRecovered.
 
-    The bundle must verify under the pinned keys, from record 0 on, and the database must be where it was earlier. Cut
-    short anywhere, it goes on when it is run again.
+    The bundle must verify under the pinned keys, from record 0 on, and the database must be where it was earlier, or
+    without the ledger. Cut short anywhere, it goes on when it is run again.
     """
     report = _verified(bundle, name, pinned)
+    with connect_sync(urls.writer) as opening:
+        ledger_id, *_ = ledgers.find(opening, name) or ledgers.add(opening, name)
     connection = await connect(urls.writer)
     try:
-        text = "select size, frontier from head where ledger_id = %s"
-        row = await (await connection.execute(text, (ledger_id,))).fetchone()
-        assert row is not None, "the ledger has a head"
-        size, frontier = row
-        book = _book_at(bundle, name, size, bytes(frontier), report)
+        size, frontier, origin = await _head(connection, ledger_id)
+        if origin != report.origin:
+            raise NotRecovered(f"the bundle is of {report.origin}, and the database's ledger is {origin}")
+        book = _book_at(bundle, name, size, frontier, report)
         tree = await read_tree(connection, ledger_id, size, frontier)
         nameless: list[str] = []
         for group in _groups(bundle, size):
@@ -66,9 +68,19 @@ async def recover(urls: Urls, ledger_id: int, name: str, bundle: Path, pinned: P
             await _write(connection, ledger_id, book, tree, group)
     finally:
         await connection.close()
-    _keep_checkpoints(urls, ledger_id, bundle)
     root = tree.frontier.root().hex()
+    if root != report.root:
+        raise NotRecovered(f"the bundle changed while it was read, and the database is at {root}: restore, begin again")
+    if urls.signer:  # without its login they stay away, but for the last: that the signer has in its own memory
+        _keep_checkpoints(urls, ledger_id, bundle)
     return Recovered(ledger=name, from_size=size, to_size=tree.frontier.size, root=root, nameless=nameless)
+
+
+async def _head(connection: psycopg.AsyncConnection[Any], ledger_id: int) -> tuple[int, bytes, str]:
+    text = "select size, frontier, origin from head join ledger using (ledger_id) where ledger_id = %s"
+    row = await (await connection.execute(text, (ledger_id,))).fetchone()
+    assert row is not None, "the ledger has a head"
+    return row[0], bytes(row[1]), row[2]
 
 
 def _verified(bundle: Path, name: str, pinned: Pinned) -> Report:
@@ -123,7 +135,7 @@ def _groups(bundle: Path, size: int) -> Iterator[list[tuple[Envelope, bytes]]]:
 
 
 async def _write(
-    connection: psycopg.AsyncConnection[object],
+    connection: psycopg.AsyncConnection[Any],
     ledger_id: int,
     book: Book,
     tree: Tree,

@@ -89,7 +89,7 @@ def restored(durable_server: Server, end: Disaster) -> Iterator[Database]:
 
 def recovered(end: Disaster, database: Database, *, bundle: Path | None = None) -> Recovered:
     """Bring the database up to the log."""
-    made = recover(database.urls, end.park.ledger.ledger_id, "ganhe", bundle or end.bundle, PINNED)
+    made = recover(database.urls, "ganhe", bundle or end.bundle, PINNED)
     return end.park.run(made)
 
 
@@ -223,6 +223,9 @@ def test_the_command_says_what_is_to_be_named_again(end: Disaster, restored: Dat
     (tmp_path / "none").write_bytes(b"nothing")
     wrong = shell.run("recover", tmp_path / "none", "--keys", pins(tmp_path))
     assert wrong.returncode == 2 and len(wrong.stderr.strip().splitlines()) == 1
+    other = shell.run("recover", end.bundle, "--keys", pins(tmp_path), "--ledger", "other")
+    assert other.returncode == 1 and "of ledger ganhe" in other.stderr
+    assert restored.value("select count(*) from ledger") == 1
 
 
 def test_new_ledger_names_the_one_it_continues(end: Disaster, restored: Database, tmp_path: Path) -> None:
