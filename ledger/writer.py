@@ -170,7 +170,7 @@ class Writer:
         """See a group through; False where the book had to begin anew, so later decisions no longer stand."""
         if status is _Status.WRITTEN:
             return True
-        if status is _Status.STALE:
+        while status is _Status.STALE:  # behind the lock it is never stale again; nobody is left unanswered if it were
             status = await self._take_turn(group.tickets)
         if status is _Status.FAILED:
             self._forget()
