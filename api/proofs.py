@@ -16,6 +16,7 @@ from ledger.core.refusal import Refusal, refuse
 from ledger.proof.merkle import TILE_WIDTH
 from ledger.proof.note import inclusion_text
 from ledger.reports.audit_bundle import audit_bundle
+from ledger.reports.proofs import SIZE_MAX
 from ledger.reports.scope import scope_of
 
 Size = Annotated[int, QueryParameter(ge=1, le=2**53, description="A tree size.")]
@@ -171,8 +172,8 @@ def _tile(path: str) -> tuple[int, int]:
     """Index and width of a tile's path."""
     name, _, width = path.strip("/").partition(".p/")
     index = int(name.replace("x", "").replace("/", ""))
-    if width and not 0 < int(width) < TILE_WIDTH:
-        raise Problem(refuse("not_found", what=f"a tile of width {width}"))
+    if index > SIZE_MAX or (width and not 0 < int(width) < TILE_WIDTH):
+        raise Problem(refuse("not_found", what=f"tile {index} of width {width or TILE_WIDTH}"))
     return index, int(width or TILE_WIDTH)
 
 

@@ -142,12 +142,16 @@ def recover(
     bundle: Path,
     *,
     keys: Annotated[Path, Parameter(help="The keys you trust, and for which sizes: a file of your own.")],
+    cosigned: Annotated[
+        list[Path] | None, Parameter(help="A checkpoint as a witness handed it out; may be repeated.")
+    ] = None,
     ledger: LedgerName = None,
     json: Json = False,
 ) -> int:
     """Bring a database restored from an older backup up to its log, from an audit bundle. 0 done, 1 it is no way out.
 
-    Stop the service meanwhile. The names of companies registered since the backup are to be given again.
+    Stop the service meanwhile, and give the names of companies registered since the backup again before anybody else
+    takes them: they are in no record.
     """
     name = ledger or read_settings().ledger
     with at_database() as database:
@@ -155,7 +159,8 @@ def recover(
             pinned = read_pinned(read(keys).decode())
             with connect_sync(database.urls.writer) as connection:
                 check_fitness(connection)
-            done = uvloop.run(recovering.recover(database.urls, name, bundle, pinned))
+            notes = [Note.parse(read(file)) for file in cosigned or ()]
+            done = uvloop.run(recovering.recover(database.urls, name, bundle, pinned, cosigned=notes))
         except (OSError, UnicodeDecodeError, BadKeys, BadBundle, BadNote) as why:
             raise Unusable(str(why)) from why
         except recovering.NotRecovered as why:

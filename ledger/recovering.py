@@ -6,7 +6,7 @@ fingerprint in the record. What no record has stays lost: the names of companies
 """
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import psycopg
 from ledger.core.book import Book
 from ledger.core.command import Principal, Request, kept_fingerprint
 from ledger.core.decision import learn
-from ledger.core.record import Envelope, PartyBody, decode
+from ledger.core.record import Envelope, PartyBody, PartyChangeBody, decode
 from ledger.proof.bundle import read_frames, read_records
 from ledger.proof.findings import Report
 from ledger.proof.merkle import Frontier, leaf_hash
@@ -43,16 +43,16 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     to_size: int
     root: str
     nameless: list[str]
-    """Parties registered since the backup: their names are in no record."""
+    """Parties registered, or named anew, since the backup: their names are in no record, and others may take them."""
 
 
-async def recover(urls: Urls, name: str, bundle: Path, pinned: Pinned) -> Recovered:
+async def recover(urls: Urls, name: str, bundle: Path, pinned: Pinned, *, cosigned: Sequence[Note] = ()) -> Recovered:
     """Write what the bundle has beyond the database's size, a commit for each of the log's own; NotRecovered.
 
     The bundle must verify under the pinned keys, from record 0 on, and the database must be where it was earlier, or
     without the ledger. Cut short anywhere, it goes on when it is run again.
     """
-    report = _verified(bundle, name, pinned)
+    report = _verified(bundle, name, pinned, cosigned)
     with connect_sync(urls.writer) as opening:
         ledger_id, *_ = ledgers.find(opening, name) or ledgers.add(opening, name)
     connection = await connect(urls.writer)
@@ -62,17 +62,18 @@ async def recover(urls: Urls, name: str, bundle: Path, pinned: Pinned) -> Recove
             raise NotRecovered(f"the bundle is of {report.origin}, and the database's ledger is {origin}")
         book = _book_at(bundle, name, size, frontier, report)
         tree = await read_tree(connection, ledger_id, size, frontier)
-        nameless: list[str] = []
         for group in _groups(bundle, size):
-            nameless += [e.body.party for e, _ in group if isinstance(e.body, PartyBody)]
             await _write(connection, ledger_id, book, tree, group)
+        nameless = await _nameless(connection, ledger_id, bundle)
+    except (ValueError, psycopg.DataError) as fault:  # a record that verifies, and that no service would have made
+        raise NotRecovered(f"a record cannot be written: {fault}") from fault
     finally:
         await connection.close()
     root = tree.frontier.root().hex()
     if root != report.root:
         raise NotRecovered(f"the bundle changed while it was read, and the database is at {root}: restore, begin again")
     if urls.signer:  # without its login they stay away, but for the last: that the signer has in its own memory
-        _keep_checkpoints(urls, ledger_id, bundle)
+        _keep_checkpoints(urls, ledger_id, bundle, pinned)
     return Recovered(ledger=name, from_size=size, to_size=tree.frontier.size, root=root, nameless=nameless)
 
 
@@ -83,9 +84,9 @@ async def _head(connection: psycopg.AsyncConnection[Any], ledger_id: int) -> tup
     return row[0], bytes(row[1]), row[2]
 
 
-def _verified(bundle: Path, name: str, pinned: Pinned) -> Report:
+def _verified(bundle: Path, name: str, pinned: Pinned, cosigned: Sequence[Note]) -> Report:
     with bundle.open("rb") as stream:
-        report = verify(stream, pinned)
+        report = verify(stream, pinned, cosigned=cosigned)
     if report.findings:
         finding = report.findings[0]
         raise NotRecovered(f"the bundle is tampered with at record {finding.first}: {finding.rule}: {finding.what}")
@@ -173,18 +174,28 @@ def _entry(book: Book, envelope: Envelope) -> Entry:
         principal=Principal(actor=envelope.actor, role="operator", subject="", tenant=envelope.tenant),
         request_key=envelope.request_key or "",
         evidence_key=envelope.evidence_key,
-        canonical=kept_fingerprint(envelope.salt, envelope.fingerprint) if envelope.fingerprint else b"",
+        canonical=kept_fingerprint(envelope.salt, envelope.fingerprint or ""),
     )
     return Entry(index, envelope.body, asked, is_own, rows)
 
 
-def _keep_checkpoints(urls: Urls, ledger_id: int, bundle: Path) -> None:
-    """Put the bundle's checkpoints where the service looks for them; they were verified."""
+async def _nameless(connection: psycopg.AsyncConnection[Any], ledger_id: int, bundle: Path) -> list[str]:
+    """The parties of which a name is in no table: registered or named anew since the backup."""
+    text = "select distinct log_index from private_text where ledger_id = %s"
+    known = {index for (index,) in await (await connection.execute(text, (ledger_id,))).fetchall()}
+    bodies = ((int(envelope.index), envelope.body) for envelope, _ in _records(bundle))
+    named = ((index, body) for index, body in bodies if isinstance(body, PartyBody | PartyChangeBody) and body.names)
+    return sorted({body.party for index, body in named if index not in known})
+
+
+def _keep_checkpoints(urls: Urls, ledger_id: int, bundle: Path, pinned: Pinned) -> None:
+    """Put the bundle's checkpoints, which were verified, where the service looks for them: as the signer wrote them."""
     with bundle.open("rb") as stream:
-        notes = [content for kind, content in read_frames(stream) if kind == b"C"]
+        notes = [Note.parse(content) for kind, content in read_frames(stream) if kind == b"C"]
     with connect_sync(urls.signer) as connection:
         for note in notes:
-            size = Checkpoint.of(Note.parse(note)).size
+            size = Checkpoint.of(note).size
+            signed = note.only(pinned.signers_of(note, size)).encode()  # a line by anybody else is not the signer's
             connection.execute(
-                "insert into checkpoint values (%s, %s, %s) on conflict do nothing", (ledger_id, size, note)
+                "insert into checkpoint values (%s, %s, %s) on conflict do nothing", (ledger_id, size, signed)
             )

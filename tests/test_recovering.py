@@ -1,6 +1,7 @@
 """The way out after a restore: the log's own records, written again, and nothing decided again."""
 
 import contextlib
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from ledger.core.command import CreateCredential, RegisterParty, Request
 from ledger.core.events import Leg, Retire, Reverse, Subscribe, Transfer
 from ledger.core.record import LedgerBody, decode
-from ledger.proof.note import Checkpoint, Note
+from ledger.proof.bundle import MAGIC, frame, read_frames
+from ledger.proof.note import Checkpoint, Note, SignerKey
 from ledger.recovering import NotRecovered, Recovered, recover
 from ledger.reports.history import History
 from ledger.reports.proofs import Proofs
@@ -106,11 +108,12 @@ def test_recovered_database_equals_the_one_that_was_lost(end: Disaster, restored
     assert tables(restored) != tables(end.park.database)
     done = recovered(end, restored)
     assert tables(restored) == tables(end.park.database)
-    assert done.from_size < done.to_size and done.nameless == ["GH-300"]
+    assert done.from_size < done.to_size and done.nameless == ["GH-003", "GH-300"]
     with connect_sync(restored.admin_url) as connection:
         assert check(connection, end.park.ledger.ledger_id, "ganhe").findings == []
     assert seal(restored, end.signing) is None
-    assert recovered(end, restored).from_size == done.to_size
+    again = recovered(end, restored)
+    assert (again.from_size, again.nameless) == (done.to_size, done.nameless)
 
 
 def test_what_was_asked_since_the_backup_is_replayed(end: Disaster, restored: Database) -> None:
@@ -156,6 +159,21 @@ def test_killed_half_way_it_goes_on(end: Disaster, restored: Database, monkeypat
     monkeypatch.setattr(unit_of_work, "write_group", whole)
     recovered(end, restored)
     assert tables(restored) == tables(end.park.database)
+
+
+def test_signature_of_a_stranger_does_not_come_along(end: Disaster, restored: Database, tmp_path: Path) -> None:
+    """A line that somebody added to a checkpoint passes verification, and would not be what the signer remembers."""
+    frames = list(read_frames(io.BytesIO(end.bundle.read_bytes())))
+    strange = SignerKey.make("stranger.example/x", b"s" * 32)
+    written = [
+        frame(kind, Note.parse(content).signed(strange).encode() if kind == b"C" else content)
+        for kind, content in frames
+    ]
+    (tmp_path / "strange").write_bytes(MAGIC + b"".join(written) + frame(b"E", b""))
+    recovered(end, restored, bundle=tmp_path / "strange")
+    text = "select size, note from checkpoint order by size"
+    assert restored.rows(text) == end.park.database.rows(text)
+    assert seal(restored, end.signing) is None
 
 
 def test_no_other_history_is_written_over(end: Disaster, restored: Database, tmp_path: Path) -> None:
@@ -219,7 +237,7 @@ def test_the_command_says_what_is_to_be_named_again(end: Disaster, restored: Dat
     done = shell.run("recover", end.bundle, "--keys", pins(tmp_path), "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    assert (document["nameless"], document["equal"], document["ledger"]) == (["GH-300"], True, "ganhe")
+    assert (document["nameless"], document["equal"], document["ledger"]) == (["GH-003", "GH-300"], True, "ganhe")
     (tmp_path / "none").write_bytes(b"nothing")
     wrong = shell.run("recover", tmp_path / "none", "--keys", pins(tmp_path))
     assert wrong.returncode == 2 and len(wrong.stderr.strip().splitlines()) == 1

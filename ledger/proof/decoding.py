@@ -1,5 +1,6 @@
 """Records read strictly: canonical, of a type that is known, and in one form only."""
 
+import datetime
 import functools
 import re
 from collections.abc import Sequence
@@ -86,13 +87,18 @@ def _envelope(content: bytes) -> _Parsed | None:
 
 
 def _are_plain(records: Sequence[Envelope]) -> bool:
-    """Whether moments and salts are written as records write them: else neither order nor secrecy means much."""
+    """Whether moments, salts and fingerprints are written as records write them: else neither order nor secrecy means
+    much."""
     salts = [record.salt for record in records]
-    text = "".join(salts)
-    are_salts = all(len(salt) == 32 for salt in salts) and (not text or (text.isascii() and text.isalnum()))
-    return are_salts and all(map(_is_moment, {record.recorded_at for record in records}))
+    digests = [record.fingerprint for record in records if record.fingerprint is not None]
+    are_long = all(len(salt) == 32 for salt in salts) and all(len(digest) == 64 for digest in digests)
+    is_hex = not "".join([*salts, *digests]).encode().translate(None, b"0123456789abcdef")
+    return are_long and is_hex and all(map(_is_moment, {record.recorded_at for record in records}))
 
 
 @functools.lru_cache(maxsize=1024)  # the records of a group share one
 def _is_moment(text: str) -> bool:
-    return _MOMENT.fullmatch(text) is not None
+    try:
+        return _MOMENT.fullmatch(text) is not None and datetime.datetime.fromisoformat(text) is not None
+    except ValueError:
+        return False

@@ -170,6 +170,12 @@ class Note(msgspec.Struct, frozen=True):
                 found.append(key)
         return found
 
+    def only(self, keys: Iterable[VerifierKey]) -> Self:
+        """The note with the signatures of these keys and no other, in their order."""
+        wanted = {(key.name, key.key_id) for key in keys}
+        kept = tuple(one for one in self.signatures if (one.name, one.key_id) in wanted)
+        return msgspec.structs.replace(self, signatures=kept)
+
     def signed(self, key: SignerKey) -> Self:
         """The note with one more signature of the log's own key."""
         assert key.kind == SIGNER

@@ -137,7 +137,7 @@ async def positions(
     rules = _validities(policies, on)
     accounts = {account_id: (kind, party) for account_id, kind, party in holders}
     for account_id, month, source, quantity in stocks:
-        if account_id not in accounts:
+        if account_id not in accounts or not quantity:  # a lot of later, or of which nothing is left, is no line
             continue
         kind, party = accounts[account_id]
         line = found.line(party, month, source)

@@ -12,6 +12,8 @@ from ledger.store.session import Query, Scope
 
 ROOTS_MAX = 200_000
 """Roots of complete tiles kept in memory, some 20 MB; above it they are read again."""
+SIZE_MAX = 2**53
+"""No log is so large: what is asked beyond it is refused before any tile is looked for."""
 
 
 class SealedSize(msgspec.Struct, frozen=True):
@@ -110,13 +112,16 @@ class Proofs:
 
         From its tile, or, where a tree of this size does not fill that, from what lies below it.
         """
+        if size > SIZE_MAX:
+            return await self._beyond(scope, size) or refuse("not_found", what=f"a tree of {size}")
         in_tiles, cut = [], []
         for span in wanted:
             (in_tiles if _fills_its_tile(span, size) else cut).append(span)
         leaves = [span for span in cut if span.level == 0]
         below = {span: range(span.first, span.first + span.count) for span in cut if span.level}
         roots = {(span.level - 1, index) for span, indexes in below.items() for index in indexes}
-        missing = {tile for tile in roots if (scope.ledger_id, *tile) not in self._roots}
+        known = {tile: root for tile in roots if (root := self._roots.get((scope.ledger_id, *tile))) is not None}
+        missing = roots - known.keys()
         asked = {(span.level, span.first // TILE_WIDTH) for span in in_tiles} | missing
         queries = [_leaves_of(span) for span in leaves]
         ((head,), tile_rows, *leaf_rows) = await self._reading.reader.fetch(
@@ -126,14 +131,15 @@ class Proofs:
             return wrong
         tiles = {(level, index): _split(hashes) for level, index, hashes in tile_rows}
         if len(self._roots) > ROOTS_MAX:
-            self._roots = {key: root for key, root in self._roots.items() if key[1:] in roots}
-        self._roots.update({(scope.ledger_id, *tile): root_of(tiles[tile]) for tile in missing})
+            self._roots.clear()
+        known |= {tile: root_of(tiles[tile]) for tile in missing}
+        self._roots.update({(scope.ledger_id, *tile): root for tile, root in known.items()})
         found = {span: _of_tile(span, tiles) for span in in_tiles}
         found |= {
             span: _split(b"".join(part for (part,) in rows)) for span, rows in zip(leaves, leaf_rows, strict=True)
         }
         for span, indexes in below.items():
-            found[span] = [self._roots[scope.ledger_id, span.level - 1, index] for index in indexes]
+            found[span] = [known[span.level - 1, index] for index in indexes]
         return found
 
 

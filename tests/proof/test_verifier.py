@@ -247,6 +247,8 @@ def test_retired_certificates_stay_retired(how: str) -> None:
         (b'"actor":"k', b'"actor":"\\u006b'),
         (b'{"actor"', b'{ "actor"'),
         (b'"v":"1"}', b'"v":"1"}\n'),
+        (b'"salt":"0', b'"salt":"z'),
+        (b'"recorded_at":"2026-11', b'"recorded_at":"2026-19'),
         (b'"type_v":"1","v":"1"}', b'"v":"1","type_v":"1"}'),
         (b'"quantity":"7"', b'"quantity":7'),
         (b'"body":{', b'"body":{"command":"transfer",'),

@@ -18,6 +18,9 @@ from ledger.core.events import (
     Transfer,
     TransferTrade,
 )
+from ledger.reports import reading as reports_reading
+from ledger.reports.positions import Position, positions
+from ledger.reports.reading import Moment
 from ledger.store.session import Query, Reader
 from tests.conftest import DOCUMENT, ENTERPRISES, Park, Server, day, holding
 from tests.oracle import Oracle
@@ -123,6 +126,29 @@ def expect_past(reading: Reading, days: list[str]) -> None:
                         lots[each, size, account, lot] += quantity
         found = reading.rows(Query(LOTS, (days, sizes)), tenant)
         assert {tuple(key): quantity for *key, quantity in found} == {k: v for k, v in lots.items() if v}
+
+
+def test_positions_of_a_size_stay_what_they_were(reading: Reading) -> None:
+    """From whichever end they are added up: lots that came later, and what was given away, leave no line behind."""
+    park, today = reading.park, datetime.date.fromisoformat(day(0))
+    reports = reports_reading.Reading(park.database.urls.reader)
+    park.run(reports.reader.open())
+    park.give("GH-001", 50, lot="A")
+    size = park.database.value("select size from head")
+
+    def then() -> list[Position]:
+        found = positions(reports, park.scope(), Moment(today, size), today=today, by="vintage")
+        return park.run(found).lines
+
+    before = then()
+    for month in ("2026-06", "2026-07"):
+        park.give("GH-002", 5, lot=f"later {month}", month=month)
+        assert then() == before
+    for _ in range(size):
+        park.expect_posted(park.operator(transfer("GH-001", "GH-002", 1)))
+        park.expect_posted(park.operator(transfer("GH-002", "GH-001", 1)))
+    assert park.database.value("select size from head") > 2 * size and then() == before
+    park.run(reports.reader.close())
 
 
 def test_same_pair_gives_the_same_answer_for_ever(reading: Reading) -> None:
