@@ -47,7 +47,12 @@ class Reader:
     def __init__(self, url: str, *, connections_max: int = 8) -> None:
         options = f"{OPTIONS} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c default_transaction_read_only=off"
         self._pool = AsyncConnectionPool(
-            url, min_size=1, max_size=connections_max, open=False, kwargs={"options": options, "prepare_threshold": 2}
+            url,
+            min_size=1,
+            max_size=connections_max,
+            open=False,
+            configure=_acquaint,
+            kwargs={"options": options, "prepare_threshold": 2},
         )
 
     async def open(self) -> None:
@@ -80,4 +85,15 @@ class Reader:
             return await cursor.fetchone()
 
 
+async def _acquaint(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Have a new connection learn what the views are made of before anybody waits for it: 10 ms of its first read."""
+    await connection.execute(_SCOPE, ("0", ""))
+    await connection.execute(_VIEWS)
+    await connection.rollback()
+
+
+_VIEWS: LiteralString = """
+    explain select from visible_account join visible_balance using (account_id) join visible_lot using (lot_id),
+        visible_ledger, visible_party, visible_policy, visible_event, visible_trade, visible_posting
+"""
 _SCOPE: LiteralString = "select set_config('greenledger.ledger', %s, true), set_config('greenledger.tenant', %s, true)"
