@@ -4,6 +4,7 @@ Every rule a record must keep stands here once more, by its name (`RULES`); what
 """
 
 import datetime
+import functools
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -346,6 +347,7 @@ def _last_day_by(month: str, rule: Validity) -> str:
         return ""  # no day: nothing of that month may be used
 
 
+@functools.lru_cache(maxsize=65_536)  # by far the most quantities of a log are few
 def _number(text: str) -> int | None:
     """A quantity or index as records write it, or None."""
     try:
