@@ -22,6 +22,9 @@ from ledger.proof.note import BadNote, Checkpoint, Note
 from ledger.proof.pinned import Pinned
 from ledger.proof.replay import Replay, wrong_reversal
 
+AT_ONCE = 256
+"""Records read and followed in one go: so few that their memory is used again, and not given back and asked for anew."""
+
 
 def verify(
     stream: BinaryIO,
@@ -192,7 +195,8 @@ class Verifier:
             self._compare_known()
         self._tree.extend(leaves[done:])
         self._compare_known()
-        self._replay_all(first, records.contents)
+        for at in range(0, count, AT_ONCE):
+            self._replay_all(first + at, records.contents[at : at + AT_ONCE])
         self.report.records += count
         self._progress(self.report.records, self.report.to_size - self.report.from_size)
 
