@@ -23,7 +23,7 @@ from ledger.proof.pinned import Pinned
 from ledger.proof.replay import Replay, wrong_reversal
 
 AT_ONCE = 256
-"""Records read and followed in one go: so few that their memory is used again, and not given back and asked for anew."""
+"""Records read and followed in one go: so few that their memory is used again, not given back and asked for anew."""
 
 
 def verify(
