@@ -4,7 +4,6 @@ The rates asked of transfers and retirements are ten and twenty times those of t
 """
 
 import asyncio
-import datetime
 import random
 import statistics
 import time
@@ -308,7 +307,7 @@ async def _transfers(writer: Writer, share: int, turn: int, sizes: _Sizes, *, sp
 async def _time_reads(reading: Reading, scope: Scope, share: int, sizes: _Sizes, tell: Tell) -> dict[str, Any]:
     """Milliseconds, as [median, 99th percentile, worst]."""
 
-    chance, today = random.Random(5), datetime.date.today()
+    chance, today = random.Random(5), workload.civil_day()
     size, _, _ = await reading.head(scope)
     timings: dict[str, list[float]] = {}
     for _ in range(sizes.reads):

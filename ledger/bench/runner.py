@@ -284,7 +284,7 @@ class _Bench:
     async def _time_reads(self, reading: Reading, scope: Scope) -> None:
         chance = random.Random(3)
         size, *_ = await reading.head(scope)
-        today = datetime.date.today()
+        today = workload.civil_day()
         names = [account_name("holding_ent", workload.party(n)) for n in range(workload.ENTERPRISES)]
         timings: dict[str, list[float]] = {"balance": [], "as_of": [], "postings": []}
         hot: dict[str, list[float]] = {"balance": [], "as_of": [], "postings": []}
