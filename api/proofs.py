@@ -19,15 +19,15 @@ from ledger.reports.audit_bundle import audit_bundle
 from ledger.reports.proofs import SIZE_MAX
 from ledger.reports.scope import scope_of
 
-Size = Annotated[int, QueryParameter(ge=1, le=2**53, description="A tree size.")]
-RecordIndex = Annotated[int, QueryParameter(ge=0, le=2**53, description="A log index.")]
+Size = Annotated[int, QueryParameter(ge=1, le=SIZE_MAX, description="A tree size.")]
+RecordIndex = Annotated[int, QueryParameter(ge=0, le=SIZE_MAX, description="A log index.")]
 SealedSize = Annotated[
     int | None,
     QueryParameter(
-        required=False, ge=1, le=2**53, description="A tree size; by default that of the newest checkpoint."
+        required=False, ge=1, le=SIZE_MAX, description="A tree size; by default that of the newest checkpoint."
     ),
 ]
-FromSize = Annotated[int, QueryParameter(ge=0, le=2**53, description="The records from this size on.")]
+FromSize = Annotated[int, QueryParameter(ge=0, le=SIZE_MAX, description="The records from this size on.")]
 IndexPath = Annotated[str, PathParameter(pattern=r"^(0|[1-9][0-9]{0,17})$", description="A log index.")]
 LevelPath = Annotated[str, PathParameter(pattern=r"^[0-7]$", description="A level of tiles.")]
 TilePath = Annotated[

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -57,19 +57,13 @@ def replace_lost(*, ledger: LedgerName = None, json: Json = False) -> int:
 @signer_app.command(name="run")
 def run_(*, once: bool = False, ledger: LedgerName = None, json: Json = False) -> int:
     """Sign the log again and again, until Ctrl-C (--once: what there is, and exit). Exit code 1 after an alarm."""
-    settings = read_settings()
-    name = ledger or settings.ledger
-    with contextlib.ExitStack() as stack:
-        # On a host of its own the signer is given its own login, and knows no other.
-        url = settings.signer_url or stack.enter_context(at_database()).urls.signer
+    with _at_signer(ledger) as (url, folder, name):
         logs.configure()
         try:
             if once:
-                sealed = signing.run_once(url, settings.home / "signer" / name, name)
+                sealed = signing.run_once(url, folder, name)
             else:
-                sealed = signing.run(url, settings.home / "signer" / name, name, until=lambda: False)
-        except (NoKey, UnfitDatabase, psycopg.OperationalError) as why:
-            raise Unusable(str(why)) from why
+                sealed = signing.run(url, folder, name, until=lambda: False)
         except Alarm as why:
             err.print(f"ALARM, nothing was signed: {why}", style="red", markup=False)
             return 1
@@ -86,14 +80,9 @@ def remember(
     json: Json = False,
 ) -> int:
     """Go on from a checkpoint that others kept, where the signer's own memory is lost. Exit code 1 after an alarm."""
-    settings = read_settings()
-    name = ledger or settings.ledger
-    with contextlib.ExitStack() as stack:
-        url = settings.signer_url or stack.enter_context(at_database()).urls.signer
+    with _at_signer(ledger) as (url, folder, name):
         try:
-            size = signing.remember(url, settings.home / "signer" / name, name, Note.parse(read(checkpoint)))
-        except (NoKey, BadNote) as why:
-            raise Unusable(str(why)) from why
+            size = signing.remember(url, folder, name, Note.parse(read(checkpoint)))
         except Alarm as why:
             err.print(f"ALARM, nothing was kept: {why}", style="red", markup=False)
             return 1
@@ -102,6 +91,20 @@ def remember(
     else:
         out.print(f"The signer of {name} goes on from {size} records.", markup=False)
     return 0
+
+
+@contextlib.contextmanager
+def _at_signer(ledger: str | None) -> Iterator[tuple[str, Path, str]]:
+    """The signer's URL, its folder and its ledger; Unusable where it has no key, or there is no database."""
+    settings = read_settings()
+    name = ledger or settings.ledger
+    with contextlib.ExitStack() as stack:
+        # On a host of its own the signer is given its own login, and knows no other.
+        url = settings.signer_url or stack.enter_context(at_database()).urls.signer
+        try:
+            yield url, settings.home / "signer" / name, name
+        except (NoKey, BadNote, UnfitDatabase, psycopg.OperationalError) as why:
+            raise Unusable(str(why)) from why
 
 
 def _with_writer(ledger: str | None, work: Callable[[Writer, Path], Awaitable[str]]) -> str:
@@ -179,6 +182,8 @@ def recover(
         )
         if done.nameless:
             out.print(f"To be named again: {', '.join(done.nameless)}", markup=False)
+    if not equal:
+        err.print("Projections differ from the journal: see `greenledger rebuild --check`.", style="red", markup=False)
     return 0 if equal else 1
 
 

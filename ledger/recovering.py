@@ -66,7 +66,7 @@ async def recover(urls: Urls, name: str, bundle: Path, pinned: Pinned, *, cosign
             await _write(connection, ledger_id, book, tree, group)
         nameless = await _nameless(connection, ledger_id, bundle)
     except (ValueError, psycopg.DataError) as fault:  # a record that verifies, and that no service would have made
-        raise NotRecovered(f"a record cannot be written: {fault}") from fault
+        raise NotRecovered(f"a record cannot be written; those before it are: {fault}") from fault
     finally:
         await connection.close()
     root = tree.frontier.root().hex()

@@ -23,7 +23,7 @@ import psycopg
 import structlog
 
 from ledger.core.record import MalformedRecord, SigningKeyBody, decode
-from ledger.proof.merkle import Frontier, leaf_hash
+from ledger.proof.merkle import Frontier, leaf_hashes
 from ledger.proof.note import SIGNER, BadNote, Checkpoint, Note, SignerKey, VerifierKey
 from ledger.proof.synced import rename_synced, write_synced
 from ledger.store.journal import split_records
@@ -185,7 +185,7 @@ class Signer:
                     contents = list(split_records(records))
                 except ValueError as fault:
                     raise Alarm(f"the segment at {first} is damaged: {fault}") from fault
-                hashes = [leaf_hash(content) for content in contents]
+                hashes = leaf_hashes(contents)
                 if len(hashes) != count or b"".join(hashes) != leaves:
                     raise Alarm(_first_difference(first, hashes, leaves))
                 for leaf in hashes:

@@ -20,7 +20,7 @@ from ledger.reports.proofs import Proofs
 from ledger.reports.reading import Reading
 from ledger.signer import Alarm, NoKey
 from ledger.store import unit_of_work
-from ledger.store.journal import split_records
+from ledger.store.journal import Tree, read_tree, split_records
 from ledger.store.outcomes import Posted, Refused
 from ledger.store.rebuild import check
 from ledger.store.session import connect_sync
@@ -161,6 +161,24 @@ def test_killed_half_way_it_goes_on(end: Disaster, restored: Database, monkeypat
     assert tables(restored) == tables(end.park.database)
 
 
+def test_nobody_is_written_past(end: Disaster, restored: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that posts in the middle: told so, and its record stays as it is."""
+
+    async def read_and_post(*given: Any) -> Tree:
+        tree = await read_tree(*given)
+        park = Park(restored, start=False)
+        writer = await park.start_writer()
+        assert isinstance(await writer.submit(park.enterprise(A, Subscribe(enterprise=A, quantity=1))), Posted)
+        await writer.stop()
+        return tree
+
+    size = restored.value("select size from head")
+    monkeypatch.setattr("ledger.recovering.read_tree", read_and_post)
+    with pytest.raises(NotRecovered, match="somebody else writes"):
+        recovered(end, restored)
+    assert restored.value("select size from head") == size + 1
+
+
 def test_signature_of_a_stranger_does_not_come_along(end: Disaster, restored: Database, tmp_path: Path) -> None:
     """A line that somebody added to a checkpoint passes verification, and would not be what the signer remembers."""
     frames = list(read_frames(io.BytesIO(end.bundle.read_bytes())))
@@ -282,6 +300,9 @@ def test_the_command_has_the_signer_remember(end: Disaster, tmp_path: Path) -> N
     assert json.loads(done.stdout)["size"] == Checkpoint.of(Note.parse(bytes(note))).size
     assert shell.run("signer", "remember", tmp_path / "note").returncode == 2
     assert shell.run("signer", "run", "--once").returncode == 0
+    shell.environment["DATABASE_URL_SIGNER"] = "postgresql://nobody@127.0.0.1:1/none"
+    nowhere = shell.run("signer", "remember", tmp_path / "note")
+    assert nowhere.returncode == 2 and "Traceback" not in nowhere.stderr
 
 
 def test_service_that_saw_the_log_serves_again(end: Disaster, restored: Database, tmp_path: Path) -> None:

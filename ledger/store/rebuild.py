@@ -27,7 +27,7 @@ from ledger.core.record import (
     SigningKeyBody,
     decode,
 )
-from ledger.proof.merkle import Frontier, leaf_hash
+from ledger.proof.merkle import Frontier, leaf_hash, leaf_hashes
 from ledger.store.changes import event_values, lot_values, party_change_values, serial_moves, trade_values
 from ledger.store.journal import TileBuffer, split_records
 
@@ -117,7 +117,7 @@ class _Rebuild:
         if first != self.frontier.size:
             self.result.note(f"segment {first}", f"the journal has {self.frontier.size} records before it")
         contents = list(split_records(records))
-        if len(contents) != count or b"".join(map(leaf_hash, contents)) != leaves:
+        if len(contents) != count or b"".join(leaf_hashes(contents)) != leaves:
             self.result.note(f"segment {first}", "records and leaf hashes do not agree")
         for content in contents:
             index = self.frontier.size
