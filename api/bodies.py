@@ -265,6 +265,31 @@ class BundleIn(UnitsIn, kw_only=True):
     lot: LotCode | None = None
 
 
+class SettledIn(FactIn, kw_only=True):
+    """A contract's month of a project, as a green-power settlement names it, and whose statement corrects it."""
+
+    buyer: PartyId
+    contract: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    platform: PartyId
+    project: ProjectCode
+    production_month: Month
+    energy_source: Annotated[str, Meta(pattern=r"^[a-z_]{1,32}$")] | None = None
+    province: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
+
+
+class BundleCorrectionIn(SettledIn, kw_only=True):
+    """What of a settled month goes back to the seller: energy, certificates and their cost, all above zero."""
+
+    seller: PartyId
+    energy_kwh: PositiveText
+    quantity: PositiveText
+    amount_fen: PositiveText | None = None
+
+
+class CorrectionLinkIn(SettledIn, kw_only=True):
+    """The settlement that a waiting correction speaks of has come."""
+
+
 class EnergyTransferIn(UnitsIn, kw_only=True):
     """Certificates that move with hydro or self-used energy; contract and proof of payment are the document."""
 

@@ -117,6 +117,20 @@ EVENTS = (
         _ISSUER,
     ),
     Event(
+        "/bundles/corrections", "postBundleCorrection", "bundle_correction", bodies.BundleCorrectionIn,
+        wishes.bundle_correction,
+        "Correct settled green power downwards (退补)",
+        "Certificates of a settled month go back to the seller. Where the settlement is not in the book, or they have "
+        "moved on, they stand in suspense.",
+        _ISSUER,
+    ),
+    Event(
+        "/bundles/links", "postCorrectionLink", "correction_link", bodies.CorrectionLinkIn, wishes.correction_link,
+        "Link a waiting correction to its settlement",
+        "All that waits in suspense under the settlement's lot comes off what the buyer has of it.",
+        _ISSUER,
+    ),
+    Event(
         "/energy-transfers", "postEnergyTransfer", "energy_transfer", bodies.EnergyTransferIn, wishes.energy_transfer,
         "Record certificates of hydro or self-used energy",
         "Non-tradable certificates that move with the energy itself; no trade.",

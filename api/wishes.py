@@ -153,8 +153,29 @@ def opening(data: bodies.OpeningIn, _: str | None) -> Posting:
 
 def bundle(data: bodies.BundleIn, _: str | None) -> Posting:
     """Counted units of a settlement are a lot of their own, known by contract, project and month."""
-    code = f"bundle/{data.buyer}/{data.contract}/{data.project}/{data.production_month}"
+    code = events.settled_lot(data.buyer, data.contract, data.project, data.production_month)
     return command_of(events.SettleBundle, data, lot=_lot(data, code))
+
+
+def bundle_correction(data: bodies.BundleCorrectionIn, _: str | None) -> Posting:
+    """A correction speaks of the counted lot that the settlement brought."""
+    return command_of(events.CorrectBundle, data, lot=_settled_lot(data))
+
+
+def correction_link(data: bodies.CorrectionLinkIn, _: str | None) -> Posting:
+    """What waits under the settlement's lot comes off it."""
+    return command_of(events.LinkCorrection, data, lot=_settled_lot(data))
+
+
+def _settled_lot(data: bodies.SettledIn) -> LotFacts:
+    return LotFacts(
+        code=events.settled_lot(data.buyer, data.contract, data.project, data.production_month),
+        numbered=False,
+        production_month=data.production_month,
+        project=data.project,
+        province=data.province,
+        source=data.energy_source,
+    )
 
 
 def energy_transfer(data: bodies.EnergyTransferIn, _: str | None) -> Posting:
@@ -208,8 +229,9 @@ def evidence_key(command: Posting) -> str | None:
         case events.OpenBalance():
             return f"opening:{command.enterprise}/{command.reference}"
         case events.SettleBundle():
-            settled = f"{command.contract}/{command.lot.project}/{command.lot.production_month}"
-            return f"bundle:{command.buyer}/{settled}"
+            return events.settlement_key(command.buyer, command.contract, command.lot)
+        case events.CorrectBundle():
+            return events.correction_key(command.buyer, command.contract, command.lot, command.occurred_on)
         case events.TransferWithEnergy():
             return f"energy:{command.enterprise}/{command.reference}"
         case events.ReceiveForProvince():

@@ -180,8 +180,8 @@ def _record(book: Book, request: Request, bodies: Sequence[Body], entries: list[
         entries.append(own)
     assert own is not None
     book.put(book.outcomes, key_of(request), _known(own))
-    if own.rows and request.evidence_key is not None:
-        book.put(book.evidence, request.evidence_key, own.index)
+    if own.evidence_key is not None:
+        book.put(book.evidence, own.evidence_key, own.index)
     return own
 
 
@@ -208,7 +208,7 @@ def encode_entries(group: Group, ledger: str) -> Iterator[None]:
             batch=request.batch if own else None,
             body=entry.body,
             caused_by=None if own else str(own_index),
-            evidence_key=request.evidence_key if own and entry.rows else None,
+            evidence_key=entry.evidence_key,
             fingerprint=fingerprint(salt, request.canonical).hex() if own else None,
             index=str(entry.index),
             ledger=ledger,

@@ -169,6 +169,9 @@ def bodies(kind: str) -> st.SearchStrategy[record.Body]:
             record.ProposalBody, command=texts(), evidence_key=text, role=texts(), subject=texts(), tenant=text
         ),
         "signing_key": lambda: st.builds(record.SigningKeyBody, key=texts(), replaces=text),
+        "withdrawal": lambda: st.builds(
+            record.WithdrawalBody, evidence=evidences(), occurred_on=st.none() | days(), trade_id=texts()
+        ),
         "import": lambda: st.builds(record.ImportBody, document=hashes(), figures=figures, layout=texts()),
         "ledger": lambda: st.builds(record.LedgerBody, continues=text, origin=texts(), zone=texts()),
         "lot": lambda: st.builds(record.LotBody, lot=lot_facts()),
@@ -177,7 +180,8 @@ def bodies(kind: str) -> st.SearchStrategy[record.Body]:
         ),
         "policy": lambda: st.builds(record.PolicyBody, row=policy_rows()),
         "posting": lambda: st.builds(
-            record.PostingBody, adjusts_period=text, command=texts(), effective_on=days(), engine=st.just("1"),
+            record.PostingBody, adjusts_period=text, command=texts(), corrects=text, effective_on=days(),
+            engine=st.just("1"),
             evidence=evidences(), findings=several, legs=st.lists(posted_legs(), max_size=3).map(tuple),
             occurred_on=days(), policies=several, reverses=text, selection=text, status=text,
             trade=st.none() | trade_states(),

@@ -42,6 +42,8 @@ KINDS: dict[str, AccountKind] = {
         AccountKind("external", "External", 1, ("GEC",), **_EITHER, outside=True),
         AccountKind("opening", "Opening", 1, ("GEC",), **_CREDIT, outside=True),
         AccountKind("suspense", "Suspense:Import", 1, ("GEC",), **_EITHER),
+        AccountKind("suspense_cost", "Suspense:Cost", 1, ("CNY",), **_EITHER),
+        AccountKind("suspense_energy", "Suspense:Energy", 1, ("KWH",), **_EITHER),
         AccountKind("identification", "Identification", 1, ("GEC",), **_EITHER, outside=True),
         AccountKind("offered", "Offered", 1, ("GEC",), **_DEBIT),
         AccountKind("commitment_ent", "Commitment:Ent", 1, ("GECSUB",), **_DEBIT),

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from ledger.core.events import Posting
+from ledger.core.events import Evidence, Posting
 from ledger.core.policy import PolicyRow
 
 PartyChange = Literal["name", "alias", "exit", "merger"]
@@ -92,6 +92,14 @@ class RecordImport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     figures: dict[str, str]
 
 
+class NoteWithdrawal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="note_withdrawal"):
+    """That a platform withdrew a trade the book never had: an older statement that still shows it posts nothing."""
+
+    trade_id: str
+    evidence: Evidence
+    occurred_on: str | None = None
+
+
 class DeclareSigningKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="declare_signing_key"):
     """The key that signs the log's checkpoints from now on, and the one it takes the place of."""
 
@@ -108,6 +116,7 @@ Registry = (
     | CreateCredential
     | RevokeCredential
     | RecordImport
+    | NoteWithdrawal
     | DeclareSigningKey
 )
 Command = Posting | Approve | Reject | Registry

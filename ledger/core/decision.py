@@ -14,6 +14,7 @@ from ledger.core.command import (
     ChangeParty,
     CreateCredential,
     DeclareSigningKey,
+    NoteWithdrawal,
     OpenLedger,
     RecordImport,
     RegisterParty,
@@ -49,6 +50,7 @@ from ledger.core.record import (
     PostingBody,
     ProposalBody,
     SigningKeyBody,
+    WithdrawalBody,
 )
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_range import Ranges, merge, subtract
@@ -87,6 +89,8 @@ def _decide_registry(book: Book, request: Request) -> Posted | Refusal:
         case RecordImport():
             body = ImportBody(document=command.document, figures=command.figures, layout=command.layout)
             return _allowed(role, {"operator"}, "import statements") or Posted((body,))
+        case NoteWithdrawal():
+            return _allowed(role, {"operator"}, "import statements") or _note_withdrawal(book, command, request)
         case DeclareSigningKey():
             body = SigningKeyBody(key=command.key, replaces=command.replaces)
             return _allowed(role, {"admin"}, "declare signing keys") or Posted((body,))
@@ -149,6 +153,15 @@ def _set_policy(command: SetPolicy) -> Posted | Refusal:
     if (wrong := unsound(row)) is not None:
         return refuse("rule_unsound", problem=wrong)
     return Posted((PolicyBody(row=command.row),))
+
+
+def _note_withdrawal(book: Book, command: NoteWithdrawal, request: Request) -> Posted | Refusal:
+    key = request.evidence_key
+    assert key is not None, "the withdrawal of a trade stands in the place of the trade"
+    if key in book.evidence:
+        return refuse("evidence_used", evidence=key, transaction=book.evidence[key])
+    body = WithdrawalBody(evidence=command.evidence, occurred_on=command.occurred_on, trade_id=command.trade_id)
+    return Posted((body,))
 
 
 def _create_credential(book: Book, command: CreateCredential) -> Posted | Refusal:

@@ -250,6 +250,34 @@ class SettleBundle(_Incoming, frozen=True, kw_only=True, omit_defaults=True, tag
     """The environmental value only; the price of the energy is none of a certificate's cost."""
 
 
+class CorrectBundle(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="correct_bundle"):
+    """A settled month of a contract was too much (退补, 更正): so many of its certificates go back to the seller.
+
+    Where the settlement is not in the book, or the certificates have moved on, they stand in suspense.
+    """
+
+    buyer: str
+    seller: str
+    contract: str
+    platform: str
+    """Whose statement says so; what waits, waits under its name."""
+    lot: LotFacts
+    """The lot the settlement brought."""
+    energy_kwh: int
+    """What goes back, as `quantity` and `amount_fen`: above zero."""
+    quantity: int
+    amount_fen: int | None = None
+
+
+class LinkCorrection(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="link_correction"):
+    """The settlement that a waiting correction speaks of is in the book now: all that waits comes off it."""
+
+    buyer: str
+    contract: str
+    platform: str
+    lot: LotFacts
+
+
 class TransferWithEnergy(_Incoming, frozen=True, kw_only=True, omit_defaults=True, tag="transfer_with_energy"):
     """Certificates that move with existing hydro or self-used energy: not traded, by contract and proof of payment."""
 
@@ -381,8 +409,25 @@ Incoming = Issue | OpenBalance | SettleBundle | TransferWithEnergy | ReceiveForP
 Posting = (
     Transfer | Subscribe | ReduceSubscription | TradeEvent | Incoming | Allocate | ListForSale | Delist
     | Freeze | Unfreeze | Retire | Expire | CancelForCcer | Reverse | Offer | AnswerOffer | SettleBreak | Succeed
+    | CorrectBundle | LinkCorrection
 )  # fmt: skip
 POSTINGS: tuple[type, ...] = get_args(Posting)
+
+
+def settled_lot(buyer: str, contract: str, project: str, month: str) -> str:
+    """The code of the counted lot that the settlement of a contract's month brings."""
+    return f"bundle/{buyer}/{contract}/{project}/{month}"
+
+
+def settlement_key(buyer: str, contract: str, lot: LotFacts) -> str:
+    """The ledger-wide evidence key under which a contract's month of a project is settled, once."""
+    return f"bundle:{buyer}/{contract}/{lot.project}/{lot.production_month}"
+
+
+def correction_key(buyer: str, contract: str, lot: LotFacts, day: str | None) -> str:
+    """The ledger-wide evidence key of a correction: one of a settlement on a day."""
+    return f"correction:{buyer}/{contract}/{lot.project}/{lot.production_month}/{day}"
+
 
 PARTY_FIELDS = ("enterprise", "beneficiary", "buyer", "seller", "project", "province", "platform", "receiver", "party")
 """The fields of an event that name a party."""

@@ -381,6 +381,7 @@ def _body(
     ]
     return PostingBody(
         command=plan.command,
+        corrects=None if plan.corrects is None else str(plan.corrects),
         effective_on=dates.effective_on,
         engine=ENGINE_VERSION,
         evidence=plan.evidence,

@@ -77,6 +77,15 @@ REASONS = (
         frozen=True,
     ),
     Reason(
+        "nothing_to_link",
+        422,
+        "Nothing to link",
+        "No correction of lot {lot} waits in suspense for a settlement that is in the book.",
+        "无可关联的更正",
+        "批次 {lot} 没有等待已入账结算的更正。",
+        frozen=True,
+    ),
+    Reason(
         "trade_not_broken",
         422,
         "No break of this trade",

@@ -66,6 +66,8 @@ class PostingBody(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defa
 
     adjusts_period: str | None = None
     command: str
+    corrects: str | None = None
+    """The log index of the settlement that a correction speaks of."""
     effective_on: str
     engine: str
     evidence: Evidence
@@ -202,6 +204,14 @@ class ImportBody(msgspec.Struct, frozen=True, kw_only=True):
     layout: str
 
 
+class WithdrawalBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A trade that a platform withdrew and the book never had; its evidence key is used up."""
+
+    evidence: Evidence
+    occurred_on: str | None = None
+    trade_id: str
+
+
 class SigningKeyBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A key that signs checkpoints from here on. Both keys sign the first one, unless the one replaced was lost."""
 
@@ -227,6 +237,7 @@ Body = (
     | OfferBody
     | AnswerBody
     | SigningKeyBody
+    | WithdrawalBody
 )
 
 
@@ -255,6 +266,7 @@ BODY_TYPES: dict[str, type] = {
     "refusal": RefusalBody,
     "retirement": RetirementBody,
     "signing_key": SigningKeyBody,
+    "withdrawal": WithdrawalBody,
 }
 TYPE_OF_BODY: dict[type, str] = {body: name for name, body in BODY_TYPES.items()}
 

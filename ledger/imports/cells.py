@@ -17,6 +17,7 @@ import msgspec
 from ledger.imports.units import UNITS, Unit, combine, unit_of
 
 DIGITS_MAX = 18
+KWH_PER_MWH = 1_000
 
 
 class CellError(Exception):
@@ -167,6 +168,18 @@ def parse_count(text: str, column_unit: str | None = None) -> int:
     if unit.measures not in ("certificate", "energy"):
         raise CellError("unit_unexpected", "a unit of certificates or energy")
     return _whole(number, unit, "count_not_whole", "a whole number of certificates")
+
+
+def parse_energy_kwh(text: str, column_unit: str | None) -> int | None:
+    """Read an energy in whole kWh, or None; the unit stands in the cell or over its column, and is never guessed."""
+    if is_null(text):
+        return None
+    number = parse_number(text)
+    unit = _unit(number, column_unit, "兆瓦时")
+    if unit.measures != "energy":
+        raise CellError("unit_unexpected", "a unit of energy")
+    in_kwh = Unit("energy", unit.noun, unit.numerator * KWH_PER_MWH, unit.denominator)
+    return _whole(number, in_kwh, "energy_not_whole_kwh", "an energy of whole kWh")
 
 
 _SINGLE = (None, "个", "张")

@@ -78,6 +78,59 @@ class TradeStatement(msgspec.Struct, frozen=True):
     warnings: tuple[RowProblem, ...]
 
 
+class SettlementRow(msgspec.Struct, frozen=True):
+    """One line of an exchange's green-power settlement; energies are in kWh, money in fen.
+
+    A correction (退补) of an earlier month names that month in its remark; one downwards has figures below zero.
+    """
+
+    line: int
+    sheet: str | None
+    buyer_name: str
+    seller_name: str | None
+    project: str
+    """Its filing code where there is one, else its name."""
+    energy_source: str
+    province: str | None
+    contract: str
+    production_month: str
+    is_correction: bool
+    contracted_kwh: int | None
+    generated_kwh: int | None
+    consumed_kwh: int | None
+    settled_kwh: int
+    amount_fen: int | None
+    """The environmental value; None where the price is all in one."""
+    due: int
+    transferred: int | None
+    tail_kwh: int | None
+    transferred_on: datetime.date | None
+    remark: str | None
+
+
+class SettlementTotals(msgspec.Struct, frozen=True):
+    """A settlement's own total line, as far as it prints one."""
+
+    settled_kwh: int | None
+    amount_fen: int | None
+    due: int | None
+    transferred: int | None
+    tail_kwh: int | None
+
+
+class SettlementStatement(msgspec.Struct, frozen=True):
+    """An exchange's settlement of green power for a month, with the certificates that were transferred for it."""
+
+    file: str
+    platform: str
+    encoding: str
+    month: str
+    rows: tuple[SettlementRow, ...]
+    totals: SettlementTotals | None
+    problems: tuple[RowProblem, ...]
+    warnings: tuple[RowProblem, ...]
+
+
 class SummaryRow(msgspec.Struct, frozen=True):
     """One line of the park's summary; `traded` is rounded to within `traded_half_unit` either way."""
 

@@ -187,6 +187,72 @@ TRADES = Layout(
     ),
 )
 
+_SETTLED = ("", "绿电", "绿色电力", "结算")
+_ENVIRONMENT = ("环境价值", "绿色环境价值", "环境权益", "环境溢价", "绿证")
+
+SETTLEMENTS = Layout(
+    name="B",
+    title="green-power settlement",
+    fields=(
+        _SEQUENCE,
+        Field("buyer_name", _any(_BUYER, _PARTY) + ("企业名称",), required=True),
+        Field("grid_user", _any((*_BUYER, ""), ("用户编号", "户号", "用电户号", "用户号"))),
+        Field("seller_name", _any(_SELLER, _PARTY) + _any((*_SELLER, ""), ("发电企业", "发电企业名称", "电厂名称"))),
+        Field("project_name", _any((*_SELLER, ""), ("项目", "发电项目", "电站", "场站"), ("名称", "全称", ""))),
+        Field(
+            "project_code",
+            _any((*_SELLER, ""), ("项目", "发电项目", ""), ("建档立卡", "建档"), ("编码", "号", "代码", "编号"))
+            + _any(("项目", "发电项目"), ("编码", "代码", "编号")),
+        ),
+        Field(
+            "energy_source",
+            _any((*_SELLER, ""), ("能源", "电源", "发电", "项目"), ("类型", "品种", "种类", "类别")),
+        ),
+        Field("province", _any((*_SELLER, ""), ("项目", ""), ("所在", "所属"), ("省份", "省", "省区", "地区"))),
+        Field(
+            "contract", _any(("", "合同"), ("合同", "合约", "绿电合同", "交易合同"), ("编号", "号", "编码", "号码")),
+            required=True,
+        ),
+        Field("contracted_kwh", _any(("", "合同"), ("合同", "合约"), ("电量", "数量")), measures=("energy",)),
+        Field("generated_kwh", _any(("", "结算"), ("上网", "发电", "实际上网"), ("电量",)), measures=("energy",)),
+        Field("consumed_kwh", _any(("", "结算"), ("用电", "用户", "实际用电"), ("电量", "量")), measures=("energy",)),
+        Field(
+            "settled_kwh",
+            _any(_SETTLED, ("绿电", "绿色电力", "实际", "绿电交易", ""), ("结算电量",)),
+            required=True,
+            measures=("energy",),
+        ),
+        Field(
+            "energy_price",
+            _any(("", "结算"), ("电能量", "电能", "电量"), ("价格", "单价", "电价", "价")),
+            measures=("price",),
+        ),
+        Field("price", _any(("", "结算"), _ENVIRONMENT, ("", "价格", "单价", "价")), measures=("price",)),
+        Field(
+            "energy_amount",
+            _any(("", "结算"), ("电能量", "电能", "电量"), ("电费", "费用", "金额")),
+            measures=("money",),
+        ),
+        Field("amount", _any(("", "结算"), _ENVIRONMENT, ("费用", "电费", "金额")), measures=("money",)),
+        Field(
+            "due", _any(("", "绿证"), ("应划转", "应转", "应划"), ("", *_COUNT, "绿证", "绿证数量")),
+            required=True, measures=("certificate",),
+        ),
+        Field(
+            "transferred",
+            _any(("", "绿证"), ("已划转", "实际划转", "实划转", "划转", "已转"), ("", *_COUNT, "绿证", "绿证数量")),
+            measures=("certificate",),
+        ),
+        Field(
+            "tail_kwh",
+            _any(("", "绿证"), ("尾差结转", "尾差", "结转", "结转尾差", "未满一个"), ("", "电量")),
+            measures=("energy",),
+        ),
+        Field("transferred_on", _any(("", "绿证"), ("划转", "过户", "划转完成"), ("日期", "时间", "日"))),
+        _REMARK,
+    ),
+)  # fmt: skip
+
 _SUBSCRIPTION = ("认购", "绿证认购", "承诺认购", "认购绿证", "承诺")
 _TRADE = ("交易", "成交", "绿证交易", "购买", "实际交易", "已交易", "交易绿证")
 
@@ -231,4 +297,4 @@ ENTERPRISES = Layout(
     ),
 )
 
-STATEMENTS = (TRADES, SUMMARY)
+STATEMENTS = (TRADES, SETTLEMENTS, SUMMARY)

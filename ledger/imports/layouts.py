@@ -12,11 +12,11 @@ from unicodedata import normalize
 
 import msgspec
 
-from ledger.imports.fields import ENTERPRISES, STATEMENTS, SUMMARY, TRADES, Field, Layout
+from ledger.imports.fields import ENTERPRISES, SETTLEMENTS, STATEMENTS, SUMMARY, TRADES, Field, Layout
 from ledger.imports.sheets import Sheet, StatementUnreadable
 from ledger.imports.units import declared_units, unit_of
 
-__all__ = ["ENTERPRISES", "STATEMENTS", "SUMMARY", "TRADES", "Field", "Layout", "Table", "recognise"]
+__all__ = ["ENTERPRISES", "SETTLEMENTS", "STATEMENTS", "SUMMARY", "TRADES", "Field", "Layout", "Table", "recognise"]
 
 HEADER_ROWS_MAX = 20
 HEADER_CELL_MAX = 60

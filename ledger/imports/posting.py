@@ -25,9 +25,10 @@ from ledger.core.command import (
 from ledger.core.party import lookup_name
 from ledger.core.policy import PolicyBook, PolicyRow
 from ledger.core.record import ImportBody, decode
-from ledger.imports.documents import TradeStatement
+from ledger.imports.documents import SettlementStatement, SummaryStatement, TradeStatement
 from ledger.imports.draft import Draft
 from ledger.imports.report import EFFECTS, PROBLEMS_SHOWN, ImportReport, Problem, problem_of
+from ledger.imports.settlement_commands import KnownSettlements, Settled, keys_of, plan_settlement
 from ledger.imports.sheets import StatementUnreadable
 from ledger.imports.statement import read_statement
 from ledger.imports.summary_commands import plan_summary
@@ -60,12 +61,14 @@ async def import_statement(
     report.problems += [problem_of(p) for p in statement.problems]
     report.warnings += [problem_of(p) for p in statement.warnings]
     names, sellers = await _parties(reader, scope)
-    work = Draft(report, principal, names, await _policies(reader, scope))
-    if isinstance(statement, TradeStatement):
-        known = await _known_trades(reader, scope, statement)
-        plan_trades(work, statement, known, sellers)
-    else:
-        plan_summary(work, statement, await _commitments(reader, scope))
+    work = Draft(report, principal, names, await _policies(reader, scope), sellers)
+    match statement:
+        case TradeStatement():
+            plan_trades(work, statement, *await _known_trades(reader, scope, statement))
+        case SettlementStatement():
+            plan_settlement(work, statement, await _known_settlements(reader, scope, work, statement))
+        case SummaryStatement():
+            plan_summary(work, statement, await _commitments(reader, scope))
     if (earlier := await _imported(reader, scope, report.document)) is not None:
         # Its trades may have gone further since, by later files: what it said then is said again, and nothing posts.
         report.problems = [problem_of(p) for p in statement.problems]
@@ -114,15 +117,48 @@ async def _imported(reader: Reader, scope: Scope, document: str) -> ImportBody |
     return body if isinstance(body, ImportBody) else None
 
 
-async def _known_trades(reader: Reader, scope: Scope, statement: TradeStatement) -> dict[str, Any]:
+async def _known_trades(reader: Reader, scope: Scope, statement: TradeStatement) -> tuple[dict[str, Any], set[str]]:
+    """The trades of a file that are in the book, and those noted as withdrawn that never were."""
     ids = list({trade_id_of(statement.platform, row) for row in statement.rows})
-    (rows,) = await reader.fetch(scope, Query(_KNOWN_TRADES, (ids,)))
-    return {row[0]: row for row in rows}
+    keys = [f"trade:{trade_id}" for trade_id in ids]
+    rows, used = await reader.fetch(scope, Query(_KNOWN_TRADES, (ids,)), Query(_USED, (keys,)))
+    known = {row[0]: row for row in rows}
+    return known, {key.removeprefix("trade:") for (key,) in used} - known.keys()
 
 
+_USED = "select evidence_key from visible_evidence where evidence_key = any(%s)"
 _KNOWN_TRADES = """
     select t.trade_id, t.buyer, t.quantity, t.price, t.amount_fen, t.state, t.seller, l.numbered
     from visible_trade t join visible_lot l using (lot_id) where t.trade_id = any(%s)
+"""
+
+
+async def _known_settlements(
+    reader: Reader, scope: Scope, work: Draft, statement: SettlementStatement
+) -> KnownSettlements:
+    keys, lots = keys_of(statement, work.party)
+    settled, stock = await reader.fetch(scope, Query(_KNOWN_SETTLEMENTS, (keys,)), Query(_STOCK, (lots,)))
+    return KnownSettlements(
+        settled={key: Settled(*figures) for key, *figures in settled},
+        waiting={lot: (-quantity, since) for kind, lot, quantity, since in stock if kind == "suspense" and quantity},
+        held={lot: quantity for kind, lot, quantity, _ in stock if kind == "holding_ent"},
+    )
+
+
+_KNOWN_SETTLEMENTS = """
+    select e.evidence_key,
+        -coalesce(sum(p.quantity) filter (where a.kind in ('external', 'holding_project')), 0)::bigint,
+        -coalesce(sum(p.quantity) filter (where a.kind = 'payable'), 0)::bigint,
+        -coalesce(sum(case when a.kind = 'metered_contract' then p.quantity
+            when a.kind in ('external', 'holding_project') then 1000 * p.quantity end), 0)::bigint,
+        max(regexp_replace(a.name, '^.*:', '')) filter (where a.kind in ('external', 'holding_project'))
+    from visible_evidence e join visible_posting p using (log_index) join visible_account a using (account_id)
+    where e.evidence_key = any(%s) group by 1
+"""
+_STOCK = """
+    select a.kind, l.code, sum(b.quantity)::bigint, max(b.last_on)
+    from visible_lot l join visible_balance b using (lot_id) join visible_account a using (account_id)
+    where l.code = any(%s) and a.kind in ('suspense', 'holding_ent') group by 1, 2
 """
 
 
@@ -137,7 +173,18 @@ _COMMITMENTS = """
 """
 
 
-_FILE_FIGURES = ("rows", "trades", "duplicates", "withdrawn", "traded", "transferred", "amount_fen", "subscribed")
+_FILE_FIGURES = (
+    "rows",
+    "trades",
+    "duplicates",
+    "withdrawn",
+    "traded",
+    "transferred",
+    "amount_fen",
+    "subscribed",
+    "certificates_net",
+    "tail_kwh",
+)
 
 
 async def _post(work: Draft, writer: Writer) -> None:

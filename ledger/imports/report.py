@@ -48,9 +48,19 @@ class ImportReport(msgspec.Struct, kw_only=True):
     voided: int = 0
     """Trades already in the book that the platform has withdrawn since."""
     voided_quantity: int = 0
+    corrected: int = 0
+    """Settlements already in the book, or in this file, from which this file takes certificates back."""
+    original_missing: int = 0
+    """Corrections whose settlement is not in the book: their certificates wait in suspense."""
+    linked: int = 0
+    """Corrections that waited for a settlement this file brought."""
     traded: int = 0
     transferred: int = 0
     in_transit: int = 0
+    certificates_net: int = 0
+    """Certificates of a settlement, what its corrections take back taken off."""
+    tail_kwh: int = 0
+    """The parts of a MWh that a settlement's contracts carry on, as it prints them."""
     amount_fen: int = 0
     subscribed: int = 0
     enterprises: int = 0
@@ -71,6 +81,9 @@ EFFECTS = (
     "identified_quantity",
     "voided",
     "voided_quantity",
+    "corrected",
+    "original_missing",
+    "linked",
 )
 """Figures that depend on what was in the book before; a file imported again tells those of its first import."""
 

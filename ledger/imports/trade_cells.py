@@ -110,7 +110,7 @@ def trade_parsers(table: Table, period: Period | None) -> dict[str, Callable[[st
         "seller_name": parse_text,
         "project_name": parse_text,
         "project_code": _project_code,
-        "energy_source": _source,
+        "energy_source": read_source,
         "province": parse_text,
         "production_month": lambda text: parse_month(text, period),
         "tradability": _tradable,
@@ -191,14 +191,14 @@ def _required_word(table: Mapping[str, tuple[str, ...]], rule: str) -> Callable[
     return read_required
 
 
-_read_source = _word(_SOURCES, "source_unknown")
+_read_known_source = _word(_SOURCES, "source_unknown")
 _read_tradability = _required_word(_TRADABILITY, "tradability_unknown")
 
 
-def _source(text: str) -> str:
+def read_source(text: str) -> str:
     """A source that the table does not know is still a source; it decides nothing here."""
     try:
-        return _read_source(text) or "other"
+        return _read_known_source(text) or "other"
     except CellError:
         clean(text)  # an error value of the spreadsheet is no source
         return "other"

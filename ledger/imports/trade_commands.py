@@ -1,11 +1,9 @@
 """The rows of a platform's trade statement -> commands, beside what the book knows of the same trades."""
 
-import hashlib
-import re
 from typing import Any
 
 from ledger.core.certificate import LotFacts
-from ledger.core.command import RegisterParty
+from ledger.core.command import NoteWithdrawal
 from ledger.core.events import (
     IdentifyTrade,
     Trade,
@@ -16,27 +14,21 @@ from ledger.core.party import lookup_name
 from ledger.core.plans import units_of
 from ledger.imports.cells import Period
 from ledger.imports.documents import TRANSFERRED, WITHDRAWN, TradeRow, TradeStatement
-from ledger.imports.draft import Draft
+from ledger.imports.draft import Draft, identifier
 from ledger.imports.matching import control_total, control_total_ok, distinct_trades
 from ledger.imports.report import Problem, problem_of
 
 
 def trade_id_of(platform: str, row: TradeRow) -> str:
     """The identity of a row's trade."""
-    return "/".join(
-        (_identifier(platform), _identifier(row.order), _identifier(row.project_code), row.production_month)
-    )
+    return "/".join((identifier(platform), identifier(row.order), identifier(row.project_code), row.production_month))
 
 
-def _identifier(text: str) -> str:
-    """The text where a record may carry it as it is, else a digest of it: no free text enters the journal."""
-    if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text):
-        return text
-    return "x-" + hashlib.sha256(text.encode()).hexdigest()[:16]
+def plan_trades(work: Draft, statement: TradeStatement, known: dict[str, Any], withdrawn: set[str]) -> None:
+    """Add to the draft what the statement's trades wish for; `known` are rows of the same trades in the book.
 
-
-def plan_trades(work: Draft, statement: TradeStatement, known: dict[str, Any], sellers: int) -> None:
-    """Add to the draft what the statement's trades wish for; `known` are rows of the same trades in the book."""
+    `withdrawn` are those that an earlier file, of a later day, showed to be withdrawn.
+    """
     report = work.report
     report.layout = "platform_trades"
     distinct, duplicates, conflicts = distinct_trades(
@@ -55,13 +47,29 @@ def plan_trades(work: Draft, statement: TradeStatement, known: dict[str, Any], s
         printed = f"{statement.control_count} certificates, {statement.control_amount_fen} fen"
         found = f"{report.traded} certificates, {report.amount_fen} fen"
         report.problems.append(Problem(report.file, None, None, None, "control_total", found, printed))
-    parties = _Parties(work, statement.platform, sellers)
+    platform = work.platform(statement.platform)
     for row in distinct:
-        earlier = known.get(trade_id_of(statement.platform, row))
-        if row.state != WITHDRAWN:
-            _plan_trade(work, row, earlier, parties)
-        elif earlier is not None and earlier[5] != "VOID":
+        trade_id = trade_id_of(statement.platform, row)
+        earlier = known.get(trade_id)
+        if row.state != WITHDRAWN and trade_id not in withdrawn:
+            _plan_trade(work, row, earlier, trade_id, platform)
+        elif row.state == WITHDRAWN and earlier is None and trade_id not in withdrawn:
+            _plan_withdrawal(work, row, trade_id, statement.period)
+        elif row.state == WITHDRAWN and earlier is not None and earlier[5] != "VOID":
             _plan_void(work, row, earlier, statement.period)
+
+
+def _plan_withdrawal(work: Draft, row: TradeRow, trade_id: str, period: Period | None) -> None:
+    """The platform withdrew a trade that the book never had: noted, so that an older file that shows it posts nothing.
+
+    One that shows it as it still stood may be imported later than this.
+    """
+    noted = NoteWithdrawal(
+        trade_id=trade_id,
+        occurred_on=None if period is None else period.last.isoformat(),
+        evidence=work.evidence("CONFIRMED", row.line),
+    )
+    work.commands.append((noted, f"withdrawal:{trade_id}", f"trade:{trade_id}"))
 
 
 def _plan_void(work: Draft, row: TradeRow, earlier: Any, period: Period | None) -> None:
@@ -81,49 +89,15 @@ def _plan_void(work: Draft, row: TradeRow, earlier: Any, period: Period | None) 
     work.report.voided_quantity += row.quantity
 
 
-class _Parties:
-    """Resolves buyers strictly; sellers and the platform are outside parties and are registered on first sight."""
-
-    def __init__(self, work: Draft, platform: str, sellers: int) -> None:
-        self._work = work
-        self._sellers = sellers
-        self.platform = _identifier(platform)
-        if work.party(self.platform) is None:
-            self._register(self.platform, "platform", self.platform)
-
-    def seller(self, name: str | None) -> str:
-        """The seller's party; rows that name none share one."""
-        name = name or "（未注明卖方）"
-        known = self._work.party(name)
-        if known is not None:
-            return known
-        self._sellers += 1
-        return self._register(f"S-{self._sellers:04}", "seller", name)
-
-    def _register(self, party: str, kind: str, name: str) -> str:
-        command = RegisterParty(party=party, kind=kind, name=name)  # type: ignore[arg-type]  # our own kinds
-        self._work.commands.append((command, f"register:{party}", None))
-        self._work.names[lookup_name(name)] = party
-        return party
-
-
-def _plan_trade(work: Draft, row: TradeRow, earlier: Any, parties: _Parties) -> None:
-    buyer = work.party(row.buyer_name)
-    if buyer is None:
-        work.problem(
-            row,
-            "买方名称",
-            "unknown_name",
-            given=row.buyer_name,
-            expected="a registered enterprise or one of its aliases",
-        )
+def _plan_trade(work: Draft, row: TradeRow, earlier: Any, trade_id: str, platform: str) -> None:
+    if (buyer := work.buyer(row, "买方名称")) is None:
         return
     totals = work.report.by_enterprise.setdefault(buyer, {"traded": 0, "transferred": 0})
     totals["traded"] += row.quantity
     totals["transferred"] += row.quantity if row.state == TRANSFERRED else 0
-    seller = parties.seller(row.seller_name)
-    trade = _trade_of(work, row, buyer, seller, parties.platform)
-    trade_id, evidence = trade.trade_id, trade.evidence
+    seller = work.seller(row.seller_name)
+    trade = _trade_of(work, row, buyer, seller, platform, trade_id)
+    evidence = trade.evidence
     if earlier is None:
         work.commands.append((trade, f"trade:{trade_id}", f"trade:{trade_id}"))
         work.report.new_trades += 1
@@ -149,8 +123,7 @@ def _plan_trade(work: Draft, row: TradeRow, earlier: Any, parties: _Parties) -> 
         work.report.progressed_quantity += 0 if earlier is None else row.quantity
 
 
-def _trade_of(work: Draft, row: TradeRow, buyer: str, seller: str, platform: str) -> Trade:
-    trade_id = trade_id_of(platform, row)
+def _trade_of(work: Draft, row: TradeRow, buyer: str, seller: str, platform: str, trade_id: str) -> Trade:
     return Trade(
         trade_id=trade_id,
         buyer=buyer,
@@ -161,7 +134,7 @@ def _trade_of(work: Draft, row: TradeRow, buyer: str, seller: str, platform: str
             code=trade_id,
             numbered=False,
             production_month=row.production_month,
-            project=_identifier(row.project_code),
+            project=identifier(row.project_code),
             source=row.energy_source,
             tradable=row.tradable,
         ),

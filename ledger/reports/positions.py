@@ -175,10 +175,11 @@ async def routes(reading: Reading, scope: Scope, moment: Moment | None) -> tuple
         return lines.setdefault(key, RouteLine(party=party, route=route, vintage=vintage, source=source))
 
     for party, command, status, vintage, source, quantity, fen, priced in came:
-        one = line(party, _route(command, status), vintage, source)
+        route = _route(command, status)
+        one = line(party, route, vintage, source)
         one.received += quantity
         one.cost_fen += fen
-        if command == "settle_bundle":  # of trades, also what is in transit was bought
+        if route == "GREEN_POWER_BUNDLE":  # of trades, also what is in transit was bought
             one.priced += priced
     for party, vintage, source, quantity in bought:
         line(party, "UNBUNDLED_TRADE", vintage, source).priced += quantity
@@ -192,7 +193,8 @@ def _size(moment: Moment | None, head: list[Any]) -> int:
 
 def _route(command: str, status: str | None) -> str:
     plain = {
-        "settle_bundle": "GREEN_POWER_BUNDLE", "allocate": "PROVINCIAL_ALLOCATION", "open_balance": "OPENING",
+        "settle_bundle": "GREEN_POWER_BUNDLE", "correct_bundle": "GREEN_POWER_BUNDLE",
+        "link_correction": "GREEN_POWER_BUNDLE", "allocate": "PROVINCIAL_ALLOCATION", "open_balance": "OPENING",
     }  # fmt: skip
     if command == "transfer_with_energy":
         return status or "SELF_USE"
@@ -279,7 +281,8 @@ _ROUTES = """
             coalesce(sum(p.quantity) filter (where p.kind = 'holding_ent'), 0) as quantity,
             coalesce(sum(p.quantity) filter (where p.kind = 'inventory_gec'), 0) as fen
         from event_legs(
-            '{trade,transfer_trade,identify_trade,void_trade,settle_bundle,transfer_with_energy,allocate,open_balance}',
+            '{trade,transfer_trade,identify_trade,void_trade,settle_bundle,correct_bundle,link_correction,
+                transfer_with_energy,allocate,open_balance}',
             '{holding_ent,inventory_gec}', %s, %s
         ) p
         join visible_lot l using (lot_id)

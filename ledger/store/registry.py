@@ -7,7 +7,18 @@ import psycopg
 from ledger.core.book import Book, Known, OfferFacts, Party, ProposalFacts, TradeFacts
 from ledger.core.claim import taken_back
 from ledger.core.command import Approve, ChangeParty, CreateCredential, RegisterParty, Reject, Request, RevokeCredential
-from ledger.core.events import POSTINGS, AnswerOffer, Reverse, SettleBreak, TradeEvent, Transfer, parties_named
+from ledger.core.events import (
+    POSTINGS,
+    AnswerOffer,
+    CorrectBundle,
+    LinkCorrection,
+    Reverse,
+    SettleBreak,
+    TradeEvent,
+    Transfer,
+    parties_named,
+    settlement_key,
+)
 from ledger.core.party import lookup_name
 from ledger.core.record import PostingBody
 from ledger.core.serial_range import SerialRange, merge
@@ -46,8 +57,12 @@ async def load_keys(connection: Connection, ledger_id: int, book: Book, requests
 
 
 async def load_evidence(connection: Connection, ledger_id: int, book: Book, requests: list[Request]) -> None:
-    """Which of the evidence that the requests rest on is used up."""
-    evidence = [r.evidence_key for r in requests if r.evidence_key is not None and r.evidence_key not in book.evidence]
+    """Which of the evidence that the requests rest on, or speak of, is used up."""
+    named = {request.evidence_key for request in requests}
+    for command in (request.command for request in requests):
+        if isinstance(command, CorrectBundle | LinkCorrection):
+            named.add(settlement_key(command.buyer, command.contract, command.lot))
+    evidence = [key for key in named if key is not None and key not in book.evidence]
     if evidence:
         rows = await rows_of(
             connection,

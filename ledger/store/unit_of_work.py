@@ -22,6 +22,7 @@ from ledger.core.record import (
     PolicyBody,
     RefusalBody,
     SigningKeyBody,
+    WithdrawalBody,
 )
 from ledger.store.journal import Segment, Tree
 from ledger.store.literals import numbers, texts
@@ -67,6 +68,12 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     """Whether this is the command's own record, the one that answers its key."""
     rows: Sequence[PostingRow] = ()
     private: Sequence[PrivateText] = ()
+
+    @property
+    def evidence_key(self) -> str | None:
+        """The evidence the record uses up: a posting, or a withdrawal that stands in the place of one."""
+        uses = self.is_own and (self.rows or isinstance(self.body, WithdrawalBody))
+        return self.request.evidence_key if uses else None
 
 
 class UnknownOutcome(Exception):
@@ -229,8 +236,8 @@ _CATCH_UP = """
 
 
 def _evidence(ledger_id: int, entries: Iterable[Entry]) -> Iterator[Statement]:
-    """Use up the evidence keys of the group's postings."""
-    used = [(e.request.evidence_key, e.index) for e in entries if e.is_own and e.rows and e.request.evidence_key]
+    """Use up the evidence keys of the group's facts."""
+    used = [(key, e.index) for e in entries if (key := e.evidence_key) is not None]
     if used:
         keys, indexes = zip(*used, strict=True)
         yield Statement(

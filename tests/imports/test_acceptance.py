@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from ledger.imports.cells import squeeze
-from ledger.imports.documents import SummaryStatement
+from ledger.imports.documents import SettlementStatement, SummaryStatement
 from ledger.imports.matching import control_total, control_total_ok, distinct_trades, summary_controls
-from ledger.imports.sheets import StatementUnreadable
 from ledger.imports.statement import read_enterprises, read_statement
 
 STATEMENTS = Path(__file__).parents[3] / "shared" / "statements"
@@ -79,10 +78,15 @@ def test_the_parks_summary_is_read_as_expected(folder: Path) -> None:
     assert firms == expected["subscribed_by_enterprise"]
 
 
+@pytest.mark.parametrize("key", ["green_power_may", "green_power"])
 @pytest.mark.parametrize("folder", SHARED)
-def test_a_settlement_is_not_mistaken_for_a_trade_statement(folder: Path) -> None:
-    """Layout B shares many columns with A and is refused until it is understood."""
-    name = "green-power-settlement-2024-06.xlsx"
-    with pytest.raises(StatementUnreadable) as refused:
-        read_statement(name, (folder / name).read_bytes())
-    assert refused.value.rule in ("layout_unknown", "column_missing")
+def test_the_parks_settlements_are_read_as_expected(folder: Path, key: str) -> None:
+    """Under its two-row merged header: certificates net of corrections, and the parts of a MWh carried on."""
+    expected = json.loads((folder / "expected.json").read_text())[key]
+    found = read_statement(expected["file"], (folder / expected["file"]).read_bytes())
+    assert isinstance(found, SettlementStatement) and found.totals is not None
+    assert (found.problems, found.warnings, found.platform, len(found.rows)) == ((), (), "BEIJING", expected["rows"])
+    assert sum(one.due for one in found.rows) == found.totals.due == expected["certificates_net"]
+    assert sum(one.tail_kwh or 0 for one in found.rows) == expected["tail_kwh"]
+    corrections = [(one.contract, one.production_month) for one in found.rows if one.is_correction]
+    assert corrections == [(expected["correction_of"], "2024-05")] * ("correction_of" in expected)

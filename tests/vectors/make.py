@@ -48,6 +48,7 @@ from ledger.core.record import (
     RetirementBody,
     SigningKeyBody,
     TradeState,
+    WithdrawalBody,
     encode,
 )
 from ledger.core.seed import SEED
@@ -133,6 +134,12 @@ def bodies() -> dict[str, Body]:
         ),
         "policy ComplianceBasis": PolicyBody(row=next(r for r in SEED if isinstance(r.rule, ComplianceBasis))),
         "signing_key": SigningKeyBody(key=SIGNING_KEY, replaces=SIGNING_KEY),
+        "withdrawal": WithdrawalBody(evidence=evidence, occurred_on="2024-08-31", trade_id=TRADE.trade_id),
+        "posting that corrects": PostingBody(
+            command="correct_bundle", corrects="9", effective_on="2024-08-26", engine="1", evidence=evidence,
+            findings=("original_missing",), legs=(_leg("Suspense:Import:BEIJING", -100), _leg("External:S-1", 100)),
+            occurred_on="2024-08-26", policies=("12",), status="original_missing",
+        ),
     }  # fmt: skip
 
 

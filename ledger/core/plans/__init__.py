@@ -6,7 +6,7 @@ from typing import Any, get_args
 from ledger.core import events
 from ledger.core.book import Book
 from ledger.core.events import Incoming, Leg, Posting, Trade, TradeEvent, Transfer
-from ledger.core.plans import holdings, incoming, offers, reversals, subscriptions, successions, trades
+from ledger.core.plans import corrections, holdings, incoming, offers, reversals, subscriptions, successions, trades
 from ledger.core.plans.plan import Plan, Units, planned, units_of
 from ledger.core.refusal import Refusal
 
@@ -44,6 +44,8 @@ _PLANS: dict[type, Callable[[Any, Book, str], Plan | Refusal]] = {
     events.Offer: offers.offer,
     events.AnswerOffer: offers.answer,
     events.Succeed: successions.succession,
+    events.CorrectBundle: corrections.correction,
+    events.LinkCorrection: corrections.link,
 }
 
 _LEGS: dict[type, Callable[[Any, Book], tuple[Leg, ...]]] = {
@@ -62,6 +64,8 @@ _LEGS: dict[type, Callable[[Any, Book], tuple[Leg, ...]]] = {
     events.SettleBreak: trades.settlement_legs,
     events.AnswerOffer: offers.answer_legs,
     events.Succeed: successions.succession_touches,
+    events.CorrectBundle: corrections.correction_touches,
+    events.LinkCorrection: corrections.link_touches,
 }
 _LEGS |= dict.fromkeys(get_args(Incoming), incoming.incoming_legs)
 

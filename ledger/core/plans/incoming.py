@@ -42,7 +42,7 @@ def issuance(command: Issue, book: Book, today: str) -> Plan | Refusal:
     if wrong is not None:
         return wrong
     carry, metered = account_name("carry", command.project), account_name("metered", command.project)
-    carried = _carried(book, carry)
+    carried = energy_carried(book, carry)
     quantity = (carried + command.energy_kwh) // KWH_PER_CERTIFICATE
     units = _counted_out(command, quantity, carried, book, today)
     if isinstance(units, Refusal):
@@ -78,7 +78,7 @@ def _counted_out(command: Issue | SettleBundle, quantity: int, carried: int, boo
     return units
 
 
-def _carried(book: Book, carry: str) -> int:
+def energy_carried(book: Book, carry: str) -> int:
     """The energy carried so far, in kWh."""
     account = book.accounts.get((carry, "KWH"))
     return 0 if account is None else book.totals[account.account_id][0]
@@ -175,7 +175,7 @@ def bundle(command: SettleBundle, book: Book, today: str) -> Plan | Refusal:
         return wrong
     carry = account_name("carry_contract", command.buyer, command.contract)
     metered = account_name("metered_contract", command.buyer, command.contract)
-    carried = _carried(book, carry)
+    carried = energy_carried(book, carry)
     quantity = (carried + command.energy_kwh) // KWH_PER_CERTIFICATE
     units = _counted_out(command, quantity, carried, book, today)
     if isinstance(units, Refusal):

@@ -40,6 +40,8 @@ class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Accounts to open first, with their owners, where the book does not have them."""
     reverses: int | None = None
     """The transaction this one takes back."""
+    corrects: int | None = None
+    """The settlement that a correction speaks of."""
     adopts: Ranges = ()
     """Serials in the book already that an issuance may name all the same."""
     once: str | None = None

@@ -16,7 +16,7 @@ REVERSIBLE = frozenset(
     {
         "transfer", "subscribe", "reduce_subscription", "issue", "open_balance", "settle_bundle",
         "transfer_with_energy", "receive_for_province", "allocate", "list", "delist", "freeze", "unfreeze", "retire",
-        "expire", "cancel_for_ccer", "succeed",
+        "expire", "cancel_for_ccer", "succeed", "correct_bundle", "link_correction",
     }
 )  # fmt: skip
 """What can be taken back so; a trade is withdrawn by its own event, which knows what became of its units."""
