@@ -8,6 +8,7 @@ import asyncio
 import datetime
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -42,7 +43,7 @@ from ledger.core.policy import ROLES
 from ledger.database import Database, local_principal, request
 from ledger.demo import run_demo
 from ledger.expiring import ExpiryReport, expire
-from ledger.imports.posting import import_statement
+from ledger.imports.job import import_file, importing
 from ledger.imports.report import ImportReport
 from ledger.keys import make_key
 from ledger.reports.invariants import Verdict, invariants
@@ -156,12 +157,12 @@ def register(file: Path, *, ledger: LedgerName = None, json: Json = False) -> in
 def import_(
     file: Path, *, layout: str = "auto", dry_run: bool = False, ledger: LedgerName = None, json: Json = False
 ) -> int:
-    """Import a statement: a platform's trades (CSV) or the park's summary (XLSX), whole or not at all."""
+    """Import a statement: a platform's trades, an exchange's settlement, the park's summary; CSV, XLSX, XLS or ODS."""
     if layout != "auto":
         raise Unusable(f"--layout {layout} is not known; layouts are recognised by their headers (auto).")
     content = read(file)
-    with at_database() as database, spinner(f"Importing {file.name}"):
-        report = uvloop.run(_import(database, ledger, file.name, content, dry_run=dry_run))
+    with at_database() as database, progress(f"Importing {file.name}") as tell:
+        report = uvloop.run(_import(database, ledger, file.name, content, dry_run=dry_run, tell=tell))
     if json:
         print_json(report)
     else:
@@ -169,20 +170,23 @@ def import_(
     return 1 if report.problems else 0
 
 
-async def _import(database: Database, ledger: str | None, name: str, content: bytes, *, dry_run: bool) -> ImportReport:
+async def _import(
+    database: Database,
+    ledger: str | None,
+    name: str,
+    content: bytes,
+    *,
+    dry_run: bool,
+    tell: Callable[[int, int], None],
+) -> ImportReport:
     async def run(writer: Writer) -> ImportReport:
-        reader, principal = Reader(database.urls.reader, connections_max=2), local_principal()
+        reader = Reader(database.urls.reader, connections_max=2)
         await reader.open()
         try:
-            return await import_statement(
-                name,
-                content,
-                writer=writer,
-                reader=reader,
-                dry_run=dry_run,
-                principal=principal,
-                scope=scope_of(writer.ledger.ledger_id, principal),
-            )
+            async with importing(writer, reader, url=database.urls.writer, home=read_settings().home) as importer:
+                return await import_file(
+                    importer, name, content, by=local_principal(), dry_run=dry_run, tell=lambda _, *done: tell(*done)
+                )
         finally:
             await reader.close()
 

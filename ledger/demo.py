@@ -14,7 +14,7 @@ from rich.console import Console
 from ledger import signing
 from ledger.core.command import CreateCredential
 from ledger.database import Database, expect_posted, local_principal, open_ledger, request
-from ledger.imports.posting import import_statement
+from ledger.imports.job import import_file, importing
 from ledger.imports.report import ImportReport
 from ledger.keys import make_key
 from ledger.registering import RegisterReport, register
@@ -96,21 +96,19 @@ async def run_demo(database: Database, settings: Settings) -> DemoResult:
         files = _sample(settings.home / "sample", today)
         registered = await register("enterprises.csv", files["enterprises.csv"], writer=writer)
         principal = local_principal()
-        scope = scope_of(writer.ledger.ledger_id, principal)
-        imports = [
-            await import_statement(
-                name, content, writer=writer, reader=reading.reader, scope=scope, principal=principal
-            )
-            for name, content in sorted(files.items())
-            if name != "enterprises.csv"
-        ]
+        async with importing(writer, reading.reader, url=database.urls.writer, home=settings.home) as importer:
+            imports = [
+                await import_file(importer, name, content, by=principal)
+                for name, content in sorted(files.items())
+                if name != "enterprises.csv"
+            ]
         pinned_file = settings.home / "pinned-keys"
         folder = settings.home / "signer" / writer.ledger.name
         pinned_file.write_text(f"signer {await signing.declare(writer, folder)} 0\n")
         await asyncio.to_thread(signing.run_once, database.urls.signer, folder, writer.ledger.name)
         keys_file = settings.home / "demo-keys.json"
         keys = await _keys(writer, keys_file)
-        overview = await park_overview(reading, scope, today)
+        overview = await park_overview(reading, scope_of(writer.ledger.ledger_id, principal), today)
         return DemoResult(registered, imports, overview, keys, str(keys_file), str(pinned_file))
     finally:
         await reading.reader.close()

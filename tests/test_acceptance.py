@@ -8,6 +8,8 @@ import asyncio
 import datetime
 import hashlib
 import json
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +24,10 @@ from ledger.core.events import (
     Transfer,
 )
 from ledger.database import expect_posted, open_ledger, request
-from ledger.imports.posting import ImportReport, import_statement
+from ledger.imports.job import import_file, importing
+from ledger.imports.report import ImportReport
 from ledger.registering import register
 from ledger.reports.reading import Reading
-from ledger.reports.scope import scope_of
 from ledger.sample_park import sample_files, sample_trades
 from tests.conftest import Database, Server
 from tests.imports.statement_files import PROJECT, row, statement
@@ -85,6 +87,12 @@ class Office:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.home = Path(tempfile.mkdtemp(prefix="office-"))
+
+    def close(self) -> None:
+        """Give the database and the folder back."""
+        self.database.drop()
+        shutil.rmtree(self.home)
 
     def register(self, content: bytes) -> None:
         """Register the park's enterprises."""
@@ -107,10 +115,9 @@ class Office:
             reading = Reading(self.database.urls.reader)
             await reading.reader.open()
             try:
-                return await import_statement(
-                    name, content, writer=writer, reader=reading.reader, principal=CLERK, dry_run=dry_run,
-                    scope=scope_of(writer.ledger.ledger_id, CLERK),
-                )  # fmt: skip
+                home, url = self.home, self.database.urls.writer
+                async with importing(writer, reading.reader, url=url, home=home) as importer:
+                    return await import_file(importer, name, content, by=CLERK, dry_run=dry_run)
             finally:
                 await reading.reader.close()
                 await writer.stop()
@@ -141,8 +148,9 @@ class Office:
 def office(durable_server: Server) -> Iterator[Office]:
     """An office without any ledger yet."""
     database = durable_server.clone("template_empty")
-    yield Office(database)
-    database.drop()
+    office = Office(database)
+    yield office
+    office.close()
 
 
 @pytest.mark.parametrize("month", MONTHS)

@@ -30,8 +30,9 @@ WORST = tuple(FILES[at] for at in (4, 1, 3, 2, 0))
 def office(durable_server: Server) -> Iterator[Office]:
     """An office without any ledger yet."""
     database = durable_server.clone("template_empty")
-    yield Office(database)
-    database.drop()
+    office = Office(database)
+    yield office
+    office.close()
 
 
 def positions(office: Office) -> dict[tuple[str, str, str], int]:
@@ -101,7 +102,7 @@ def test_the_worst_order_leaves_the_same_positions_as_the_calendar(durable_serve
         office.register((folder / "enterprises.csv").read_bytes())
         office.imports(*((name, (folder / name).read_bytes()) for name in order))
         found.append(positions(office))
-        database.drop()
+        office.close()
     assert found[0] == found[1] and len(found[0]) > 100
 
 
@@ -142,7 +143,7 @@ def test_settlements_come_to_the_same_in_any_order(
         found.append(positions(office))
         assert office.sums("holding_ent") == {"GH-001": sum(kwh // 1_000 for kwh in energies) - back}
         assert office.sums("suspense") == office.sums("suspense_cost") == office.sums("suspense_energy") == {}
-        database.drop()
+        office.close()
     assert found[0] == found[1]
 
 
@@ -240,7 +241,7 @@ def test_every_order_of_three_months_of_trades_ends_alike(durable_server: Server
         office.register(BUYER)
         assert [report.problems for report in office.imports(*order)] == [[], [], []]
         found.append(positions(office))
-        database.drop()
+        office.close()
     assert all(one == found[0] for one in found) and office_holds(found[0]) == 100
 
 

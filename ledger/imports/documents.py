@@ -30,7 +30,7 @@ class RowProblem(msgspec.Struct, frozen=True):
     expected: str
 
 
-class TradeRow(msgspec.Struct, frozen=True, gc=False):
+class TradeRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One trade of a platform's statement; `price` is exact decimal text in yuan for one certificate."""
 
     line: int

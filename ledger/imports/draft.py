@@ -13,6 +13,8 @@ from ledger.core.policy import PolicyBook
 from ledger.imports.documents import SettlementRow, SummaryRow, TradeRow
 from ledger.imports.report import ImportReport, Problem
 
+Wish = tuple[Command, str, str | None]
+"""(command, request key, evidence key)."""
 Row = TradeRow | SettlementRow | SummaryRow
 
 
@@ -38,8 +40,13 @@ class Draft:
         self.names = names
         self.policies = policies
         self._sellers = sellers
-        self.commands: list[tuple[Command, str, str | None]] = []
-        """(command, request key, evidence key), in the order they post."""
+        self.commands: list[Wish] = []
+        """In the order they post."""
+
+    def take(self) -> list[Wish]:
+        """What was wished for since this was last asked."""
+        taken, self.commands = self.commands, []
+        return taken
 
     def party(self, name: str) -> str | None:
         """The party of a name or alias, or None; names are never guessed."""

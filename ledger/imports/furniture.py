@@ -76,6 +76,16 @@ def label_of(cells: list[str]) -> str:
     return next((text for text in texts[:LABEL_CELLS] if len(text) <= 20 and _TOTAL.search(text)), "")
 
 
+DITTO = frozenset({"同上", "〃", "″", "々"})
+
+
+def filled(cells: list[str], above: list[str]) -> list[str]:
+    """The cells of a row, where 同上 stands for what stands above it; `above` is the row before, filled itself."""
+    if DITTO.isdisjoint(cells):
+        return cells
+    return [above[at] if cell in DITTO and at < len(above) else cell for at, cell in enumerate(cells)]
+
+
 def is_sparse(cells: list[str]) -> bool:
     """Tell a line of one or two texts, such as a title printed again on a new page."""
     return sum(1 for cell in cells if cell.strip()) <= 2

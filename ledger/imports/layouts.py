@@ -13,7 +13,7 @@ from unicodedata import normalize
 import msgspec
 
 from ledger.imports.fields import ENTERPRISES, SETTLEMENTS, STATEMENTS, SUMMARY, TRADES, Field, Layout
-from ledger.imports.sheets import Sheet, StatementUnreadable
+from ledger.imports.sheets import WORKBOOKS, Sheet, StatementUnreadable
 from ledger.imports.units import declared_units, unit_of
 
 __all__ = ["ENTERPRISES", "SETTLEMENTS", "STATEMENTS", "SUMMARY", "TRADES", "Field", "Layout", "Table", "recognise"]
@@ -62,7 +62,7 @@ def best_table(name: str, sheet: Sheet, layouts: tuple[Layout, ...]) -> Table | 
         return None
     _, minus_height, index, layout, columns, cells = max(found, key=lambda candidate: (candidate[:2], -candidate[2]))
     rows = _top(sheet)
-    _refuse_twins(name, layout, columns, cells, rows[index][0], merged=sheet.encoding == "xlsx")
+    _refuse_twins(name, layout, columns, cells, rows[index][0], merged=sheet.encoding in WORKBOOKS)
     preamble = tuple(text for _, row in rows[:index] for text in dict.fromkeys(row) if text.strip())
     return Table(
         layout=layout,

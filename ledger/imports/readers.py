@@ -23,12 +23,13 @@ from ledger.imports.sheets import (
     StatementUnreadable,
 )
 from ledger.imports.workbook import read_workbook
+from ledger.imports.xls import read_xls
 
 __all__ = ["BrokenRecord", "Sheet", "StatementUnreadable", "detect_encoding", "read_sheets"]
 
 
 def read_sheets(name: str, content: bytes) -> list[Sheet]:
-    """Give the sheets of a CSV or XLSX file, or refuse what is empty, too large or no table at all."""
+    """Give the sheets of a CSV, XLSX, XLS or ODS file, or refuse what is empty, too large or no table at all."""
     if not content.strip(b" \t\r\n\x00\xef\xbb\xbf"):
         raise StatementUnreadable("empty_file", f"{name} holds no text. Nothing was read.")
     if len(content) > BYTES_MAX:
@@ -37,10 +38,13 @@ def read_sheets(name: str, content: bytes) -> list[Sheet]:
         )
     if content.startswith(b"PK"):
         return read_workbook(name, content)
+    if content.startswith(_OLE):
+        return read_xls(name, content)
     _refuse_foreign(name, content)
     return [_csv_sheet(name, content)]
 
 
+_OLE = b"\xd0\xcf\x11\xe0"
 _QUOTED = re.compile(r'"[^"]*"')
 _MAGIC = {
     b"\x89PNG": "a PNG picture",
@@ -55,17 +59,12 @@ _MAGIC = {
 
 
 def _refuse_foreign(name: str, content: bytes) -> None:
-    if content.startswith(b"\xd0\xcf\x11\xe0"):
-        raise StatementUnreadable(
-            "legacy_excel",
-            f"{name} is an old XLS or a password-protected workbook. Save it as plain XLSX or CSV.",
-        )
     for magic, kind in _MAGIC.items():
         if content.startswith(magic):
-            raise StatementUnreadable("not_a_statement", f"{name} is {kind}, not CSV or XLSX.")
+            raise StatementUnreadable("not_a_statement", f"{name} is {kind}, not CSV, XLSX, XLS or ODS.")
     head = content[:512].removeprefix(codecs.BOM_UTF8).replace(b"\0", b"").lstrip(b"\xff\xfe \t\r\n")
     if head.startswith((b"<", b"mime-version", b"MIME-Version")):
-        raise StatementUnreadable("not_a_statement", f"{name} is a web page or XML, not CSV or XLSX.")
+        raise StatementUnreadable("not_a_statement", f"{name} is a web page or XML, not CSV, XLSX, XLS or ODS.")
 
 
 def detect_encoding(content: bytes) -> str:

@@ -88,6 +88,10 @@ EFFECTS = (
 """Figures that depend on what was in the book before; a file imported again tells those of its first import."""
 
 
+OF_THE_BOOK = frozenset({"trade_conflict", "settlement_conflict", "subscription_decreased"})
+"""Rules that a file may break beside the book as it is by now, and did not when it was imported."""
+
+
 def problem_of(problem: RowProblem) -> Problem:
     """A reader's problem as imports tell it."""
     return Problem(**msgspec.structs.asdict(problem))

@@ -22,7 +22,6 @@ from ledger.imports.cells import (
     parse_price,
     parse_text,
     required_text,
-    squeeze,
 )
 from ledger.imports.documents import RowProblem, SettlementRow, SettlementStatement, SettlementTotals
 from ledger.imports.layouts import Table, match_columns
@@ -31,7 +30,6 @@ from ledger.imports.sheets import BrokenRecord, StatementUnreadable
 from ledger.imports.trade_cells import PROJECT_CODE_CHARACTERS, read_source
 
 _CORRECTION = re.compile(r"退补|更正|冲销|冲正|红冲|调整|补结|追补|清算")
-_DITTO = frozenset({"同上", "〃", "″", "々"})
 _MONTH = re.compile(r"(?:(20[0-9]{2})\s*[年\-/.]\s*)?([0-9]{1,2})\s*月")
 _ENERGIES = ("contracted_kwh", "generated_kwh", "consumed_kwh", "settled_kwh", "tail_kwh")
 _DIFFERENCE_FEN_MAX = 1
@@ -74,7 +72,6 @@ class _Reading:
         self.problems: list[RowProblem] = []
         self.warnings: list[RowProblem] = []
         self.totals: SettlementTotals | None = None
-        self._above: dict[int, str] = {}
         self._parsers = _parsers(table)
         for field in ("settled_kwh",):
             if table.units.get(field) is None:
@@ -84,13 +81,14 @@ class _Reading:
                 )
 
     def __iter__(self) -> Iterator[SettlementRow]:
+        above: list[str] = []
         for line, given in self.table.sheet:
             if line <= self.table.header_line_last:
                 continue
             if isinstance(given, BrokenRecord):
                 self._report(line, None, given.rule, given.given, "quotes in pairs around a cell")
                 continue
-            cells = self._filled(given + [""] * (self.table.width - len(given)))
+            above = cells = furniture.filled(given + [""] * (self.table.width - len(given)), above)
             kind = furniture.kind_of(cells)
             if kind == "total":
                 self._take_total(line, cells)
@@ -98,15 +96,6 @@ class _Reading:
                 row = self._row(line, cells)
                 if row is not None:
                     yield row
-
-    def _filled(self, cells: list[str]) -> list[str]:
-        """Fill 同上 from the line above."""
-        for column, text in enumerate(cells):
-            if text.strip() in _DITTO or squeeze_safely(text) in _DITTO:
-                cells[column] = self._above.get(column, "")
-            elif text.strip():
-                self._above[column] = text
-        return cells
 
     def _row(self, line: int, cells: list[str]) -> SettlementRow | None:
         before = len(self.problems)
@@ -194,14 +183,6 @@ class _Reading:
     def _problem(self, line: int, field: str | None, rule: str, given: str, expected: str) -> RowProblem:
         column = self.table.headers.get(field, field) if field else None
         return RowProblem(self.file, self.table.sheet.name, line, column, rule, given.strip()[:80], expected)
-
-
-def squeeze_safely(text: str) -> str:
-    """The text without blanks, where it is one; an error value of the spreadsheet is told with its own cell."""
-    try:
-        return squeeze(text)
-    except CellError:
-        return text
 
 
 def _parsers(table: Table) -> dict[str, Callable[[str], Any]]:

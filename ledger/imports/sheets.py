@@ -8,6 +8,8 @@ BYTES_MAX = 512 * 1024 * 1024
 ROWS_MAX = 2_000_000
 COLUMNS_MAX = 256
 LINE_CHARACTERS_MAX = 65_536
+WORKBOOKS = frozenset({"xlsx", "xls", "ods"})
+"""What stands for the encoding of files that are no text."""
 
 Row = tuple[int, list[str]]
 

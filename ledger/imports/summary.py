@@ -79,9 +79,10 @@ class _SummaryReading:
 
     def read(self) -> None:
         lines = [row for row in self.table.sheet if row[0] > self.table.header_line_last]
-        lines = [(line, self._padded(line, cells)) for line, cells in lines]
         data: list[tuple[int, list[str]]] = []
-        for line, cells in lines:
+        above: list[str] = []
+        for line, given in lines:
+            above = cells = furniture.filled(self._padded(line, given), above)
             kind = furniture.kind_of(cells)
             if not any(cells) or kind == "footer" or self._is_header(cells):
                 continue

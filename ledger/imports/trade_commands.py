@@ -13,9 +13,10 @@ from ledger.core.events import (
 from ledger.core.party import lookup_name
 from ledger.core.plans import units_of
 from ledger.imports.cells import Period
-from ledger.imports.documents import TRANSFERRED, WITHDRAWN, TradeRow, TradeStatement
+from ledger.imports.documents import TRANSFERRED, WITHDRAWN, TradeRow
 from ledger.imports.draft import Draft, identifier
-from ledger.imports.matching import control_total, control_total_ok, distinct_trades
+from ledger.imports.frames import TradesClosed, TradesOpened
+from ledger.imports.matching import control_total_ok, distinct_trades, match
 from ledger.imports.report import Problem, problem_of
 
 
@@ -24,39 +25,65 @@ def trade_id_of(platform: str, row: TradeRow) -> str:
     return "/".join((identifier(platform), identifier(row.order), identifier(row.project_code), row.production_month))
 
 
-def plan_trades(work: Draft, statement: TradeStatement, known: dict[str, Any], withdrawn: set[str]) -> None:
-    """Add to the draft what the statement's trades wish for; `known` are rows of the same trades in the book.
+class TradePlan:
+    """Plans a platform's trades, some rows at a time, and adds up what the file says."""
 
-    `withdrawn` are those that an earlier file, of a later day, showed to be withdrawn.
-    """
-    report = work.report
-    report.layout = "platform_trades"
-    distinct, duplicates, conflicts = distinct_trades(
-        statement.rows, file=statement.file, name_key=lambda name: work.party(name) or lookup_name(name)
-    )
-    report.problems += [problem_of(conflict) for conflict in conflicts]
-    standing = [row for row in distinct if row.state != WITHDRAWN]
-    report.rows, report.trades, report.duplicates = len(statement.rows), len(standing), len(duplicates)
-    report.withdrawn = len(distinct) - len(standing)
-    report.traded = sum(row.quantity for row in standing)
-    report.amount_fen = sum(row.amount_fen for row in standing)
-    report.transferred = sum(row.quantity for row in standing if row.state == TRANSFERRED)
-    report.in_transit = report.traded - report.transferred
-    report.control_total_ok = control_total_ok(control_total(statement)) or "none"
-    if report.control_total_ok == "no":
-        printed = f"{statement.control_count} certificates, {statement.control_amount_fen} fen"
-        found = f"{report.traded} certificates, {report.amount_fen} fen"
-        report.problems.append(Problem(report.file, None, None, None, "control_total", found, printed))
-    platform = work.platform(statement.platform)
-    for row in distinct:
-        trade_id = trade_id_of(statement.platform, row)
-        earlier = known.get(trade_id)
-        if row.state != WITHDRAWN and trade_id not in withdrawn:
-            _plan_trade(work, row, earlier, trade_id, platform)
-        elif row.state == WITHDRAWN and earlier is None and trade_id not in withdrawn:
-            _plan_withdrawal(work, row, trade_id, statement.period)
-        elif row.state == WITHDRAWN and earlier is not None and earlier[5] != "VOID":
-            _plan_void(work, row, earlier, statement.period)
+    def __init__(self, work: Draft, opened: TradesOpened, closed: TradesClosed) -> None:
+        self.work = work
+        self.report = work.report
+        self._opened = opened
+        self._closed = closed
+        self._platform = work.platform(opened.platform)
+        self.report.layout = "platform_trades"
+        self.report.encoding = opened.encoding
+        self.report.problems += [problem_of(problem) for problem in closed.problems]
+        self.report.warnings += [problem_of(warning) for warning in closed.warnings]
+
+    def merge(self, rows: list[TradeRow]) -> TradeRow | None:
+        """Rows of one trade as one, at its furthest state; None, and a problem, where they contradict each other."""
+        found = distinct_trades(
+            rows, file=self.report.file, name_key=lambda name: self.work.party(name) or lookup_name(name)
+        )
+        self.report.duplicates += len(found.duplicates)
+        self.report.problems += [problem_of(conflict) for conflict in found.conflicts]
+        return None if found.conflicts else found.distinct[0]
+
+    def take(self, rows: list[TradeRow], known: dict[str, Any], withdrawn: set[str]) -> None:
+        """Add to the draft what these rows wish for; no two of them are the same trade.
+
+        `known` are rows of the same trades in the book, `withdrawn` those that an earlier file, of a later day,
+        showed to be withdrawn.
+        """
+        report, work, period = self.report, self.work, self._opened.period
+        for row in rows:
+            trade_id = trade_id_of(self._opened.platform, row)
+            earlier = known.get(trade_id)
+            if row.state == WITHDRAWN:
+                report.withdrawn += 1
+                if earlier is None and trade_id not in withdrawn:
+                    _plan_withdrawal(work, row, trade_id, period)
+                elif earlier is not None and earlier[5] != "VOID":
+                    _plan_void(work, row, earlier, period)
+                continue
+            report.trades += 1
+            report.traded += row.quantity
+            report.amount_fen += row.amount_fen
+            report.transferred += row.quantity if row.state == TRANSFERRED else 0
+            if trade_id not in withdrawn:
+                _plan_trade(work, row, earlier, trade_id, self._platform)
+
+    def close(self, row_count: int) -> None:
+        """Compare with what the file prints under its rows, once all of them were taken."""
+        report, closed = self.report, self._closed
+        report.rows = row_count
+        report.in_transit = report.traded - report.transferred
+        count = match(report.traded, closed.control_count, within=closed.control_half_unit)
+        amount = match(report.amount_fen, closed.control_amount_fen, within=0)
+        report.control_total_ok = control_total_ok((count, amount)) or "none"
+        if report.control_total_ok == "no":
+            printed = f"{closed.control_count} certificates, {closed.control_amount_fen} fen"
+            found = f"{report.traded} certificates, {report.amount_fen} fen"
+            report.problems.append(Problem(report.file, None, None, None, "control_total", found, printed))
 
 
 def _plan_withdrawal(work: Draft, row: TradeRow, trade_id: str, period: Period | None) -> None:

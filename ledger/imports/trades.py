@@ -6,7 +6,7 @@ each bad cell. Whether rows repeat or contradict each other is left to `matching
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.imports import furniture
 from ledger.imports.cells import (
@@ -30,6 +30,8 @@ from ledger.imports.sheets import BrokenRecord, StatementUnreadable
 from ledger.imports.trade_cells import has_digit, trade_parsers
 
 GIVEN_CHARACTERS_MAX = 80
+NOTED_MAX = 1_000
+"""Problems, and warnings, of a sheet that are told; the others are counted."""
 PRICE_SUSPECT_FEN = 5_000  # above 50 yuan no month's average has ever come near
 
 
@@ -37,20 +39,37 @@ def read_trades(name: str, tables: tuple[Table, ...]) -> TradeStatement:
     """Read all tables of a trade statement; its problems and warnings stand beside the rows."""
     readings = [TradeReading(name, table) for table in tables]
     rows = tuple(row for reading in readings for row in reading)
-    totals = [total for reading in readings if (total := reading.totals.control()) is not None]
-    preamble = [text for table in tables for text in table.preamble]
-    amounts = [total.amount_fen for total in totals]
+    total = control_of(readings)
     return TradeStatement(
         file=name,
-        platform=platform_of(preamble, name),
+        platform=platform_of([text for table in tables for text in table.preamble], name),
         encoding=tables[0].sheet.encoding,
         period=readings[0].period,
         rows=rows,
-        control_count=sum(total.count for total in totals) if totals else None,
-        control_amount_fen=None if not amounts or None in amounts else sum(fen for fen in amounts if fen),
-        control_half_unit=sum(total.half_unit for total in totals),
+        control_count=total.count,
+        control_amount_fen=total.amount_fen,
+        control_half_unit=total.half_unit,
         problems=tuple(problem for reading in readings for problem in reading.problems),
         warnings=tuple(warning for reading in readings for warning in reading.warnings),
+    )
+
+
+class Control(NamedTuple):
+    """What all sheets of a file print as their totals; None where one of them prints none."""
+
+    count: int | None
+    amount_fen: int | None
+    half_unit: int
+
+
+def control_of(readings: list["TradeReading"]) -> Control:
+    """The file's own totals, once all its rows were read."""
+    totals = [total for reading in readings if (total := reading.totals.control()) is not None]
+    amounts = [total.amount_fen for total in totals]
+    return Control(
+        count=sum(total.count for total in totals) if totals else None,
+        amount_fen=None if not amounts or None in amounts else sum(fen for fen in amounts if fen),
+        half_unit=sum(total.half_unit for total in totals),
     )
 
 
@@ -62,6 +81,8 @@ class TradeReading:
         self.table = table
         self.period = trading_period(table.preamble)
         self.problems: list[RowProblem] = []
+        """The first of them."""
+        self.problem_count = 0
         self.warnings: list[RowProblem] = []
         self.totals = furniture.Totals()
         self.columns = table.columns
@@ -72,6 +93,7 @@ class TradeReading:
     def __iter__(self) -> Iterator[TradeRow]:
         sheet, header_line = self.table.sheet.name, self.table.header_line_last
         hidden = self.table.sheet.hidden_lines
+        above: list[str] = []
         template: list[Any] = [None] * len(_SLOTS)
         template[_SLOT["sheet"]] = sheet
         template[_SLOT["tradable"]] = True  # where no column says so: a platform trades no other certificates
@@ -84,6 +106,7 @@ class TradeReading:
                     self._report(line, None, cells.rule, cells.given, "quotes in pairs around a cell")
                     continue
                 cells = [*cells, *[""] * (self.width - len(cells))]  # noqa: PLW2901 (widened)
+            above = cells = furniture.filled(cells, above)  # noqa: PLW2901 (filled)
             values = template.copy()
             values[0] = line
             try:
@@ -97,7 +120,7 @@ class TradeReading:
             row = TradeRow(*values)
             if self._holds_together(row):
                 if line in hidden:
-                    self.warnings.append(self._problem(line, None, "hidden_row", "", "a visible row"))
+                    self._warn(line, None, "hidden_row", "", "a visible row")
                 yield row
 
     def _planned(self) -> list[tuple[int, int, Callable[[str], Any]]]:
@@ -160,7 +183,7 @@ class TradeReading:
 
     def _report_cells(self, line: int, cells: list[str]) -> None:
         """Read every cell again, one at a time, so that each bad one is named."""
-        before = len(self.problems)
+        before = self.problem_count
         for field, column in self.columns.items():
             if field not in self._parsers:
                 continue
@@ -171,25 +194,31 @@ class TradeReading:
         if len(cells) > self.header_width and any(cells[self.header_width :]):
             expected = f"{self.header_width} cells; a comma inside a cell needs quotes"
             self._report(line, None, "cells_beyond_header", f"{len(cells)} cells", expected)
-        assert len(self.problems) > before, "a row that did not read has a cell that does not"
+        assert self.problem_count > before, "a row that did not read has a cell that does not"
 
     def _holds_together(self, row: TradeRow) -> bool:
         """Check the cells of one row against each other; report every contradiction."""
-        before = len(self.problems)
+        before = self.problem_count
         if not _plainly_sound(row):
             for field, rule, given, expected in _contradictions(row):
                 self._report(row.line, field, rule, given, expected)
         if row.price_fen is not None and not 0 < row.price_fen <= PRICE_SUSPECT_FEN:
             expected = "a price above 0 and up to 50 yuan"
-            self.warnings.append(self._problem(row.line, "price", "price_suspect", row.price or "", expected))
+            self._warn(row.line, "price", "price_suspect", row.price or "", expected)
         if self.period and not self.period.first <= row.traded_on <= self.period.last:
             expected = f"{self.period.first} to {self.period.last}"
             given = row.traded_on.isoformat()
-            self.warnings.append(self._problem(row.line, "traded_on", "date_outside_period", given, expected))
-        return len(self.problems) == before
+            self._warn(row.line, "traded_on", "date_outside_period", given, expected)
+        return self.problem_count == before
 
     def _report(self, line: int, field: str | None, rule: str, given: str, expected: str) -> None:
-        self.problems.append(self._problem(line, field, rule, given, expected))
+        self.problem_count += 1
+        if len(self.problems) < NOTED_MAX:
+            self.problems.append(self._problem(line, field, rule, given, expected))
+
+    def _warn(self, line: int, field: str | None, rule: str, given: str, expected: str) -> None:
+        if len(self.warnings) < NOTED_MAX:
+            self.warnings.append(self._problem(line, field, rule, given, expected))
 
     def _problem(self, line: int, field: str | None, rule: str, given: str, expected: str) -> RowProblem:
         column = self.table.headers.get(field, field) if field else None

@@ -1,4 +1,4 @@
-"""XLSX bytes -> sheets, with nothing trusted that the archive says about itself.
+"""XLSX bytes -> sheets (and ODS, which is an archive too), with nothing trusted that the archive says about itself.
 
 Members are inflated here, up to fixed limits, and packed anew without compression before calamine sees
 them, so a central directory that lies cannot make it inflate more. The area of each sheet is measured
@@ -19,6 +19,7 @@ from xml.etree import ElementTree
 from msgspec.structs import replace
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
+from ledger.imports.ods import read_ods
 from ledger.imports.sheets import COLUMNS_MAX, ROWS_MAX, Row, Sheet, StatementUnreadable
 
 MEMBERS_MAX = 1_000
@@ -29,7 +30,7 @@ CELLS_MAX = 30_000_000
 HEADER_ROWS = 22
 
 _PARTS = re.compile(
-    r"\[Content_Types\]\.xml|_rels/.*|xl/(_rels/.*|worksheets/.*|workbook\.xml|styles\.xml|sharedStrings\.xml)",
+    r"\[Content_Types\]\.xml|_rels/.*|xl/(_rels/.*|worksheets/.*|workbook\.xml|styles\.xml|sharedStrings\.xml)|content\.xml",
     re.IGNORECASE,
 )
 _CELL = re.compile(rb"<c\b[^>]*?\br=\"([A-Za-z]{1,9})(\d{1,12})\"")
@@ -41,8 +42,10 @@ _FIFTEEN_DIGITS = Context(prec=15)
 
 
 def read_workbook(name: str, content: bytes) -> list[Sheet]:
-    """Give the worksheets of an XLSX file, or refuse an archive that is cut, swollen or something else."""
+    """Give the worksheets of an XLSX or ODS file, or refuse an archive that is cut, swollen or something else."""
     parts = _inflate(name, content)
+    if "content.xml" in parts:
+        return read_ods(name, parts["content.xml"])
     if "xl/workbook.xml" not in parts:
         kind = "legacy_excel" if any(part.endswith(".bin") for part in parts) else "not_a_statement"
         raise StatementUnreadable(kind, f"{name} is an archive without a workbook in it, not XLSX.")
@@ -204,14 +207,14 @@ def _rows(calamine: CalamineSheet, merged: list[Any]) -> Iterator[Row]:
     margin = [""] * calamine.start[1]
     texts: dict[tuple[int, int], str] = {}
     for index, values in enumerate(calamine.iter_rows()):
-        cells = margin + [value if type(value) is str else _text(value) for value in values]
+        cells = margin + [value if type(value) is str else cell_text(value) for value in values]
         if index < HEADER_ROWS:
-            _fill_merged(index, cells, merged, texts)
+            fill_merged(index, cells, merged, texts)
         if any(cells):
             yield index + 1, cells
 
 
-def _fill_merged(index: int, cells: list[str], merged: list[Any], texts: dict[tuple[int, int], str]) -> None:
+def fill_merged(index: int, cells: list[str], merged: list[Any], texts: dict[tuple[int, int], str]) -> None:
     """Give every cell of a merged heading its text; Excel stores it in the first cell only."""
     for (top, left), (bottom, right) in merged:
         if top <= index <= bottom and left < len(cells):
@@ -221,7 +224,7 @@ def _fill_merged(index: int, cells: list[str], merged: list[Any], texts: dict[tu
                 cells[column] = cells[column] or texts.get((top, left), "")
 
 
-def _text(value: Any) -> str:
+def cell_text(value: Any) -> str:
     """Write a cell as text: exact decimals, ISO dates; integers without a point."""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"

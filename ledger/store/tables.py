@@ -393,3 +393,43 @@ class Credential(SQLModel, table=True):
     state: str = Field(sa_type=Text)
     created_index: int = Field(sa_type=BigInteger)
     revoked_index: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class ImportJob(SQLModel, table=True):
+    """A file on its way into the book; no fact, which the journal has."""
+
+    __tablename__ = "import_job"
+    __table_args__ = (
+        Index("import_job_document", "ledger_id", "document"),
+        Index(
+            "import_job_open", "ledger_id", postgresql_where=text("state in ('received', 'reading', 'read', 'posting')")
+        ),
+        _IN_SCHEMA,
+    )  # fmt: skip
+    ledger_id: int = Field(primary_key=True)
+    job_id: str = Field(primary_key=True, sa_type=Text)
+    document: str = Field(sa_type=Text)
+    name: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    received_by: str = Field(sa_type=Text)
+    received_at: datetime.datetime = Field(sa_type=_INSTANT)
+    changed_at: datetime.datetime = Field(sa_type=_INSTANT)
+    poster: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    opening: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    report: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    row_count: int = Field(sa_type=BigInteger)
+    posted_seq: int = Field(sa_type=BigInteger)
+
+
+class ImportRow(SQLModel, table=True):
+    """A row of a statement as it was read."""
+
+    __tablename__ = "import_row"
+    __table_args__ = (Index("import_row_identity", "ledger_id", "job_id", "identity", "seq"), _IN_SCHEMA)
+    ledger_id: int = Field(primary_key=True)
+    job_id: str = Field(primary_key=True, sa_type=Text)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    line: int
+    identity: str = Field(sa_type=Text)
+    content: bytes = Field(sa_type=LargeBinary)
+    verdict: str | None = Field(default=None, sa_type=Text)

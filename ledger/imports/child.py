@@ -1,0 +1,89 @@
+"""The process that reads a file from outside: it has no database, no network and little of anything else.
+
+Run as `python -m ledger.imports.child NAME PATH`. Before it looks at the file it takes limits upon itself, so that the
+worst a file can do is to end this process. What it reads leaves by standard output, as frames.
+"""
+
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ledger.imports import frames
+from ledger.imports.frames import Frame, TradeRows, TradesClosed, TradesOpened, Unreadable, Whole
+from ledger.imports.layouts import SETTLEMENTS, TRADES, recognise
+from ledger.imports.preamble import platform_of
+from ledger.imports.readers import read_sheets
+from ledger.imports.settlements import read_settlement
+from ledger.imports.sheets import StatementUnreadable
+from ledger.imports.summary import read_summary
+from ledger.imports.trades import TradeReading, control_of
+
+MEMORY_BYTES_MAX = 1024 * 1024 * 1024
+CPU_SECONDS_MAX = 120
+
+
+def main() -> None:
+    """Read the file and tell what it says; a file that cannot be read is told, too, and nothing is raised."""
+    name, path = sys.argv[1:3]
+    content = Path(path).read_bytes()
+    _take_limits()
+    try:
+        for frame in read(name, content):
+            _send(sys.stdout.buffer, frame)
+    except StatementUnreadable as why:
+        _send(sys.stdout.buffer, Unreadable(why.rule, why.message, why.line))
+    except MemoryError:
+        _send(sys.stdout.buffer, Unreadable("too_large", f"{name} takes more memory than a statement may."))
+    sys.stdout.buffer.flush()
+
+
+def _take_limits() -> None:
+    """No more memory, time, files or processes than reading takes."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS_MAX, CPU_SECONDS_MAX + 5))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def read(name: str, content: bytes) -> Iterator[Frame]:
+    """What a file says, frame by frame; StatementUnreadable where it says nothing that can be read."""
+    tables = recognise(name, read_sheets(name, content))
+    if tables[0].layout is SETTLEMENTS:
+        yield Whole(settlement=read_settlement(name, tables))
+        return
+    if tables[0].layout is not TRADES:
+        yield Whole(summary=read_summary(name, tables))
+        return
+    readings = [TradeReading(name, table) for table in tables]
+    preamble = [text for table in tables for text in table.preamble]
+    yield TradesOpened(tables[0].sheet.encoding, platform_of(preamble, name), readings[0].period)
+    for reading in readings:
+        rows = []
+        for row in reading:
+            rows.append(row)
+            if len(rows) == frames.ROWS_IN_FRAME:
+                yield TradeRows(rows)
+                rows = []
+        if rows:
+            yield TradeRows(rows)
+    total = control_of(readings)
+    yield TradesClosed(
+        control_count=total.count,
+        control_amount_fen=total.amount_fen,
+        control_half_unit=total.half_unit,
+        problems=tuple(problem for reading in readings for problem in reading.problems),
+        problem_count=sum(reading.problem_count for reading in readings),
+        warnings=tuple(warning for reading in readings for warning in reading.warnings),
+    )
+
+
+def _send(out: BinaryIO, frame: Frame) -> None:
+    content = frames.encode(frame)
+    out.write(len(content).to_bytes(4, "big"))
+    out.write(content)
+
+
+if __name__ == "__main__":
+    main()

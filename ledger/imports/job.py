@@ -1,0 +1,260 @@
+"""A file's way into the book: received, read, checked, and posted when somebody says so; or rejected.
+
+A job is picked up where it stopped: what is received or half read is read again, what is half posted is posted on,
+with the same keys, so that nothing posts twice. A file posts whole or not at all as long as its facts fit one batch;
+a larger one posts in chunks of rows, each whole or not at all, and a record at the end says that all are in.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from ledger.core.command import Principal, RecordImport
+from ledger.imports import frames
+from ledger.imports.documents import SettlementStatement, TradeRow
+from ledger.imports.door import Door
+from ledger.imports.draft import Draft, Wish
+from ledger.imports.frames import TradeRows, TradesClosed, TradesOpened, Whole
+from ledger.imports.known import Known
+from ledger.imports.report import EFFECTS, OF_THE_BOOK, ImportReport, Problem, problem_of
+from ledger.imports.settlement_commands import plan_settlement
+from ledger.imports.sheets import StatementUnreadable
+from ledger.imports.summary_commands import plan_summary
+from ledger.imports.trade_commands import TradePlan, trade_id_of
+from ledger.imports.upload import Files, read_in_child
+from ledger.store.jobs import Job, Jobs, StagedRow
+from ledger.store.session import ALL_TENANTS, Reader, Scope, connect
+from ledger.writer import BATCH_MAX, Writer
+
+CHUNK_ROWS = 1_000
+"""Rows of a large file that post together. A single transfer waits for one chunk at most."""
+_UNREAD = ("received", "reading")
+_READ = ("read", "checked", "refused")
+_OPEN = (*_UNREAD, *_READ, "posting")
+
+Tell = Callable[[str, int, int], None]
+"""Hears (what is being done, how much of it is done, of how much)."""
+
+
+def silent(_what: str, _done: int, _all: int) -> None:
+    """Nobody listens."""
+
+
+class Importer:
+    """Takes the files of one ledger along their way, one job at a time."""
+
+    def __init__(self, *, writer: Writer, known: Known, jobs: Jobs, files: Files) -> None:
+        self.writer = writer
+        self.jobs = jobs
+        self.files = files
+        self._known = known
+
+    async def receive(self, name: str, content: bytes, *, by: Principal) -> Job:
+        """Keep the file and begin its job; a file whose job is not over gets that job again."""
+        document = await asyncio.to_thread(self.files.keep, content)
+        return await self.jobs.receive(secrets.token_hex(16), document=document, name=name, by=by.actor)
+
+    async def read(self, job_id: str, tell: Tell = silent) -> ImportReport | None:
+        """Have a child read the file and keep its rows, unless it has been read; a report where it cannot be."""
+        job = await self.jobs.get(job_id)
+        if job.state not in _UNREAD:
+            return None
+        await self.jobs.clear_rows(job_id)
+        await self.jobs.change(job_id, was=_UNREAD, state="reading")
+        try:
+            opening, count = await self._stage(job, tell)
+        except StatementUnreadable as why:
+            report = ImportReport(file=job.name, document=job.document, refused=1)
+            expected = "a statement this version reads"
+            report.problems.append(Problem(job.name, None, why.line, None, why.rule, why.message, expected))
+            await self.jobs.clear_rows(job_id)
+            await self._end(job_id, report, "unreadable")
+            return report
+        await self.jobs.change(job_id, was=["reading"], state="read", opening=opening, row_count=count)
+        return None
+
+    async def check(self, job_id: str, principal: Principal, tell: Tell = silent) -> ImportReport:
+        """Say what a file that was read would post; nothing is posted."""
+        report, _ = await self._planned(await self.jobs.get(job_id), principal, tell)
+        await self._end(job_id, report, "refused" if report.problems else "checked")
+        return report
+
+    async def post(self, job_id: str, principal: Principal, tell: Tell = silent) -> ImportReport:
+        """Post a file that was read: planned anew against the book as it is now, unless it is half posted already."""
+        job = await self.jobs.get(job_id)
+        if job.state == "posting":
+            return await self._post(job, tell)
+        report, count = await self._planned(job, principal, tell)
+        if report.problems or report.replayed:
+            await self._end(job_id, report, "refused" if report.problems else "posted")
+            return report
+        attempt = 1 + int((job.poster or {}).get("attempt", 0))
+        poster = {"attempt": attempt, "commands": count, "principal": msgspec.to_builtins(principal)}
+        document = msgspec.to_builtins(report)
+        begun = await self.jobs.change(job_id, was=_READ, state="posting", poster=poster, report=document, posted_seq=0)
+        assert begun, "nobody else works on a job that is locked"
+        return await self._post(await self.jobs.get(job_id), tell)
+
+    async def _end(self, job_id: str, report: ImportReport, state: str) -> None:
+        await self.jobs.change(job_id, was=_OPEN, state=state, report=msgspec.to_builtins(report))
+
+    async def _stage(self, job: Job, tell: Tell) -> tuple[dict[str, object], int]:
+        """(what the file says besides its rows, how many rows are kept)."""
+        opened, count = None, 0
+        async for frame in read_in_child(job.name, self.files.path_of(job.document)):
+            match frame:
+                case TradesOpened():
+                    opened = frame
+                case TradeRows():
+                    assert opened is not None
+                    await self.jobs.add_rows(job.job_id, list(_staged(frame.rows, opened.platform, count)))
+                    count += len(frame.rows)
+                    tell("reading", count, 0)
+                case TradesClosed():
+                    return {"opened": msgspec.to_builtins(opened), "closed": msgspec.to_builtins(frame)}, count
+                case Whole():
+                    return {"whole": msgspec.to_builtins(frame)}, 0
+        raise AssertionError("a child that ends well has told all")
+
+    async def _planned(self, job: Job, principal: Principal, tell: Tell) -> tuple[ImportReport, int]:
+        """(what the file says and what is wrong, how much would post), beside the book as it is now."""
+        count = 0
+        report = ImportReport(file=job.name, document=job.document)
+        work = await self._known.draft(report, principal)
+        async for _, wishes in self._pages(job, work, tell, repeats=True):
+            count += len(wishes)
+        if (earlier := await self._known.imported(job.document)) is not None:
+            # Its trades may have gone further since, by later files: what it said then is said again.
+            report.problems = [problem for problem in report.problems if problem.rule not in OF_THE_BOOK]
+            for name in EFFECTS:
+                setattr(report, name, int(earlier.figures.get(name, "0")))
+            report.replayed = True
+        report.refused = len({(p.sheet, p.line) for p in report.problems})
+        return report, count
+
+    async def _pages(
+        self, job: Job, work: Draft, tell: Tell, *, after: int = 0, repeats: bool = False
+    ) -> AsyncIterator[tuple[int, list[Wish]]]:
+        """(last row, what its page wishes to post), page by page after row `after`; a small statement has one page."""
+        assert job.opening is not None
+        if "whole" in job.opening:
+            await self._plan_whole(work, msgspec.convert(job.opening["whole"], Whole))
+            yield 0, work.take()
+            return
+        opened = msgspec.convert(job.opening["opened"], TradesOpened)
+        plan = TradePlan(work, opened, msgspec.convert(job.opening["closed"], TradesClosed))
+        if repeats:
+            await self._set_repeats_aside(job, plan)
+        what = "posting" if job.state == "posting" else "checking"
+        for first in range(after + 1, job.row_count + 1, CHUNK_ROWS):
+            last = min(first + CHUNK_ROWS - 1, job.row_count)
+            rows = [frames.row_of(row.content) for row in await self.jobs.page(job.job_id, first, last)]
+            plan.take(rows, *await self._known.trades(opened.platform, rows))
+            yield last, work.take()
+            tell(what, last, job.row_count)
+        plan.close(job.row_count)
+
+    async def _plan_whole(self, work: Draft, told: Whole) -> None:
+        statement = told.settlement or told.summary
+        assert statement is not None
+        work.report.encoding = statement.encoding
+        work.report.problems += [problem_of(problem) for problem in statement.problems]
+        work.report.warnings += [problem_of(warning) for warning in statement.warnings]
+        if isinstance(statement, SettlementStatement):
+            plan_settlement(work, statement, await self._known.settlements(work, statement))
+        else:
+            plan_summary(work, statement, await self._known.commitments())
+
+    async def _set_repeats_aside(self, job: Job, plan: TradePlan) -> None:
+        """Of rows that are the same trade, keep one at its furthest state; where they disagree, keep none."""
+        await self.jobs.judge_anew(job.job_id)
+        after = ""
+        while rows := await self.jobs.repeats(job.job_id, after):
+            after = rows[-1].identity
+            verdicts: dict[int, str] = {}
+            for _, group in itertools.groupby(rows, key=lambda row: row.identity):
+                same = list(group)
+                trades = [frames.row_of(row.content) for row in same]
+                kept = plan.merge(trades)
+                aside, verdict = (same, "conflict") if kept is None else (same[1:], "duplicate")
+                verdicts |= {row.seq: verdict for row in aside}
+                if kept is not None and kept != trades[0]:
+                    await self.jobs.rewrite(job.job_id, same[0].seq, frames.encode_row(kept))
+            await self.jobs.judge(job.job_id, verdicts)
+
+    async def _post(self, job: Job, tell: Tell) -> ImportReport:
+        assert job.poster is not None
+        principal = msgspec.convert(job.poster["principal"], Principal)
+        report = msgspec.convert(job.report, ImportReport)
+        door = Door(
+            self.writer, principal, file=job.name, document=job.document, keys=f"{job.job_id}/{job.poster['attempt']}"
+        )
+        closing: Wish = (_record(job, report), f"import:{job.document}", None)
+        work = await self._known.draft(ImportReport(file=job.name, document=job.document), principal)
+        pages = self._pages(job, work, tell, after=job.posted_seq)
+        if job.poster["commands"] < BATCH_MAX:
+            earlier = await self._known.imported(job.document)
+            wishes = [wish async for _, page in pages for wish in page]
+            if earlier is None:
+                report.problems += await door.whole([*wishes, closing])
+            report.posted = door.posted if earlier is None else job.poster["commands"] + 1
+        else:
+            chunks = -(-job.row_count // CHUNK_ROWS) + 1
+            async for last, wishes in pages:
+                report.problems += await door.chunk(wishes, at=-(-last // CHUNK_ROWS), of=chunks)
+                await self.jobs.change(job.job_id, was=["posting"], posted_seq=last)
+            report.problems += await door.chunk([closing], at=chunks, of=chunks)
+            report.posted = door.posted
+        report.replayed = report.posted == 0 and not report.problems
+        report.refused = len({problem.line for problem in report.problems}) if door.posted else report.rows
+        await self._end(job.job_id, report, "refused" if report.problems and not report.posted else "posted")
+        return report
+
+
+async def import_file(
+    importer: Importer, name: str, content: bytes, *, by: Principal, dry_run: bool = False, tell: Tell = silent
+) -> ImportReport:
+    """Take a file all its way at once; on a dry run it is read and checked, and then rejected."""
+    job = await importer.receive(name, content, by=by)
+    async with importer.jobs.held(job.job_id):
+        report = await importer.read(job.job_id, tell)
+        if report is None:
+            step = importer.check if dry_run else importer.post
+            report = await step(job.job_id, by, tell)
+        if dry_run:
+            report.dry_run = True
+            await importer.jobs.change(job.job_id, was=("checked", "refused"), state="rejected")
+    return report
+
+
+def _staged(rows: list[TradeRow], platform: str, count: int) -> Iterator[StagedRow]:
+    for seq, row in enumerate(rows, start=count + 1):
+        yield StagedRow(seq, row.line, trade_id_of(platform, row), frames.encode_row(row))
+
+
+_FILE_FIGURES = (
+    "rows", "trades", "duplicates", "withdrawn", "traded", "transferred", "amount_fen", "subscribed",
+    "certificates_net", "tail_kwh",
+)  # fmt: skip
+
+
+def _record(job: Job, report: ImportReport) -> RecordImport:
+    figures = {name: str(getattr(report, name)) for name in (*_FILE_FIGURES, *EFFECTS)}
+    return RecordImport(document=job.document, layout=report.layout, figures=figures)
+
+
+@contextlib.asynccontextmanager
+async def importing(writer: Writer, reader: Reader, *, url: str, home: Path) -> AsyncIterator[Importer]:
+    """An importer of the writer's ledger; `url` is the writer login's, for a connection that works on jobs alone."""
+    connection = await connect(url)
+    try:
+        ledger_id = writer.ledger.ledger_id
+        known = Known(reader, Scope(ledger_id, ALL_TENANTS))
+        yield Importer(writer=writer, known=known, jobs=Jobs(connection, ledger_id), files=Files(home / "files"))
+    finally:
+        await connection.close()

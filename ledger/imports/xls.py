@@ -1,0 +1,67 @@
+"""Old XLS bytes -> sheets, by xlrd: it tells hidden rows, merged cells and error values apart."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import xlrd
+from xlrd.biffh import error_text_from_code
+
+from ledger.imports.sheets import COLUMNS_MAX, Row, Sheet, StatementUnreadable
+from ledger.imports.workbook import HEADER_ROWS, cell_text, fill_merged
+
+CELLS_MAX = 8_000_000
+
+
+def read_xls(name: str, content: bytes) -> list[Sheet]:
+    """Give the worksheets of an XLS file; refuse a password-protected or broken one."""
+    try:
+        book = xlrd.open_workbook(file_contents=content, formatting_info=True, logfile=io.StringIO())
+    except xlrd.XLRDError as why:
+        if "encrypted" in str(why).lower() or "can't find workbook" in str(why).lower():
+            message = f"{name} is a password-protected workbook, or none at all. Save it without a password."
+            raise StatementUnreadable("encrypted", message) from None
+        raise StatementUnreadable("truncated", f"{name} is a broken or cut workbook: {why}.") from None
+    except Exception as why:  # a library that walks broken bytes fails in many ways
+        raise StatementUnreadable("truncated", f"{name} is a broken or cut workbook: {type(why).__name__}.") from None
+    return [_sheet(name, book, sheet) for sheet in book.sheets()]
+
+
+def _sheet(name: str, book: Any, sheet: Any) -> Sheet:
+    if sheet.ncols > COLUMNS_MAX:
+        raise StatementUnreadable("too_many_columns", f"{name} has {sheet.ncols:,} columns.")
+    if sheet.nrows * sheet.ncols > CELLS_MAX:
+        raise StatementUnreadable("too_large", f"{name} spans {sheet.nrows * sheet.ncols:,} cells.")
+    hidden = frozenset(row + 1 for row, info in sheet.rowinfo_map.items() if info.hidden)
+    merged = [
+        ((top, left), (bottom - 1, right - 1)) for top, bottom, left, right in sheet.merged_cells if top < HEADER_ROWS
+    ]
+
+    def rows() -> Iterator[Row]:
+        texts: dict[tuple[int, int], str] = {}
+        for index in range(sheet.nrows):
+            cells = [_text(book, cell) for cell in sheet.row(index)]
+            if index < HEADER_ROWS:
+                fill_merged(index, cells, merged, texts)
+            if any(cells):
+                yield index + 1, cells
+
+    return Sheet(name=sheet.name, encoding="xls", rows=rows, hidden=sheet.visibility != 0, hidden_lines=hidden)
+
+
+def _text(book: Any, cell: Any) -> str:
+    match cell.ctype:
+        case xlrd.XL_CELL_TEXT:
+            return cell.value
+        case xlrd.XL_CELL_NUMBER:
+            return cell_text(cell.value)
+        case xlrd.XL_CELL_DATE:
+            try:
+                return cell_text(xlrd.xldate_as_datetime(cell.value, book.datemode))
+            except (xlrd.XLDateError, OverflowError, ValueError):
+                return cell_text(cell.value)
+        case xlrd.XL_CELL_BOOLEAN:
+            return cell_text(bool(cell.value))
+        case xlrd.XL_CELL_ERROR:
+            return error_text_from_code.get(cell.value, "#VALUE!")
+    return ""
