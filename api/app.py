@@ -24,6 +24,7 @@ from api.proofs import ProofController
 from api.proposals import ProposalController
 from api.security import KeyMiddleware
 from api.strictness import before_request, declared_of
+from ledger.imports.worker import ImportWorker
 from ledger.keys import Credential, Keys
 from ledger.reports.history import History
 from ledger.reports.proofs import Proofs
@@ -46,13 +47,16 @@ class Writers:
         writer = self._writers.get(credential.ledger_id)
         if writer is not None:
             return writer
+        return await self.of_ledger(Ledger(credential.ledger_id, credential.ledger, credential.zone))
+
+    async def of_ledger(self, ledger: Ledger) -> Writer:
+        """The writer of a ledger."""
         async with self._starting:
-            if credential.ledger_id not in self._writers:
-                ledger = Ledger(credential.ledger_id, credential.ledger, credential.zone)
+            if ledger.ledger_id not in self._writers:
                 writer = Writer(self._url, ledger, refusals_per_minute=self._refusals_per_minute)
                 await writer.start()
-                self._writers[credential.ledger_id] = writer
-        return self._writers[credential.ledger_id]
+                self._writers[ledger.ledger_id] = writer
+        return self._writers[ledger.ledger_id]
 
     @property
     def waiting(self) -> int:
@@ -73,6 +77,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
         raise RuntimeError("DATABASE_URL_WRITER and DATABASE_URL_READER must be set; `greenledger serve` sets them.")
     reading = Reading(settings.reader_url)
     proofs = Proofs(reading)
+    writers = Writers(settings.writer_url, refusals_per_minute=settings.refusals_per_minute)
+    imports = ImportWorker(writers.of_ledger, reading.reader, url=settings.writer_url, home=settings.home)
     state = State(
         {
             "settings": settings,
@@ -80,7 +86,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
             "proofs": proofs,
             "history": HistoryGuard(History(reading, proofs, settings.home / "seen")),
             "credentials": Keys(reading.reader),
-            "writers": Writers(settings.writer_url, refusals_per_minute=settings.refusals_per_minute),
+            "writers": writers,
+            "imports": imports,
         }
     )
     return Litestar(
@@ -122,9 +129,11 @@ def create_app(settings: Settings | None = None) -> Litestar:
 async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     await app.state.reading.reader.open()
     declared_of(app)  # so that the first caller need not wait for it
+    app.state.imports.start()
     try:
         yield
     finally:
+        await app.state.imports.stop()
         await app.state.writers.stop()
         await app.state.reading.reader.close()
 

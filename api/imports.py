@@ -1,29 +1,42 @@
-"""Statement files over HTTP."""
+"""Statement files over HTTP: received at once, read and checked in the background, posted when somebody says so."""
 
-from typing import Annotated, Any
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Controller, Request, Response, post
+from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import UploadFile
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import MultipartBody, QueryParameter
+from litestar.params import FromPath, MultipartBody, QueryParameter
+from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from api import problems
+from api import cursors, problems
+from api.accounts import Cursor
 from api.problems import Problem
-from api.security import MAY_IMPORT, credential_of
+from api.schemas import ImportOut, ImportRowOut, ImportRowsOut, ImportsOut
+from api.security import MAY_IMPORT, MAY_READ_PARK, credential_of
 from ledger.core.refusal import refuse
-from ledger.imports.posting import import_statement
-from ledger.imports.report import ImportReport
+from ledger.imports.job import READ
+from ledger.imports.reading import ImportReading, JobSeen
+from ledger.imports.sheets import BYTES_MAX
 from ledger.reports.scope import scope_of
+from ledger.writer import Ledger
 
-DryRun = Annotated[bool, QueryParameter(name="dry_run", description="Read and check only; post nothing.")]
-
-
-_REPLAY = ResponseSpec(ImportReport, generate_examples=False, description="Nothing new: imported before, or a dry run")
+RowLimit = Annotated[int, QueryParameter(ge=1, le=cursors.LIMIT_MAX, description="Rows on a page.")]
+Verdict = Annotated[
+    Literal["duplicate", "conflict"] | None,
+    QueryParameter(required=False, description="Only rows set aside so; by default all."),
+]
+FORM_BYTES_MAX = BYTES_MAX + 64 * 1024
+"""A file, and the form around it."""
+LOOK_SECONDS = 0.5
+"""How often a listener's job is looked at."""
+SETTLED = {"checked", "refused", "posted", "rejected", "unreadable"}
+"""States in which nothing happens before somebody decides."""
 
 
 class StatementForm(msgspec.Struct, frozen=True):
-    """A statement file: CSV or XLSX."""
+    """A statement file: CSV, XLSX, XLS or ODS."""
 
     file: UploadFile
 
@@ -37,31 +50,152 @@ class ImportController(Controller):
     @post(
         "",
         operation_id="postImport",
-        summary="Import a statement",
+        summary="Upload a statement",
         opt=MAY_IMPORT.opt(),
-        responses={200: _REPLAY} | problems.declared(*problems.WRITE),
+        status_code=202,
+        request_max_body_size=FORM_BYTES_MAX,
+        responses=problems.declared(*problems.WRITE),
     )
-    async def statement(
-        self, request: Request[Any, Any, Any], data: MultipartBody[StatementForm], dry_run: DryRun = False
-    ) -> Response[ImportReport]:
-        """A file posts whole or not at all; every bad row is told with file, sheet, line, column and rule."""
-        credential = credential_of(request)
-        content = await data.file.read()
-        report = await import_statement(
-            data.file.filename,
-            content,
-            writer=await request.app.state.writers.of(credential),
-            reader=request.app.state.reading.reader,
-            scope=scope_of(credential.ledger_id, credential.principal),
-            principal=credential.principal,
-            dry_run=dry_run,
-        )
-        if report.problems:
-            busy = next((p.rule for p in report.problems if p.rule in _BUSY), None)
-            refusal = refuse("statement_refused", problems=len(report.problems), file=report.file)
-            raise Problem(refuse(_BUSY[busy]) if busy else refusal, report=report)
-        return Response(report, status_code=201 if report.posted else 200)
+    async def receive(self, request: Request[Any, Any, Any], data: MultipartBody[StatementForm]) -> Response[ImportOut]:
+        """The file is kept by its hash, then read and checked in the background: nothing posts before it is told to.
+
+        A file whose import is not over gets that import again.
+        """
+        async with _importer(request) as importer:
+            name = data.file.filename.replace("\0", "")[:255]
+            job = await importer.receive(name, data.file.file, by=credential_of(request).principal)
+        request.app.state.imports.wake()
+        return await _answer(request, job.job_id, status_code=202)
+
+    @get(
+        "", operation_id="listImports", summary="Imports, newest first", opt=MAY_READ_PARK.opt(),
+        responses=problems.declared(*problems.READ),
+    )  # fmt: skip
+    async def list(self, request: Request[Any, Any, Any], limit: RowLimit = 100, cursor: Cursor = None) -> ImportsOut:
+        """What was received, and how far it has come."""
+        (after,) = (0,) if cursor is None else cursors.decode(cursor, 1)
+        jobs = await _reading(request).jobs(_scope(request), after=after, limit=limit + 1)
+        more = cursors.encode(after + limit) if len(jobs) > limit else None
+        return ImportsOut(items=[_out(job) for job in jobs[:limit]], next_cursor=more)
+
+    @get(
+        "/{import_id:str}", operation_id="getImport", summary="One import", opt=MAY_READ_PARK.opt(),
+        responses=problems.declared(*problems.READ),
+    )  # fmt: skip
+    async def show(self, request: Request[Any, Any, Any], import_id: FromPath[str]) -> ImportOut:
+        """Its state, and the report of what it says, would post, or has posted."""
+        return _out(await _job(request, import_id))
+
+    @get(
+        "/{import_id:str}/rows", operation_id="listImportRows", summary="The rows of an import",
+        opt=MAY_READ_PARK.opt(), responses=problems.declared(*problems.READ),
+    )  # fmt: skip
+    async def rows(
+        self,
+        request: Request[Any, Any, Any],
+        import_id: FromPath[str],
+        verdict: Verdict = None,
+        limit: RowLimit = 100,
+        cursor: Cursor = None,
+    ) -> ImportRowsOut:
+        """A trade statement's rows as they were read, each with what became of it; before anything posts, too."""
+        await _job(request, import_id)
+        (after,) = (0,) if cursor is None else cursors.decode(cursor, 1)
+        rows = await _reading(request).rows(_scope(request), import_id, after=after, limit=limit + 1, verdict=verdict)
+        items = [
+            ImportRowOut(line=r.line, identity=r.identity, verdict=r.verdict, values=msgspec.structs.asdict(r.values))
+            for r in rows[:limit]
+        ]
+        more = cursors.encode(rows[limit - 1].seq) if len(rows) > limit else None
+        return ImportRowsOut(items=items, next_cursor=more)
+
+    @post(
+        "/{import_id:str}/posting", operation_id="postImportPosting", summary="Post an import",
+        opt=MAY_IMPORT.opt(), status_code=202, responses=problems.declared(*problems.WRITE),
+    )  # fmt: skip
+    async def order(self, request: Request[Any, Any, Any], import_id: FromPath[str]) -> Response[ImportOut]:
+        """It is planned anew against the book as it is now, and posts whole or not at all; a large one in chunks.
+
+        A refused one may be ordered again once its cause is cured.
+        """
+        await _decide(request, import_id, "ordered")
+        request.app.state.imports.wake()
+        return await _answer(request, import_id, status_code=202)
+
+    @post(
+        "/{import_id:str}/rejection", operation_id="postImportRejection", summary="Reject an import",
+        opt=MAY_IMPORT.opt(), status_code=200, responses=problems.declared(*problems.WRITE),
+    )  # fmt: skip
+    async def reject(self, request: Request[Any, Any, Any], import_id: FromPath[str]) -> Response[ImportOut]:
+        """Nothing of it posts; the file stays kept."""
+        await _decide(request, import_id, "rejected")
+        return await _answer(request, import_id, status_code=200)
+
+    @get(
+        "/{import_id:str}/events", operation_id="listenToImport", summary="An import's progress, as it comes",
+        opt=MAY_READ_PARK.opt(), responses=problems.declared(*problems.READ),
+    )  # fmt: skip
+    async def listen(self, request: Request[Any, Any, Any], import_id: FromPath[str]) -> ServerSentEvent:
+        """Server-sent events named `progress`, each the import's document; the last is named `settled`."""
+        await _job(request, import_id)
+        return ServerSentEvent(_progress(request, import_id))
 
 
-_BUSY = {"queue_full": "unavailable", "unavailable": "unavailable", "outcome_unknown": "outcome_unknown"}
-"""Rules that say nothing of the file: the same file may be sent again."""
+async def _progress(request: Request[Any, Any, Any], import_id: str) -> AsyncIterator[ServerSentEventMessage]:
+    told = None
+    while True:
+        job = _out(await _job(request, import_id))
+        if job.state in SETTLED:
+            yield ServerSentEventMessage(event="settled", data=msgspec.json.encode(job).decode())
+            return
+        if job != told:
+            told = job
+            yield ServerSentEventMessage(event="progress", data=msgspec.json.encode(job).decode())
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _decide(request: Request[Any, Any, Any], import_id: str, state: str) -> None:
+    """Have an import posted, or rejected; 409 where it is not read yet, or over."""
+    await _job(request, import_id)
+    async with _importer(request) as importer:
+        if state == "ordered":
+            done = await importer.jobs.order(import_id, credential_of(request).principal, was=READ)
+        else:
+            done = await importer.jobs.change(import_id, was=READ, state=state)
+        if not done:
+            found = (await importer.jobs.get(import_id)).state
+            raise Problem(refuse("import_not_ready", id=import_id, state=found))
+
+
+async def _answer(request: Request[Any, Any, Any], import_id: str, *, status_code: int) -> Response[ImportOut]:
+    body = _out(await _job(request, import_id))
+    return Response(body, status_code=status_code, headers={"Location": f"/v1/imports/{import_id}"})
+
+
+async def _job(request: Request[Any, Any, Any], import_id: str) -> JobSeen:
+    found = await _reading(request).job(_scope(request), import_id)
+    if found is None:
+        raise Problem(refuse("not_found", what=f"import {import_id}"))
+    return found
+
+
+def _out(job: JobSeen) -> ImportOut:
+    return ImportOut(
+        id=job.job_id, document=job.document, file=job.name, state=job.state, received_by=job.received_by,
+        received_at=job.received_at, changed_at=job.changed_at, rows=job.row_count, posted_rows=job.posted_seq,
+        report=job.report,
+    )  # fmt: skip
+
+
+def _reading(request: Request[Any, Any, Any]) -> ImportReading:
+    return ImportReading(request.app.state.reading.reader)
+
+
+def _scope(request: Request[Any, Any, Any]) -> Any:
+    credential = credential_of(request)
+    return scope_of(credential.ledger_id, credential.principal)
+
+
+def _importer(request: Request[Any, Any, Any]) -> Any:
+    credential = credential_of(request)
+    return request.app.state.imports.of(Ledger(credential.ledger_id, credential.ledger, credential.zone))

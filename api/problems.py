@@ -17,7 +17,6 @@ from api.bodies import CHOICES
 from api.metrics import request_id_of
 from api.schemas import ItemOut, ProblemOut
 from ledger.core.refusal import NOTHING_POSTED, NOTHING_POSTED_ZH, Refusal, refuse
-from ledger.imports.posting import ImportReport
 
 PARSED = "greenledger_body"
 """Where in a request's state its parsed body waits, so that a problem can tell what was given."""
@@ -53,12 +52,10 @@ class Problem(Exception):
         *,
         record: int | None = None,
         items: list[ItemOut] | None = None,
-        report: ImportReport | None = None,
         status: int | None = None,
     ) -> None:
         super().__init__(refusal.code)
         self.refusal = refusal
-        self.report = report
         self.record = record
         self.items = items
         self.status = status or refusal.reason.status
@@ -90,7 +87,6 @@ def problem_response(request: Request[Any, Any, Any], problem: Problem) -> Respo
         code=refusal.code,
         figures=refusal.figures or None,
         items=problem.items,
-        report=problem.report,
         record=None if problem.record is None else str(problem.record),
     )
     return _response(request, body, chinese=chinese)

@@ -1,10 +1,11 @@
 """What crosses the wire outward. Quantities are decimal strings; what comes in is in `api.bodies`."""
 
-from typing import Literal
+import datetime
+from typing import Any, Literal
 
 import msgspec
 
-from ledger.imports.posting import ImportReport
+from ledger.imports.report import ImportReport
 from ledger.reports.invariants import Verdict
 
 
@@ -183,6 +184,48 @@ class RecordsOut(Out, kw_only=True):
     tree_size: str
     root: str
     items: list[RecordOut]
+    next_cursor: str | None
+
+
+class ImportOut(Out, kw_only=True):
+    """A statement file on its way: received, reading, read, checked, refused, ordered, posting, posted; or over."""
+
+    id: str
+    document: str
+    """SHA-256 of the file."""
+    file: str
+    state: str
+    received_by: str
+    received_at: datetime.datetime
+    changed_at: datetime.datetime
+    rows: int
+    posted_rows: int
+    report: ImportReport | None
+    """What the file says, what was wrong with it, and what was posted."""
+
+
+class ImportsOut(Out, kw_only=True):
+    """A page of imports, newest first."""
+
+    items: list[ImportOut]
+    next_cursor: str | None
+
+
+class ImportRowOut(Out, kw_only=True):
+    """A row as it was read."""
+
+    line: int
+    identity: str
+    """What makes it the same trade in another file."""
+    verdict: str | None
+    """Why it was set aside: duplicate, or conflict."""
+    values: dict[str, Any]
+
+
+class ImportRowsOut(Out, kw_only=True):
+    """A page of an import's rows, in the order of the file."""
+
+    items: list[ImportRowOut]
     next_cursor: str | None
 
 
@@ -376,7 +419,5 @@ class ProblemOut(Out, omit_defaults=True, kw_only=True):
     figures: dict[str, str] | None = None
     errors: list[dict[str, str]] | None = None
     items: list[ItemOut] | None = None
-    report: ImportReport | None = None
-    """Of a statement that was refused: every problem with file, sheet, line, column and rule."""
     record: str | None = None
     """Log index of the recorded refusal."""

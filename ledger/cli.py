@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 import cyclopts
@@ -32,6 +32,7 @@ from ledger.command_line import (
     at_database,
     err,
     opened,
+    opened_file,
     out,
     print_json,
     progress,
@@ -160,9 +161,8 @@ def import_(
     """Import a statement: a platform's trades, an exchange's settlement, the park's summary; CSV, XLSX, XLS or ODS."""
     if layout != "auto":
         raise Unusable(f"--layout {layout} is not known; layouts are recognised by their headers (auto).")
-    content = read(file)
-    with at_database() as database, progress(f"Importing {file.name}") as tell:
-        report = uvloop.run(_import(database, ledger, file.name, content, dry_run=dry_run, tell=tell))
+    with opened_file(file) as source, at_database() as database, progress(f"Importing {file.name}") as tell:
+        report = uvloop.run(_import(database, ledger, file.name, source, dry_run=dry_run, tell=tell))
     if json:
         print_json(report)
     else:
@@ -174,7 +174,7 @@ async def _import(
     database: Database,
     ledger: str | None,
     name: str,
-    content: bytes,
+    source: BinaryIO,
     *,
     dry_run: bool,
     tell: Callable[[int, int], None],
@@ -185,7 +185,7 @@ async def _import(
         try:
             async with importing(writer, reader, url=database.urls.writer, home=read_settings().home) as importer:
                 return await import_file(
-                    importer, name, content, by=local_principal(), dry_run=dry_run, tell=lambda _, *done: tell(*done)
+                    importer, name, source, by=local_principal(), dry_run=dry_run, tell=lambda _, *done: tell(*done)
                 )
         finally:
             await reader.close()

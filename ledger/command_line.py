@@ -5,7 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import msgspec
 import psycopg
@@ -81,6 +81,17 @@ def read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as why:
         raise Unusable(f"{file} cannot be read: {why.strerror}.") from why
+
+
+@contextmanager
+def opened_file(file: Path) -> Iterator[BinaryIO]:
+    """A file, open for reading; Unusable where it cannot be."""
+    try:
+        source = file.open("rb")
+    except OSError as why:
+        raise Unusable(f"{file} cannot be read: {why.strerror}.") from why
+    with source:
+        yield source
 
 
 def print_json(document: Any) -> None:

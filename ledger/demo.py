@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import io
 import json
 import os
 from pathlib import Path
@@ -98,7 +99,7 @@ async def run_demo(database: Database, settings: Settings) -> DemoResult:
         principal = local_principal()
         async with importing(writer, reading.reader, url=database.urls.writer, home=settings.home) as importer:
             imports = [
-                await import_file(importer, name, content, by=principal)
+                await import_file(importer, name, io.BytesIO(content), by=principal)
                 for name, content in sorted(files.items())
                 if name != "enterprises.csv"
             ]

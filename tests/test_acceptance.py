@@ -7,6 +7,7 @@ tested the same way, so a clone alone proves as much.
 import asyncio
 import datetime
 import hashlib
+import io
 import json
 import shutil
 import tempfile
@@ -117,7 +118,7 @@ class Office:
             try:
                 home, url = self.home, self.database.urls.writer
                 async with importing(writer, reading.reader, url=url, home=home) as importer:
-                    return await import_file(importer, name, content, by=CLERK, dry_run=dry_run)
+                    return await import_file(importer, name, io.BytesIO(content), by=CLERK, dry_run=dry_run)
             finally:
                 await reading.reader.close()
                 await writer.stop()

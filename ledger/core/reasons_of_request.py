@@ -229,12 +229,12 @@ REASONS = (
         "日志曾在 {signed} 条记录处签名，数据库（现有 {size} 条）与所签不一致：由旧备份恢复或被改动。处理前不读不写。",
     ),
     Reason(
-        "statement_refused",
-        422,
-        "Statement refused",
-        "{problems} problems were found in {file}.",
-        "对账文件被拒",
-        "文件 {file} 中发现 {problems} 处问题。",
+        "import_not_ready",
+        409,
+        "Import not ready",
+        "Import {id} is {state}. It can be posted, or rejected, once it was read and before it is over.",
+        "导入状态不符",
+        "导入 {id} 的状态为 {state}；读取完成后、结束之前方可过账或拒绝。",
     ),
     Reason("malformed_request", 400, "Malformed request", "{problem}", "请求格式错误", "请求格式错误：{problem}。"),
     Reason(

@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-from ledger.core.command import Command, Principal, RegisterParty
+from ledger.core.command import Command, RegisterParty
 from ledger.core.events import (
     Evidence,
     Level,
@@ -32,11 +32,8 @@ class Draft:
     registered on first sight.
     """
 
-    def __init__(
-        self, report: ImportReport, principal: Principal, names: dict[str, str], policies: PolicyBook, sellers: int
-    ) -> None:
+    def __init__(self, report: ImportReport, names: dict[str, str], policies: PolicyBook, sellers: int) -> None:
         self.report = report
-        self.principal = principal
         self.names = names
         self.policies = policies
         self._sellers = sellers

@@ -11,6 +11,7 @@ import itertools
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -34,8 +35,9 @@ from ledger.writer import BATCH_MAX, Writer
 CHUNK_ROWS = 1_000
 """Rows of a large file that post together. A single transfer waits for one chunk at most."""
 _UNREAD = ("received", "reading")
-_READ = ("read", "checked", "refused")
-_OPEN = (*_UNREAD, *_READ, "posting")
+READ = ("read", "checked", "refused")
+"""States in which a file can be ordered to be posted, or rejected."""
+_OPEN = (*_UNREAD, *READ, "ordered", "posting")
 
 Tell = Callable[[str, int, int], None]
 """Hears (what is being done, how much of it is done, of how much)."""
@@ -54,9 +56,9 @@ class Importer:
         self.files = files
         self._known = known
 
-    async def receive(self, name: str, content: bytes, *, by: Principal) -> Job:
+    async def receive(self, name: str, source: BinaryIO, *, by: Principal) -> Job:
         """Keep the file and begin its job; a file whose job is not over gets that job again."""
-        document = await asyncio.to_thread(self.files.keep, content)
+        document = await asyncio.to_thread(self.files.keep, source)
         return await self.jobs.receive(secrets.token_hex(16), document=document, name=name, by=by.actor)
 
     async def read(self, job_id: str, tell: Tell = silent) -> ImportReport | None:
@@ -78,26 +80,28 @@ class Importer:
         await self.jobs.change(job_id, was=["reading"], state="read", opening=opening, row_count=count)
         return None
 
-    async def check(self, job_id: str, principal: Principal, tell: Tell = silent) -> ImportReport:
+    async def check(self, job_id: str, tell: Tell = silent) -> ImportReport:
         """Say what a file that was read would post; nothing is posted."""
-        report, _ = await self._planned(await self.jobs.get(job_id), principal, tell)
+        report, _ = await self._planned(await self.jobs.get(job_id), tell)
         await self._end(job_id, report, "refused" if report.problems else "checked")
         return report
 
-    async def post(self, job_id: str, principal: Principal, tell: Tell = silent) -> ImportReport:
-        """Post a file that was read: planned anew against the book as it is now, unless it is half posted already."""
+    async def post(self, job_id: str, tell: Tell = silent) -> ImportReport:
+        """Post a file as somebody ordered: planned anew against the book as it is now, unless it is half posted."""
         job = await self.jobs.get(job_id)
         if job.state == "posting":
             return await self._post(job, tell)
-        report, count = await self._planned(job, principal, tell)
+        assert job.state == "ordered" and job.poster is not None
+        report, count = await self._planned(job, tell)
         if report.problems or report.replayed:
             await self._end(job_id, report, "refused" if report.problems else "posted")
             return report
-        attempt = 1 + int((job.poster or {}).get("attempt", 0))
-        poster = {"attempt": attempt, "commands": count, "principal": msgspec.to_builtins(principal)}
-        document = msgspec.to_builtins(report)
-        begun = await self.jobs.change(job_id, was=_READ, state="posting", poster=poster, report=document, posted_seq=0)
-        assert begun, "nobody else works on a job that is locked"
+        # From here on the plan stands: who goes on from a chunk in the middle says what was said at the beginning.
+        poster, document = job.poster | {"commands": count}, msgspec.to_builtins(report)
+        begun = await self.jobs.change(
+            job_id, was=["ordered"], state="posting", poster=poster, report=document, posted_seq=0
+        )
+        assert begun, "nobody else works on a job that is held"
         return await self._post(await self.jobs.get(job_id), tell)
 
     async def _end(self, job_id: str, report: ImportReport, state: str) -> None:
@@ -121,11 +125,11 @@ class Importer:
                     return {"whole": msgspec.to_builtins(frame)}, 0
         raise AssertionError("a child that ends well has told all")
 
-    async def _planned(self, job: Job, principal: Principal, tell: Tell) -> tuple[ImportReport, int]:
+    async def _planned(self, job: Job, tell: Tell) -> tuple[ImportReport, int]:
         """(what the file says and what is wrong, how much would post), beside the book as it is now."""
         count = 0
         report = ImportReport(file=job.name, document=job.document)
-        work = await self._known.draft(report, principal)
+        work = await self._known.draft(report)
         async for _, wishes in self._pages(job, work, tell, repeats=True):
             count += len(wishes)
         if (earlier := await self._known.imported(job.document)) is not None:
@@ -195,7 +199,7 @@ class Importer:
             self.writer, principal, file=job.name, document=job.document, keys=f"{job.job_id}/{job.poster['attempt']}"
         )
         closing: Wish = (_record(job, report), f"import:{job.document}", None)
-        work = await self._known.draft(ImportReport(file=job.name, document=job.document), principal)
+        work = await self._known.draft(ImportReport(file=job.name, document=job.document))
         pages = self._pages(job, work, tell, after=job.posted_seq)
         if job.poster["commands"] < BATCH_MAX:
             earlier = await self._known.imported(job.document)
@@ -217,19 +221,23 @@ class Importer:
 
 
 async def import_file(
-    importer: Importer, name: str, content: bytes, *, by: Principal, dry_run: bool = False, tell: Tell = silent
+    importer: Importer, name: str, source: BinaryIO, *, by: Principal, dry_run: bool = False, tell: Tell = silent
 ) -> ImportReport:
     """Take a file all its way at once; on a dry run it is read and checked, and then rejected."""
-    job = await importer.receive(name, content, by=by)
+    job = await importer.receive(name, source, by=by)
     async with importer.jobs.held(job.job_id):
-        report = await importer.read(job.job_id, tell)
-        if report is None:
-            step = importer.check if dry_run else importer.post
-            report = await step(job.job_id, by, tell)
+        job = await importer.jobs.get(job.job_id)
+        if job.state == "posted":  # by somebody who sent the same file at the same moment
+            return msgspec.structs.replace(msgspec.convert(job.report, ImportReport), posted=0, replayed=True)
+        if (refused := await importer.read(job.job_id, tell)) is not None:
+            return refused
         if dry_run:
+            report = await importer.check(job.job_id, tell)
             report.dry_run = True
-            await importer.jobs.change(job.job_id, was=("checked", "refused"), state="rejected")
-    return report
+            await importer.jobs.change(job.job_id, was=READ, state="rejected")
+            return report
+        await importer.jobs.order(job.job_id, by, was=READ)
+        return await importer.post(job.job_id, tell)
 
 
 def _staged(rows: list[TradeRow], platform: str, count: int) -> Iterator[StagedRow]:

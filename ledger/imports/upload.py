@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -25,27 +26,31 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def keep(self, content: bytes) -> str:
-        """Keep a file for good and return its hash; it is on the disk before this returns."""
-        document = hashlib.sha256(content).hexdigest()
-        path = self.path_of(document)
-        if path.exists():
-            return document
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Under a name of its own first, so that no half of a file ever stands under a whole one's hash.
-        coming = path.with_name(f"{document}.{secrets.token_hex(8)}")
+    def keep(self, source: BinaryIO) -> str:
+        """Keep a file for good and return its hash; it is on the disk before this returns.
+
+        It is written under a name of its own first, so that no half of a file ever stands under a whole one's hash.
+        """
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        coming, digest = self.folder / f"coming-{secrets.token_hex(16)}", hashlib.sha256()
         coming.touch(mode=0o600, exist_ok=False)
-        with coming.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        coming.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            with coming.open("wb") as file:
+                while piece := source.read(1 << 20):
+                    digest.update(piece)
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+            path = self.path_of(digest.hexdigest())
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            coming.replace(path)
         finally:
-            os.close(folder)
-        return document
+            coming.unlink(missing_ok=True)
+        for folder in (path.parent, self.folder):
+            handle = os.open(folder, os.O_RDONLY)
+            os.fsync(handle)
+            os.close(handle)
+        return digest.hexdigest()
 
     def path_of(self, document: str) -> Path:
         """Where the file of this hash is."""

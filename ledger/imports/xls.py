@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import xlrd
-from xlrd.biffh import error_text_from_code
+from xlrd.biffh import XLRDError, error_text_from_code
 
 from ledger.imports.sheets import COLUMNS_MAX, Row, Sheet, StatementUnreadable
 from ledger.imports.workbook import HEADER_ROWS, cell_text, fill_merged
@@ -17,7 +17,7 @@ def read_xls(name: str, content: bytes) -> list[Sheet]:
     """Give the worksheets of an XLS file; refuse a password-protected or broken one."""
     try:
         book = xlrd.open_workbook(file_contents=content, formatting_info=True, logfile=io.StringIO())
-    except xlrd.XLRDError as why:
+    except XLRDError as why:
         if "encrypted" in str(why).lower() or "can't find workbook" in str(why).lower():
             message = f"{name} is a password-protected workbook, or none at all. Save it without a password."
             raise StatementUnreadable("encrypted", message) from None

@@ -9,6 +9,8 @@ import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
+from ledger.core.command import Principal
+
 Connection = psycopg.AsyncConnection[Any]
 PAGE = 2_000
 """Rows read at a time."""
@@ -107,6 +109,13 @@ class Jobs:
         cursor = await self.connection.execute(text, values)  # type: ignore[arg-type]  # column names of ours
         return cursor.rowcount == 1
 
+    async def order(self, job_id: str, by: Principal, *, was: Sequence[str]) -> bool:
+        """Have the job posted for somebody, at an attempt of its own; whether it was in one of these states."""
+        job = await self.get(job_id)
+        attempt = 1 + int((job.poster or {}).get("attempt", 0))
+        poster = {"attempt": attempt, "principal": msgspec.to_builtins(by)}
+        return await self.change(job_id, was=was, state="ordered", poster=poster)
+
     async def clear_rows(self, job_id: str) -> None:
         """Forget the rows of a job, to be read again or no longer needed."""
         text = "delete from import_row where ledger_id = %s and job_id = %s"
@@ -162,7 +171,7 @@ class Jobs:
 
 OVER = ["posted", "rejected", "unreadable", "refused"]
 """States that a job does not leave by itself."""
-UNFINISHED = ["received", "reading", "read", "posting"]
+UNFINISHED = ["received", "reading", "read", "ordered", "posting"]
 """States in which there is work to do on a job, whoever began it."""
 _JSON = {"poster", "opening", "report"}
 _REPEATS = """

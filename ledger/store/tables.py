@@ -402,7 +402,9 @@ class ImportJob(SQLModel, table=True):
     __table_args__ = (
         Index("import_job_document", "ledger_id", "document"),
         Index(
-            "import_job_open", "ledger_id", postgresql_where=text("state in ('received', 'reading', 'read', 'posting')")
+            "import_job_open",
+            "ledger_id",
+            postgresql_where=text("state in ('received', 'reading', 'read', 'ordered', 'posting')"),
         ),
         _IN_SCHEMA,
     )  # fmt: skip

@@ -16,8 +16,8 @@ create table import_job (
     document text not null,
     name text not null,
     state text not null
-        check (state in ('received', 'reading', 'read', 'checked', 'refused', 'posting', 'posted', 'rejected',
-            'unreadable')),
+        check (state in ('received', 'reading', 'read', 'checked', 'refused', 'ordered', 'posting', 'posted',
+            'rejected', 'unreadable')),
     received_by text not null,
     received_at timestamptz not null default now(),
     changed_at timestamptz not null default now(),
@@ -29,7 +29,8 @@ create table import_job (
     primary key (ledger_id, job_id)
 );
 create index import_job_document on import_job (ledger_id, document);
-create index import_job_open on import_job (ledger_id) where state in ('received', 'reading', 'read', 'posting');
+create index import_job_open on import_job (ledger_id)
+    where state in ('received', 'reading', 'read', 'ordered', 'posting');
 
 -- The rows of a statement as they were read; identity is what makes two of them the same trade.
 create table import_row (

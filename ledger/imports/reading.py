@@ -1,0 +1,83 @@
+"""What is told of imports: through the reader's views, so that only park-wide roles see any."""
+
+import datetime
+from typing import Any
+
+import msgspec
+
+from ledger.imports import frames
+from ledger.imports.documents import TradeRow
+from ledger.imports.report import ImportReport
+from ledger.store.session import Query, Reader, Scope
+
+
+class JobSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """One import, as far as it has come."""
+
+    job_id: str
+    document: str
+    name: str
+    state: str
+    received_by: str
+    received_at: datetime.datetime
+    changed_at: datetime.datetime
+    report: ImportReport | None
+    row_count: int
+    posted_seq: int
+
+
+class RowSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of an import as it was read; `verdict` says why it was set aside, if it was."""
+
+    seq: int
+    line: int
+    identity: str
+    verdict: str | None
+    values: TradeRow
+
+
+class ImportReading:
+    """Reads imports for those who may see them."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def job(self, scope: Scope, job_id: str) -> JobSeen | None:
+        """The import of this id, or None."""
+        (rows,) = await self._reader.fetch(scope, Query(_JOB, (job_id,)))
+        return _seen(rows[0]) if rows else None
+
+    async def jobs(self, scope: Scope, *, after: int, limit: int) -> list[JobSeen]:
+        """Imports, newest first, without the first `after`."""
+        (rows,) = await self._reader.fetch(scope, Query(_JOBS, (limit, after)))
+        return [_seen(row) for row in rows]
+
+    async def rows(
+        self, scope: Scope, job_id: str, *, after: int, limit: int, verdict: str | None = None
+    ) -> list[RowSeen]:
+        """Rows of an import beyond row `after`, in the order of the file."""
+        (rows,) = await self._reader.fetch(scope, Query(_ROWS, (job_id, after, verdict, verdict, limit)))
+        return [
+            RowSeen(seq=seq, line=line, identity=identity, verdict=found, values=frames.row_of(content))
+            for seq, line, identity, found, content in rows
+        ]
+
+
+def _seen(row: tuple[Any, ...]) -> JobSeen:
+    seen = dict(zip(JobSeen.__struct_fields__, row, strict=True))
+    report = None if seen["report"] is None else msgspec.convert(seen["report"], ImportReport)
+    return JobSeen(**(seen | {"report": report}))
+
+
+_JOB = """
+    select job_id, document, name, state, received_by, received_at, changed_at, report, row_count, posted_seq
+    from visible_import_job where job_id = %s
+"""
+_JOBS = """
+    select job_id, document, name, state, received_by, received_at, changed_at, report, row_count, posted_seq
+    from visible_import_job order by received_at desc, job_id limit %s offset %s
+"""
+_ROWS = """
+    select seq, line, identity, verdict, content from visible_import_row
+    where job_id = %s and seq > %s and (%s::text is null or verdict = %s) order by seq limit %s
+"""
