@@ -10,7 +10,7 @@ from ledger.writer import Outcome, Posted, Refused, Unknown, Writer
 
 TRIES_MAX = 120
 """How often a chunk is offered again to a writer that is busy or away, a second apart."""
-_AGAIN = {"queue_full", "unavailable"}
+_AGAIN = {"queue_full", "unavailable", "outcome_unknown"}
 
 
 class Door:
@@ -31,24 +31,20 @@ class Door:
         return self._problems(requests, await self._writer.submit_batch(requests, atomic=True))
 
     async def chunk(self, wishes: list[Wish], *, at: int, of: int) -> list[Problem]:
-        """Post all of a chunk but for lines that are refused: the problems of those. It waits for a busy writer."""
-        found: list[Problem] = []
+        """Post a chunk but for the lines that are refused, and tell those. It waits for a writer that is busy or away.
+
+        The writer takes a chunk in one group: a kill finds all of it in the journal, or nothing.
+        """
         requests = [self._request(wish, at, of) for wish in wishes]
-        for _ in range(TRIES_MAX + len(requests)):
-            if not requests:
-                return found
-            outcomes = await self._writer.submit_batch(requests, atomic=True)
-            problems = self._problems(requests, outcomes)
-            if not problems:
-                return found
-            if any(problem.rule in _AGAIN or problem.rule == "outcome_unknown" for problem in problems):
-                await asyncio.sleep(1)
-                continue
-            # All of a line goes, and what the others bring is offered again.
-            lines = {problem.line for problem in problems}
-            found += problems
-            requests = [request for request in requests if line_of(request) not in lines]
-        raise TimeoutError("the writer did not take the chunk")
+        for _ in range(TRIES_MAX if requests else 0):
+            problems = self._problems(requests, await self._writer.submit_batch(requests, atomic=False))
+            if not any(problem.rule in _AGAIN for problem in problems):
+                # What of a line depends on what was refused is refused as well; the first says why.
+                return list({problem.line: problem for problem in reversed(problems)}.values())[::-1]
+            await asyncio.sleep(1)
+        if requests:
+            raise TimeoutError("the writer did not take the chunk")
+        return []
 
     def _request(self, wish: Wish, at: int, of: int) -> Request:
         command, key, evidence_key = wish

@@ -7,8 +7,8 @@ a larger one posts in chunks of rows, each whole or not at all, and a record at 
 
 import asyncio
 import contextlib
-import itertools
 import secrets
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +22,7 @@ from ledger.imports.door import Door
 from ledger.imports.draft import Draft, Wish
 from ledger.imports.frames import TradeRows, TradesClosed, TradesOpened, Whole
 from ledger.imports.known import Known
-from ledger.imports.report import EFFECTS, OF_THE_BOOK, ImportReport, Problem, problem_of
+from ledger.imports.report import EFFECTS, OF_THE_BOOK, PROBLEMS_SHOWN, ImportReport, Problem, problem_of
 from ledger.imports.settlement_commands import plan_settlement
 from ledger.imports.sheets import StatementUnreadable
 from ledger.imports.summary_commands import plan_summary
@@ -38,6 +38,9 @@ _UNREAD = ("received", "reading")
 READ = ("read", "checked", "refused")
 """States in which a file can be ordered to be posted, or rejected."""
 _OPEN = (*_UNREAD, *READ, "ordered", "posting")
+
+FLYING_MAX = 2
+"""Chunks on their way to the database while the next is planned."""
 
 Tell = Callable[[str, int, int], None]
 """Hears (what is being done, how much of it is done, of how much)."""
@@ -158,7 +161,10 @@ class Importer:
         for first in range(after + 1, job.row_count + 1, CHUNK_ROWS):
             last = min(first + CHUNK_ROWS - 1, job.row_count)
             rows = [frames.row_of(row.content) for row in await self.jobs.page(job.job_id, first, last)]
-            plan.take(rows, *await self._known.trades(opened.platform, rows))
+            ids = [trade_id_of(opened.platform, row) for row in rows]
+            known = await self.jobs.trades(ids)
+            used = await self.jobs.used([f"trade:{one}" for one in ids if one not in known])
+            plan.take(rows, known, {key.removeprefix("trade:") for key in used})
             yield last, work.take()
             tell(what, last, job.row_count)
         plan.close(job.row_count)
@@ -177,19 +183,18 @@ class Importer:
     async def _set_repeats_aside(self, job: Job, plan: TradePlan) -> None:
         """Of rows that are the same trade, keep one at its furthest state; where they disagree, keep none."""
         await self.jobs.judge_anew(job.job_id)
-        after = ""
-        while rows := await self.jobs.repeats(job.job_id, after):
-            after = rows[-1].identity
-            verdicts: dict[int, str] = {}
-            for _, group in itertools.groupby(rows, key=lambda row: row.identity):
-                same = list(group)
-                trades = [frames.row_of(row.content) for row in same]
-                kept = plan.merge(trades)
-                aside, verdict = (same, "conflict") if kept is None else (same[1:], "duplicate")
-                verdicts |= {row.seq: verdict for row in aside}
-                if kept is not None and kept != trades[0]:
-                    await self.jobs.rewrite(job.job_id, same[0].seq, frames.encode_row(kept))
-            await self.jobs.judge(job.job_id, verdicts)
+        verdicts: dict[int, str] = {}
+        async for same in self.jobs.repeats(job.job_id):
+            trades = [frames.row_of(row.content) for row in same]
+            kept = plan.merge(trades)
+            aside, verdict = (same, "conflict") if kept is None else (same[1:], "duplicate")
+            verdicts |= {row.seq: verdict for row in aside}
+            if kept is not None and kept != trades[0]:
+                await self.jobs.rewrite(job.job_id, same[0].seq, frames.encode_row(kept))
+            if len(verdicts) >= CHUNK_ROWS:
+                await self.jobs.judge(job.job_id, verdicts)
+                verdicts = {}
+        await self.jobs.judge(job.job_id, verdicts)
 
     async def _post(self, job: Job, tell: Tell) -> ImportReport:
         assert job.poster is not None
@@ -208,16 +213,38 @@ class Importer:
                 report.problems += await door.whole([*wishes, closing])
             report.posted = door.posted if earlier is None else job.poster["commands"] + 1
         else:
-            chunks = -(-job.row_count // CHUNK_ROWS) + 1
-            async for last, wishes in pages:
-                report.problems += await door.chunk(wishes, at=-(-last // CHUNK_ROWS), of=chunks)
-                await self.jobs.change(job.job_id, was=["posting"], posted_seq=last)
-            report.problems += await door.chunk([closing], at=chunks, of=chunks)
+            report.problems += await self._post_chunks(job, door, pages, closing)
             report.posted = door.posted
         report.replayed = report.posted == 0 and not report.problems
         report.refused = len({problem.line for problem in report.problems}) if door.posted else report.rows
         await self._end(job.job_id, report, "refused" if report.problems and not report.posted else "posted")
         return report
+
+    async def _post_chunks(
+        self, job: Job, door: Door, pages: AsyncIterator[tuple[int, list[Wish]]], closing: Wish
+    ) -> list[Problem]:
+        """Post page by page; while one is written the next are planned. Problems of the lines that were refused."""
+        problems: list[Problem] = []
+        flying: deque[tuple[int, asyncio.Task[list[Problem]]]] = deque()
+        chunks = -(-job.row_count // CHUNK_ROWS) + 1
+
+        async def land() -> None:
+            last, task = flying.popleft()
+            problems.extend((await task)[: PROBLEMS_SHOWN - len(problems)])
+            await self.jobs.change(job.job_id, was=["posting"], posted_seq=last)
+
+        try:
+            async for last, wishes in pages:
+                chunk = door.chunk(wishes, at=-(-last // CHUNK_ROWS), of=chunks)
+                flying.append((last, asyncio.create_task(chunk)))
+                if len(flying) > FLYING_MAX:
+                    await land()
+            while flying:
+                await land()
+        finally:
+            for _, task in flying:
+                task.cancel()
+        return problems + await door.chunk([closing], at=chunks, of=chunks)
 
 
 async def import_file(

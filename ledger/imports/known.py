@@ -1,18 +1,14 @@
 """What the book knows already of what a file speaks of; read for planning, and decided again by the engine."""
 
-from collections.abc import Iterable
-from typing import Any
-
 import msgspec
 
 from ledger.core.party import lookup_name
 from ledger.core.policy import PolicyBook, PolicyRow
 from ledger.core.record import ImportBody, decode
-from ledger.imports.documents import SettlementStatement, TradeRow
+from ledger.imports.documents import SettlementStatement
 from ledger.imports.draft import Draft
 from ledger.imports.report import ImportReport
 from ledger.imports.settlement_commands import KnownSettlements, Settled, keys_of
-from ledger.imports.trade_commands import trade_id_of
 from ledger.store.session import Query, Reader, Scope
 
 
@@ -47,14 +43,6 @@ class Known:
         body = decode(rows[0][0]).body
         return body if isinstance(body, ImportBody) else None
 
-    async def trades(self, platform: str, rows: Iterable[TradeRow]) -> tuple[dict[str, Any], set[str]]:
-        """The trades of these rows that are in the book, and those noted as withdrawn that never were."""
-        ids = [trade_id_of(platform, row) for row in rows]
-        keys = [f"trade:{trade_id}" for trade_id in ids]
-        found, used = await self._reader.fetch(self._scope, Query(_TRADES, (ids,)), Query(_USED, (keys,)))
-        known = {row[0]: row for row in found}
-        return known, {key.removeprefix("trade:") for (key,) in used} - known.keys()
-
     async def settlements(self, work: Draft, statement: SettlementStatement) -> KnownSettlements:
         """What the book has of the contracts' months that a settlement speaks of."""
         keys, lots = keys_of(statement, work.party)
@@ -71,11 +59,6 @@ class Known:
         return dict(rows)
 
 
-_TRADES = """
-    select t.trade_id, t.buyer, t.quantity, t.price, t.amount_fen, t.state, t.seller, l.numbered
-    from visible_trade t join visible_lot l using (lot_id) where t.trade_id = any(%s)
-"""
-_USED = "select evidence_key from visible_evidence where evidence_key = any(%s)"
 _SETTLEMENTS = """
     select e.evidence_key,
         -coalesce(sum(p.quantity) filter (where a.kind in ('external', 'holding_project')), 0)::bigint,

@@ -22,6 +22,7 @@ from ledger.core.plans import Units, units_entering
 from ledger.core.policy import PolicyRow
 from ledger.core.proposals import unfolded
 from ledger.core.serial_range import SerialRange, merge
+from ledger.store.literals import texts
 from ledger.store.needs import Needs, floor_of, offered_by, touched_by, trade_events, used_by
 from ledger.store.registry import (
     load_evidence,
@@ -109,10 +110,18 @@ _LOT_COLUMNS = """lot_id, code, scheme, project, production_month, numbered, tra
     source, province"""
 
 
+_LOTS = f"""
+    select l.* from unnest(%s::text[]) as asked (code)
+    cross join lateral (
+        select {_LOT_COLUMNS} from lot where ledger_id = %s and lot.code = asked.code
+        limit 1  -- so that each is looked up by the index, however small the table was when this was planned
+    ) as l
+"""
+
+
 async def _load_lots(connection: Connection, ledger_id: int, book: Book, codes: set[str]) -> None:
     if missing := codes.difference(book.lots):
-        text = f"select {_LOT_COLUMNS} from lot where ledger_id = %s and code = any(%s)"
-        _take_lots(book, await rows_of(connection, text, ledger_id, list(missing)))
+        _take_lots(book, await rows_of(connection, _LOTS, texts(list(missing)), ledger_id))
 
 
 def _take_lots(book: Book, rows: Iterable[Any]) -> None:

@@ -129,10 +129,22 @@ class Jobs:
             for row in rows:
                 await copy.write_row((self.ledger_id, job_id, row.seq, row.line, row.identity, row.content))
 
-    async def repeats(self, job_id: str, after: str) -> list[StagedRow]:
-        """Rows whose identity others of the job have too, in its order; all rows of some identities beyond `after`."""
-        cursor = await self.connection.execute(_REPEATS, (self.ledger_id, job_id, after, PAGE, self.ledger_id, job_id))
-        return [StagedRow(*row) for row in await cursor.fetchall()]
+    async def repeats(self, job_id: str) -> AsyncIterator[list[StagedRow]]:
+        """The rows of each identity that more than one row of the job has, in the order of the file.
+
+        Other statements may be sent in between: all of it is one transaction.
+        """
+        async with self.connection.transaction(), self.connection.cursor(name="repeats") as cursor:
+            cursor.itersize = PAGE
+            await cursor.execute(_REPEATS, (self.ledger_id, job_id, self.ledger_id, job_id))
+            same: list[StagedRow] = []
+            async for row in cursor:
+                if same and same[0].identity != row[2]:
+                    yield same
+                    same = []
+                same.append(StagedRow(*row))
+            if same:
+                yield same
 
     async def page(self, job_id: str, first: int, last: int) -> list[StagedRow]:
         """The rows to be posted from `first` to `last`, without repeats and rows set aside."""
@@ -162,6 +174,17 @@ class Jobs:
         text = "update import_row set content = %s where ledger_id = %s and job_id = %s and seq = %s"
         await self.connection.execute(text, (content, self.ledger_id, job_id, seq))
 
+    async def trades(self, trade_ids: list[str]) -> dict[str, Any]:
+        """Of these trades, what the book knows: (id, buyer, quantity, price, fen, state, seller, whether numbered)."""
+        # By this connection, whose plans go by key whatever the tables' statistics say: a chunk asks for a thousand.
+        cursor = await self.connection.execute(_TRADES, (trade_ids, self.ledger_id, self.ledger_id))
+        return {row[0]: row for row in await cursor.fetchall()}
+
+    async def used(self, evidence_keys: list[str]) -> set[str]:
+        """Which of these evidence keys are used up."""
+        cursor = await self.connection.execute(_USED, (evidence_keys, self.ledger_id))
+        return {key for (key,) in await cursor.fetchall()}
+
     async def _one(self, condition: str, *parameters: Any) -> Job | None:
         text = f"select {_COLUMNS} from import_job where ledger_id = %s and {condition} limit 1"
         cursor = await self.connection.execute(text, (self.ledger_id, *parameters))  # type: ignore[arg-type]  # ours
@@ -177,9 +200,23 @@ _JSON = {"poster", "opening", "report"}
 _REPEATS = """
     select r.seq, r.line, r.identity, r.content, r.verdict
     from (
-        select identity from import_row where ledger_id = %s and job_id = %s and identity > %s
-        group by identity having count(*) > 1 order by identity limit %s
-    ) as repeated
-    join import_row r on r.ledger_id = %s and r.job_id = %s and r.identity = repeated.identity
-    order by r.identity, r.seq
+        select seq, identity in (lag(identity) over w, lead(identity) over w) as is_repeated
+        from import_row where ledger_id = %s and job_id = %s window w as (order by identity, seq)
+    ) as marked
+    cross join lateral (
+        select * from import_row r where r.ledger_id = %s and r.job_id = %s and r.seq = marked.seq offset 0
+    ) as r
+    where marked.is_repeated order by r.identity, r.seq
+"""
+_TRADES = """
+    select t.trade_id, t.buyer, t.quantity, t.price, t.amount_fen, t.state, t.seller, l.numbered
+    from unnest(%s::text[]) as asked (trade_id)
+    cross join lateral (select * from trade where ledger_id = %s and trade_id = asked.trade_id limit 1) as t
+    cross join lateral (select numbered from lot where ledger_id = %s and lot_id = t.lot_id limit 1) as l
+"""
+_USED = """
+    select asked.evidence_key from unnest(%s::text[]) as asked (evidence_key)
+    cross join lateral (
+        select from evidence e where e.ledger_id = %s and e.evidence_key = asked.evidence_key limit 1
+    ) as used
 """

@@ -64,13 +64,16 @@ async def load_evidence(connection: Connection, ledger_id: int, book: Book, requ
             named.add(settlement_key(command.buyer, command.contract, command.lot))
     evidence = [key for key in named if key is not None and key not in book.evidence]
     if evidence:
-        rows = await rows_of(
-            connection,
-            "select evidence_key, log_index from evidence where ledger_id = %s and evidence_key = any(%s)",
-            ledger_id,
-            evidence,
-        )
+        rows = await rows_of(connection, _EVIDENCE, texts(evidence), ledger_id)
         book.evidence.update(rows)
+
+
+_EVIDENCE = """
+    select asked.evidence_key, e.log_index from unnest(%s::text[]) as asked (evidence_key)
+    cross join lateral (
+        select log_index from evidence where ledger_id = %s and evidence.evidence_key = asked.evidence_key limit 1
+    ) as e
+"""
 
 
 async def load_proposals(connection: Connection, ledger_id: int, book: Book, requests: list[Request]) -> None:
@@ -221,14 +224,16 @@ async def _load_parties(connection: Connection, ledger_id: int, book: Book, part
 _TRADES = """
     select t.trade_id, t.log_index, t.buyer, t.seller, t.platform, l.code, t.lot_id, t.serials, t.quantity, t.price,
         t.amount_fen, t.state, t.transferred_index, t.voided, t.delivered_index
-    from trade t join lot l using (ledger_id, lot_id) where t.ledger_id = %s and t.trade_id = any(%s)
+    from unnest(%s::text[]) as asked (trade_id)
+    cross join lateral (select * from trade where ledger_id = %s and trade_id = asked.trade_id limit 1) as t
+    cross join lateral (select code from lot where ledger_id = t.ledger_id and lot_id = t.lot_id limit 1) as l
 """
 
 
 async def _load_trades(connection: Connection, ledger_id: int, book: Book, trades: set[str]) -> None:
     if not trades:
         return
-    for row in await rows_of(connection, _TRADES, ledger_id, list(trades)):
+    for row in await rows_of(connection, _TRADES, texts(list(trades)), ledger_id):
         values = dict(zip(TradeFacts.__struct_fields__, row, strict=True))
         values["ranges"] = merge(tuple(SerialRange(r.lower, r.upper) for r in values["ranges"]))
         book.trades[row[0]] = TradeFacts(**values)

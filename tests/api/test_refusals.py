@@ -6,6 +6,7 @@ import socket
 import time
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -179,10 +180,10 @@ def test_a_hundred_megabytes_are_refused_before_they_are_sent(service: Service) 
     assert time.monotonic() - began < 1
 
 
-@pytest.mark.parametrize("path", ["/v1/transfers", "/v1/batches", "/v1/imports"])
-def test_a_stream_without_end_is_cut_off_at_the_limit(service: Service, path: str) -> None:
+@pytest.mark.parametrize(("path", "limit"), [("/v1/transfers", 16), ("/v1/batches", 16), ("/v1/imports", 512)])
+def test_a_stream_without_end_is_cut_off_at_the_limit(service: Service, path: str, limit: int) -> None:
     """A body of unknown size is read up to the limit only: the server's memory does not grow by what is sent."""
-    sent = 0
+    sent, held = 0, psutil.Process().memory_info().rss
     kind = "multipart/form-data; boundary=x" if path == "/v1/imports" else "application/json"
     head = (
         f"POST {path} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: big\r\n"
@@ -195,18 +196,20 @@ def test_a_stream_without_end_is_cut_off_at_the_limit(service: Service, path: st
         opening = b'--x\r\nContent-Disposition: form-data; name="file"; filename="x.csv"\r\n\r\n'
         if path == "/v1/imports":
             caller.sendall(f"{len(opening):x}\r\n".encode() + opening + b"\r\n")
-        caller.settimeout(0.01)
+        caller.settimeout(0.001)
         answer = b""
-        while sent < 100 * MIB and not answer:
+        while sent < 2 * limit * MIB and not answer:
             try:
                 answer = caller.recv(4096)
             except TimeoutError:
                 caller.settimeout(5)
                 caller.sendall(chunk)
                 sent += MIB
-                caller.settimeout(0.01)
+                caller.settimeout(0.001)
     assert answer.startswith(b"HTTP/1.1 413 "), answer
-    assert sent <= 20 * MIB
+    assert sent <= (limit + 16) * MIB
+    grown = psutil.Process().memory_info().rss - held
+    assert grown < 64 * MIB
 
 
 def test_a_full_queue_is_told_with_when_to_come_back(fresh: Service, monkeypatch: pytest.MonkeyPatch) -> None:

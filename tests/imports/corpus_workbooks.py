@@ -1,0 +1,6 @@
+"""x"""
+
+
+def cases():
+    """x"""
+    return []

@@ -1,0 +1,221 @@
+"""Broken and odd files: each is read as an auditor would, in a child process, within its time and memory."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from ledger.imports import frames
+from ledger.imports.documents import (
+    WITHDRAWN,
+    RowProblem,
+    SettlementStatement,
+    SummaryStatement,
+    TradeRow,
+    TradeStatement,
+)
+from ledger.imports.frames import Frame, TradeRows, TradesClosed, TradesOpened, Unreadable, Whole
+from ledger.imports.matching import control_total, control_total_ok, distinct_trades, match, summary_controls
+from tests.imports.corpus import SOME, Case, Flagged, Reads, Refused, cases
+
+SECONDS_MAX, KIB_MAX = 10, 256 * 1024
+CORPUS = cases()
+MEASURED = """
+import os, signal, sys, time
+begun = time.monotonic()
+child = os.posix_spawn(sys.executable, [sys.executable, "-I", "-m", "ledger.imports.child", *sys.argv[1:]],
+                       {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"})
+signal.signal(signal.SIGALRM, lambda *_: os.kill(child, signal.SIGKILL))
+signal.alarm(12)
+_, status, usage = os.wait4(child, 0)
+print("\\nmeasured", status, usage.ru_maxrss, time.monotonic() - begun, file=sys.stderr)
+"""
+"""Starts the child and waits for it; a small process, because a child's peak counts that of whoever started it."""
+
+
+class Answer(NamedTuple):
+    """What the child said of a file, and what that took."""
+
+    refused: str | None
+    line: int | None
+    layout: str
+    platform: str
+    rows: list[Any]
+    quantity: int
+    problems: list[tuple[int, str]]
+    warnings: list[tuple[int, str]]
+    control: str
+    duplicates: int
+    conflicts: int
+    seconds: float
+    kib: int
+
+
+@pytest.fixture(scope="module")
+def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Answer]]:
+    """The answers to all the files that the chosen tests ask for."""
+    folder = tmp_path_factory.mktemp("corpus")
+    asked = {item.callspec.id for item in request.session.items if getattr(item, "callspec", None)}
+    chosen = [case for case in CORPUS if case.name in asked]
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda case: _ask(case, folder), chosen)
+        yield dict(zip((case.name for case in chosen), found, strict=True))
+
+
+each = pytest.mark.parametrize("case", CORPUS, ids=lambda case: case.name)
+
+
+@each
+def test_a_file_has_the_verdict_of_an_auditor(case: Case, answers: dict[str, Answer]) -> None:
+    """Rows, certificates, bad rows and refusals are what the domain reference and common sense say."""
+    found = differences(case.verdict, answers[case.name])
+    assert not found, "; ".join(found)
+
+
+@each
+def test_no_file_takes_long_or_much(case: Case, answers: dict[str, Answer]) -> None:
+    """Whatever a file is made to do, the child ends within ten seconds and 256 MiB."""
+    answer = answers[case.name]
+    assert (answer.seconds <= SECONDS_MAX, answer.kib <= KIB_MAX) == (True, True), (answer.seconds, answer.kib)
+
+
+def test_the_corpus_is_large_and_has_no_file_twice() -> None:
+    """There are at least 320 files, each with a name of its own."""
+    assert len({case.name for case in CORPUS}) == len(CORPUS) >= 320
+
+
+def differences(verdict: Reads | Refused | Flagged, answer: Answer) -> list[str]:
+    """What an answer has that its verdict has not, in words."""
+    if isinstance(verdict, Refused):
+        same = answer.refused in verdict.rules and verdict.line in (None, answer.line)
+        return [] if same else [f"{_told(answer)}, not refused by {verdict.rules} at {verdict.line}"]
+    if isinstance(verdict, Flagged):
+        told = [line for line, _ in (*answer.problems, *answer.warnings)]
+        is_flagged = answer.refused is not None or (bool(told) if verdict.line is None else verdict.line in told)
+        return [] if is_flagged and answer.refused != "crashed" else [f"{_told(answer)}, without a word on {verdict.line}"]
+    if answer.refused:
+        return [f"{_told(answer)}, not read"]
+    found = [
+        f"{name} {getattr(answer, name)}, not {wanted}"
+        for name, wanted in (("quantity", verdict.quantity), ("control", verdict.control),
+                             ("duplicates", verdict.duplicates), ("conflicts", verdict.conflicts))
+        if wanted is not None and getattr(answer, name) != wanted
+    ]  # fmt: skip
+    found += [] if len(answer.rows) == verdict.rows else [f"{len(answer.rows)} rows, not {verdict.rows}"]
+    found += _problem_differences(verdict, answer)
+    found += [f"no warning {one}" for one in verdict.warned if one not in answer.warnings]
+    return found + [
+        f"{cell} {value}, not {wanted}"
+        for cell, wanted in verdict.cells.items()
+        if (value := _value(answer, cell)) != str(wanted)
+    ]
+
+
+def _problem_differences(verdict: Reads, answer: Answer) -> list[str]:
+    told = set(answer.problems)
+    for line, rule in verdict.problems:
+        hits = {one for one in told if one[0] == line and rule in (SOME, one[1])}
+        if not hits:
+            return [f"problems {answer.problems}, not {verdict.problems}"]
+        told -= {one for one in told if one[0] == line} if rule == SOME else hits
+    return [f"problems {sorted(told)} beside {verdict.problems}"] if told else []
+
+
+def _told(answer: Answer) -> str:
+    if answer.refused:
+        return f"refused by {answer.refused} at {answer.line}"
+    return f"{len(answer.rows)} rows of {answer.quantity} read, problems {answer.problems}"
+
+
+def _value(answer: Answer, cell: str) -> str:
+    index, _, field = cell.rpartition(".")
+    if field in ("layout", "platform"):
+        return str(getattr(answer, field))
+    rows = answer.rows[int(index or 0) :]
+    return str(getattr(rows[0], field)) if rows else "of no row"
+
+
+def _ask(case: Case, folder: Path) -> Answer:
+    """Have a child read the file, as an upload does, and look at what it took."""
+    path = folder / case.name
+    path.write_bytes(case.make())
+    started = time.monotonic()
+    command = [sys.executable, "-I", "-S", "-c", MEASURED, case.file, os.fspath(path)]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    path.unlink()
+    measured = re.search(rb"\nmeasured (\d+) (\d+) ([\d.]+)\n$", done.stderr)
+    assert measured is not None, done.stderr
+    status, kib, seconds = int(measured[1]), int(measured[2]), float(measured[3])
+    assert seconds <= time.monotonic() - started
+    told = [] if status else _frames(done.stdout)
+    return _answer(told, seconds, kib)
+
+
+def _frames(content: bytes) -> list[Frame]:
+    found, at = [], 0
+    while at < len(content):
+        end = at + 4 + int.from_bytes(content[at : at + 4], "big")
+        found.append(frames.decode(content[at + 4 : end]))
+        at = end
+    return found
+
+
+def _answer(told: list[Frame], seconds: float, kib: int) -> Answer:
+    nothing = Answer("crashed", None, "", "", [], 0, [], [], "none", 0, 0, seconds, kib)
+    match told:
+        case [*_, Unreadable() as why]:
+            return nothing._replace(refused=why.rule, line=why.line)
+        case [TradesOpened() as opened, *middle, TradesClosed() as closed]:
+            rows = [row for frame in middle if isinstance(frame, TradeRows) for row in frame.rows]
+            return _of_trades(nothing, opened, rows, closed)
+        case [Whole(settlement=SettlementStatement() as settlement)]:
+            return _of_settlement(nothing, settlement)
+        case [Whole(summary=SummaryStatement() as summary)]:
+            return _of_summary(nothing, summary)
+    return nothing
+
+
+def _of_trades(nothing: Answer, opened: TradesOpened, rows: list[TradeRow], closed: TradesClosed) -> Answer:
+    trades = distinct_trades(rows)
+    statement = TradeStatement(
+        file="", platform=opened.platform, encoding=opened.encoding, period=opened.period, rows=tuple(rows),
+        control_count=closed.control_count, control_amount_fen=closed.control_amount_fen,
+        control_half_unit=closed.control_half_unit, problems=closed.problems, warnings=closed.warnings,
+    )  # fmt: skip
+    return nothing._replace(
+        refused=None, layout="A", platform=opened.platform, rows=rows,
+        quantity=sum(row.quantity for row in trades.distinct if row.state != WITHDRAWN),
+        problems=_places(closed.problems), warnings=_places(closed.warnings),
+        control=control_total_ok(control_total(statement)) or "none",
+        duplicates=len(trades.duplicates), conflicts=len(trades.conflicts),
+    )  # fmt: skip
+
+
+def _of_settlement(nothing: Answer, found: SettlementStatement) -> Answer:
+    columns = ("settled_kwh", "amount_fen", "due", "transferred", "tail_kwh")
+    sums = {name: sum(getattr(row, name) or 0 for row in found.rows) for name in columns}
+    controls = [match(sums[name], getattr(found.totals, name, None), within=0) for name in columns]
+    return nothing._replace(
+        refused=None, layout="B", platform=found.platform, rows=list(found.rows), quantity=sums["due"],
+        problems=_places(found.problems), warnings=_places(found.warnings),
+        control=control_total_ok(controls) or "none",
+    )  # fmt: skip
+
+
+def _of_summary(nothing: Answer, found: SummaryStatement) -> Answer:
+    return nothing._replace(
+        refused=None, layout="C", rows=list(found.rows), quantity=found.subscribed,
+        problems=_places(found.problems), warnings=_places(found.warnings),
+        control=control_total_ok(summary_controls(found).values()) or "none",
+    )  # fmt: skip
+
+
+def _places(problems: tuple[RowProblem, ...]) -> list[tuple[int, str]]:
+    return [(problem.line, problem.rule) for problem in problems]
