@@ -22,6 +22,7 @@ from api.positions import PositionController
 from api.problems import HANDLERS
 from api.proofs import ProofController
 from api.proposals import ProposalController
+from api.reconciliations import ReconciliationController
 from api.security import KeyMiddleware
 from api.strictness import before_request, declared_of
 from ledger.imports.worker import ImportWorker
@@ -108,6 +109,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             ProofController,
             LimitsController,
             ImportController,
+            ReconciliationController,
             *service.HANDLERS,
             metrics.show,
         ],

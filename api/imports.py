@@ -16,7 +16,7 @@ from api.problems import Problem
 from api.schemas import ImportOut, ImportRowOut, ImportRowsOut, ImportsOut
 from api.security import MAY_IMPORT, MAY_READ_PARK, credential_of
 from ledger.core.refusal import refuse
-from ledger.imports.job import READ
+from ledger.imports.job import READ, Source
 from ledger.imports.reading import ImportReading, JobSeen
 from ledger.imports.sheets import BYTES_MAX
 from ledger.reports.scope import scope_of
@@ -26,6 +26,10 @@ RowLimit = Annotated[int, QueryParameter(ge=1, le=cursors.LIMIT_MAX, description
 Verdict = Annotated[
     Literal["duplicate", "conflict"] | None,
     QueryParameter(required=False, description="Only rows set aside so; by default all."),
+]
+WhoseStatement = Annotated[
+    Source,
+    QueryParameter(required=False, description="Whose it is: what rests on an enterprise's own file is REPORTED."),
 ]
 FORM_BYTES_MAX = BYTES_MAX + 64 * 1024
 """A file, and the form around it."""
@@ -56,14 +60,17 @@ class ImportController(Controller):
         request_max_body_size=FORM_BYTES_MAX,
         responses=problems.declared(*problems.WRITE),
     )
-    async def receive(self, request: Request[Any, Any, Any], data: MultipartBody[StatementForm]) -> Response[ImportOut]:
+    async def receive(
+        self, request: Request[Any, Any, Any], data: MultipartBody[StatementForm], source: WhoseStatement = "platform"
+    ) -> Response[ImportOut]:
         """The file is kept by its hash, then read and checked in the background: nothing posts before it is told to.
 
         A file whose import is not over gets that import again.
         """
         async with _importer(request) as importer:
             name = data.file.filename.replace("\0", "")[:255]
-            job = await importer.receive(name, data.file.file, by=credential_of(request).principal)
+            principal = credential_of(request).principal
+            job = await importer.receive(name, data.file.file, by=principal, source=source)
         request.app.state.imports.wake()
         return await _answer(request, job.job_id, status_code=202)
 
@@ -181,8 +188,8 @@ async def _job(request: Request[Any, Any, Any], import_id: str) -> JobSeen:
 
 def _out(job: JobSeen) -> ImportOut:
     return ImportOut(
-        id=job.job_id, document=job.document, file=job.name, state=job.state, received_by=job.received_by,
-        received_at=job.received_at, changed_at=job.changed_at, rows=job.row_count, posted_rows=job.posted_seq,
+        id=job.job_id, document=job.document, file=job.name, source=job.source, state=job.state,
+        received_by=job.received_by, received_at=job.received_at, changed_at=job.changed_at, rows=job.row_count, posted_rows=job.posted_seq,
         report=job.report,
     )  # fmt: skip
 

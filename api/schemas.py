@@ -194,6 +194,8 @@ class ImportOut(Out, kw_only=True):
     document: str
     """SHA-256 of the file."""
     file: str
+    source: str
+    """Whose statement it is: platform, or enterprise."""
     state: str
     received_by: str
     received_at: datetime.datetime

@@ -130,6 +130,24 @@ class Office:
 
         return asyncio.run(work())
 
+    def stage(self, file: tuple[str, bytes]) -> ImportReport:
+        """Upload a file and have it checked; it waits for somebody to post it."""
+
+        async def work() -> ImportReport:
+            writer = await open_ledger(self.database.urls, "ganhe")
+            reading = Reading(self.database.urls.reader)
+            await reading.reader.open()
+            home, url = self.home, self.database.urls.writer
+            try:
+                async with importing(writer, reading.reader, url=url, home=home) as importer:
+                    job = await importer.receive(file[0], io.BytesIO(file[1]), by=CLERK)
+                    return await importer.read(job.job_id) or await importer.check(job.job_id)
+            finally:
+                await reading.reader.close()
+                await writer.stop()
+
+        return asyncio.run(work())
+
     def sums(self, kind: str) -> dict[str, int]:
         """What the ledger's balances say by owner, for a kind of account."""
         rows = self.database.rows(

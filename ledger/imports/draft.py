@@ -32,8 +32,11 @@ class Draft:
     registered on first sight.
     """
 
-    def __init__(self, report: ImportReport, names: dict[str, str], policies: PolicyBook, sellers: int) -> None:
+    def __init__(
+        self, report: ImportReport, names: dict[str, str], policies: PolicyBook, sellers: int, level: Level
+    ) -> None:
         self.report = report
+        self._level: Level = level
         self.names = names
         self.policies = policies
         self._sellers = sellers
@@ -77,9 +80,9 @@ class Draft:
         self.names[lookup_name(name)] = party
         return party
 
-    def evidence(self, level: Level, line: int) -> Evidence:
-        """What a row of this file rests on."""
-        return Evidence(document=self.report.document, level=level, line=str(line))
+    def evidence(self, line: int, level: Level | None = None) -> Evidence:
+        """What a row of this file rests on: as much as whose statement it is, unless the file says less."""
+        return Evidence(document=self.report.document, level=level or self._level, line=str(line))
 
     def problem(self, row: Row, column: str, rule: str, *, given: str, expected: str) -> None:
         """Note a row that cannot post."""

@@ -11,11 +11,12 @@ import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import msgspec
 
 from ledger.core.command import Principal, RecordImport
+from ledger.core.events import Level
 from ledger.imports import frames
 from ledger.imports.documents import SettlementStatement, TradeRow
 from ledger.imports.door import Door
@@ -34,6 +35,7 @@ from ledger.writer import BATCH_MAX, Writer
 
 CHUNK_ROWS = 1_000
 """Rows of a large file that post together. A single transfer waits for one chunk at most."""
+_LEVELS: dict[str, Level] = {"platform": "CONFIRMED", "enterprise": "REPORTED"}
 _UNREAD = ("received", "reading")
 READ = ("read", "checked", "refused")
 """States in which a file can be ordered to be posted, or rejected."""
@@ -42,6 +44,8 @@ _OPEN = (*_UNREAD, *READ, "ordered", "posting")
 FLYING_MAX = 2
 """Chunks on their way to the database while the next is planned."""
 
+Source = Literal["platform", "enterprise"]
+"""Whose statement a file is; what rests on an enterprise's own is REPORTED, not CONFIRMED."""
 Tell = Callable[[str, int, int], None]
 """Hears (what is being done, how much of it is done, of how much)."""
 
@@ -59,10 +63,10 @@ class Importer:
         self.files = files
         self._known = known
 
-    async def receive(self, name: str, source: BinaryIO, *, by: Principal) -> Job:
+    async def receive(self, name: str, file: BinaryIO, *, by: Principal, source: Source = "platform") -> Job:
         """Keep the file and begin its job; a file whose job is not over gets that job again."""
-        document = await asyncio.to_thread(self.files.keep, source)
-        return await self.jobs.receive(secrets.token_hex(16), document=document, name=name, by=by.actor)
+        document = await asyncio.to_thread(self.files.keep, file)
+        return await self.jobs.receive(secrets.token_hex(16), document=document, name=name, source=source, by=by.actor)
 
     async def read(self, job_id: str, tell: Tell = silent) -> ImportReport | None:
         """Have a child read the file and keep its rows, unless it has been read; a report where it cannot be."""
@@ -132,7 +136,7 @@ class Importer:
         """(what the file says and what is wrong, how much would post), beside the book as it is now."""
         count = 0
         report = ImportReport(file=job.name, document=job.document)
-        work = await self._known.draft(report)
+        work = await self._known.draft(report, _LEVELS[job.source])
         async for _, wishes in self._pages(job, work, tell, repeats=True):
             count += len(wishes)
         if (earlier := await self._known.imported(job.document)) is not None:
@@ -204,7 +208,7 @@ class Importer:
             self.writer, principal, file=job.name, document=job.document, keys=f"{job.job_id}/{job.poster['attempt']}"
         )
         closing: Wish = (_record(job, report), f"import:{job.document}", None)
-        work = await self._known.draft(ImportReport(file=job.name, document=job.document))
+        work = await self._known.draft(ImportReport(file=job.name, document=job.document), _LEVELS[job.source])
         pages = self._pages(job, work, tell, after=job.posted_seq)
         if job.poster["commands"] < BATCH_MAX:
             earlier = await self._known.imported(job.document)
@@ -248,10 +252,10 @@ class Importer:
 
 
 async def import_file(
-    importer: Importer, name: str, source: BinaryIO, *, by: Principal, dry_run: bool = False, tell: Tell = silent
+    importer: Importer, name: str, file: BinaryIO, *, by: Principal, dry_run: bool = False, tell: Tell = silent
 ) -> ImportReport:
     """Take a file all its way at once; on a dry run it is read and checked, and then rejected."""
-    job = await importer.receive(name, source, by=by)
+    job = await importer.receive(name, file, by=by)
     async with importer.jobs.held(job.job_id):
         job = await importer.jobs.get(job.job_id)
         if job.state == "posted":  # by somebody who sent the same file at the same moment

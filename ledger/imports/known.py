@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ledger.core.events import Level
 from ledger.core.party import lookup_name
 from ledger.core.policy import PolicyBook, PolicyRow
 from ledger.core.record import ImportBody, decode
@@ -19,7 +20,7 @@ class Known:
         self._reader = reader
         self._scope = scope
 
-    async def draft(self, report: ImportReport) -> Draft:
+    async def draft(self, report: ImportReport, level: Level) -> Draft:
         """A draft that knows the parties by the lookup form of their names, and the rules by which codes are read."""
         names, ((sellers,),), platforms, rules = await self._reader.fetch(
             self._scope,
@@ -33,7 +34,7 @@ class Known:
             policies.add(index, msgspec.convert(content, PolicyRow))
         # A platform is known by its id, whatever name it was registered with.
         parties = {lookup_name(party): party for (party,) in platforms} | dict(names)
-        return Draft(report, parties, policies, sellers)
+        return Draft(report, parties, policies, sellers, level)
 
     async def imported(self, document: str) -> ImportBody | None:
         """What the journal says of an earlier import of the file, or None; its key may have been used otherwise."""

@@ -17,6 +17,7 @@ class JobSeen(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str
     document: str
     name: str
+    source: str
     state: str
     received_by: str
     received_at: datetime.datetime
@@ -70,11 +71,11 @@ def _seen(row: tuple[Any, ...]) -> JobSeen:
 
 
 _JOB = """
-    select job_id, document, name, state, received_by, received_at, changed_at, report, row_count, posted_seq
+    select job_id, document, name, source, state, received_by, received_at, changed_at, report, row_count, posted_seq
     from visible_import_job where job_id = %s
 """
 _JOBS = """
-    select job_id, document, name, state, received_by, received_at, changed_at, report, row_count, posted_seq
+    select job_id, document, name, source, state, received_by, received_at, changed_at, report, row_count, posted_seq
     from visible_import_job order by received_at desc, job_id limit %s offset %s
 """
 _ROWS = """

@@ -121,7 +121,7 @@ def _plan_row(work: Draft, row: SettlementRow, buyer: str, platform: str, settle
     if not _is_new(work, row, key, Settled(row.due, row.amount_fen or 0, row.settled_kwh, seller), settled):
         return
     assert row.transferred_on is not None, "the reader refuses a transfer without a date"
-    occurred_on, evidence = row.transferred_on.isoformat(), work.evidence("CONFIRMED", row.line)
+    occurred_on, evidence = row.transferred_on.isoformat(), work.evidence(row.line)
     if row.settled_kwh < 0:
         correct = CorrectBundle(
             buyer=buyer, seller=seller, contract=contract, platform=platform, lot=lot, energy_kwh=-row.settled_kwh,
@@ -185,7 +185,7 @@ def _plan_link(
         platform=platform,
         lot=lot,
         occurred_on=max(day for day in (row.transferred_on, since) if day is not None).isoformat() if since else None,
-        evidence=work.evidence("CONFIRMED", row.line),
+        evidence=work.evidence(row.line),
     )
     key = settlement_key(buyer, link.contract, lot)
     if not waiting or key not in settled:

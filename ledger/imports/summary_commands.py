@@ -74,7 +74,7 @@ def _plan_subscription(work: Draft, statement: SummaryStatement, row: SummaryRow
             quantity=row.subscribed - held,
             status=status,  # type: ignore[arg-type]  # the reader's kinds are the command's
             occurred_on=(row.subscribed_on or _last_day(statement.as_of)).isoformat(),
-            evidence=work.evidence("DECLARED", row.line),
+            evidence=work.evidence(row.line, "DECLARED"),
         )
         key = f"subscription:{work.report.document[:32]}:{row.line}"
         work.commands.append((command, key, key))

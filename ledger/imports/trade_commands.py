@@ -94,7 +94,7 @@ def _plan_withdrawal(work: Draft, row: TradeRow, trade_id: str, period: Period |
     noted = NoteWithdrawal(
         trade_id=trade_id,
         occurred_on=None if period is None else period.last.isoformat(),
-        evidence=work.evidence("CONFIRMED", row.line),
+        evidence=work.evidence(row.line),
     )
     work.commands.append((noted, f"withdrawal:{trade_id}", f"trade:{trade_id}"))
 
@@ -109,7 +109,7 @@ def _plan_void(work: Draft, row: TradeRow, earlier: Any, period: Period | None) 
     void = VoidTrade(
         trade_id=trade_id,
         occurred_on=None if period is None else period.last.isoformat(),
-        evidence=work.evidence("CONFIRMED", row.line),
+        evidence=work.evidence(row.line),
     )
     work.commands.append((void, f"void:{trade_id}", f"void:{trade_id}"))
     work.report.voided += 1
@@ -171,7 +171,7 @@ def _trade_of(work: Draft, row: TradeRow, buyer: str, seller: str, platform: str
         price=row.price,
         amount_fen=row.amount_fen,
         occurred_on=row.traded_on.isoformat(),
-        evidence=work.evidence("CONFIRMED", row.line),
+        evidence=work.evidence(row.line),
     )
 
 

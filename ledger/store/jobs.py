@@ -24,6 +24,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     document: str
     """SHA-256 of the file."""
     name: str
+    source: str
+    """Whose statement it is: platform, or enterprise."""
     state: str
     received_by: str
     received_at: datetime.datetime
@@ -47,8 +49,8 @@ class StagedRow(msgspec.Struct, frozen=True):
     verdict: str | None = None
 
 
-_COLUMNS = """ledger_id, job_id, document, name, state, received_by, received_at, changed_at, poster, opening, report,
-    row_count, posted_seq"""
+_COLUMNS = """ledger_id, job_id, document, name, source, state, received_by, received_at, changed_at, poster, opening,
+    report, row_count, posted_seq"""
 
 
 class Jobs:
@@ -58,7 +60,7 @@ class Jobs:
         self.connection = connection
         self.ledger_id = ledger_id
 
-    async def receive(self, job_id: str, *, document: str, name: str, by: str) -> Job:
+    async def receive(self, job_id: str, *, document: str, name: str, source: str, by: str) -> Job:
         """The job of a file just received; one that is not over yet of the same file is given back instead."""
         async with self.connection.transaction():
             # Two uploads of one file at the same moment take turns.
@@ -67,9 +69,9 @@ class Jobs:
             if earlier is not None:
                 return earlier
             await self.connection.execute(
-                "insert into import_job (ledger_id, job_id, document, name, state, received_by) "
-                "values (%s, %s, %s, %s, 'received', %s)",
-                (self.ledger_id, job_id, document, name, by),
+                "insert into import_job (ledger_id, job_id, document, name, source, state, received_by) "
+                "values (%s, %s, %s, %s, %s, 'received', %s)",
+                (self.ledger_id, job_id, document, name, source, by),
             )
         return await self.get(job_id)
 

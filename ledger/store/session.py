@@ -1,6 +1,6 @@
 """Connections: which login one uses, and how a read is bound to its ledger and tenant."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, LiteralString
 
 import msgspec
@@ -13,6 +13,7 @@ OPTIONS = "-c search_path=greenledger,public -c timezone=UTC -c jit=off"
 BY_KEY = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 """All that a writer asks is found by key. Planned while the tables are small, another way would be kept for long."""
 STATEMENT_TIMEOUT_MS = 30_000
+STREAMED_ROWS = 5_000
 ALL_TENANTS = "*"
 
 
@@ -75,6 +76,18 @@ class Reader:
             await connection.rollback()
         return results
 
+    async def stream(self, scope: Scope, query: Query) -> AsyncIterator[tuple[Any, ...]]:
+        """The rows of one large query, under a scope and at one snapshot, as they come; no more than a page is held."""
+        async with self._pool.connection() as connection:
+            await connection.execute(_SCOPE, (str(scope.ledger_id), scope.tenant))
+            await connection.execute(_LARGE, prepare=False)  # two statements cannot be prepared
+            async with connection.cursor(name="stream", binary=True) as cursor:
+                cursor.itersize = STREAMED_ROWS
+                await cursor.execute(query.text, query.parameters)
+                async for row in cursor:
+                    yield row
+            await connection.rollback()
+
     async def credential(self, credential: str, secret_sha256: str) -> Sequence[Any] | None:
         """(ledger id, ledger, zone, role, tenant, subject) of an active key, or None."""
         async with self._pool.connection() as connection:
@@ -92,6 +105,7 @@ async def _acquaint(connection: psycopg.AsyncConnection[Any]) -> None:
     await connection.rollback()
 
 
+_LARGE: LiteralString = "set local work_mem = '64MB'; set local statement_timeout = '120s'"
 _VIEWS: LiteralString = """
     explain select from visible_account join visible_balance using (account_id) join visible_lot using (lot_id),
         visible_ledger, visible_party, visible_policy, visible_event, visible_trade, visible_posting

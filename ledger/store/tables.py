@@ -412,6 +412,7 @@ class ImportJob(SQLModel, table=True):
     job_id: str = Field(primary_key=True, sa_type=Text)
     document: str = Field(sa_type=Text)
     name: str = Field(sa_type=Text)
+    source: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "platform"})
     state: str = Field(sa_type=Text)
     received_by: str = Field(sa_type=Text)
     received_at: datetime.datetime = Field(sa_type=_INSTANT)

@@ -15,6 +15,7 @@ create table import_job (
     job_id text not null,
     document text not null,
     name text not null,
+    source text not null default 'platform' check (source in ('platform', 'enterprise')),
     state text not null
         check (state in ('received', 'reading', 'read', 'checked', 'refused', 'ordered', 'posting', 'posted',
             'rejected', 'unreadable')),
@@ -46,7 +47,8 @@ create table import_row (
 create index import_row_identity on import_row (ledger_id, job_id, identity, seq);
 
 create view visible_import_job with (security_barrier) as
-    select job_id, document, name, state, received_by, received_at, changed_at, report, row_count, posted_seq
+    select job_id, document, name, source, state, received_by, received_at, changed_at, opening, report, row_count,
+        posted_seq
     from import_job where ledger_id = ledger_now() and tenant_now() = '*';
 create view visible_import_row with (security_barrier) as
     select job_id, seq, line, identity, content, verdict

@@ -41,7 +41,13 @@ class Flagged(NamedTuple):
     line: int | None
 
 
-Verdict = Reads | Refused | Flagged
+class Answered(NamedTuple):
+    """Made to keep its reader busy: read or refused, but in time."""
+
+    why: str = ""
+
+
+Verdict = Reads | Refused | Flagged | Answered
 
 
 class Case(NamedTuple):

@@ -147,7 +147,9 @@ def _ods_table(page: Page) -> str:
         cells = []
         for column, cell in enumerate(line, start=1):
             high, wide = covering.get((number, column), (1, 1))
-            spans = f' table:number-rows-spanned="{high}" table:number-columns-spanned="{wide}"' if high * wide > 1 else ""
+            spans = (
+                f' table:number-rows-spanned="{high}" table:number-columns-spanned="{wide}"' if high * wide > 1 else ""
+            )
             cells.append(ods_cell(cell).replace("<table:table-cell", f"<table:table-cell{spans}", 1))
         attributes = ' table:visibility="collapse"' if number in page.hidden_lines else ""
         rows.append(f"<table:table-row{attributes}>{''.join(cells)}</table:table-row>")

@@ -29,9 +29,7 @@ def _case(name: str, lines: Sequence[Line], verdict: Verdict, file: str = "trade
     return Case(f"trades_{name}", file, partial(text, lines, **how), verdict)
 
 
-def _body(
-    *lines: Line, above: Sequence[Line] = (TITLE, PERIOD, UNITS), header: Sequence[str] = HEADER
-) -> list[Line]:
+def _body(*lines: Line, above: Sequence[Line] = (TITLE, PERIOD, UNITS), header: Sequence[str] = HEADER) -> list[Line]:
     """The lines below a title and a header; the first of them is line 5."""
     return [*above, header, *lines]
 
@@ -45,7 +43,9 @@ def _encodings() -> list[Case]:
     marked = partial(_encoded, lines, "gb18030", b"\x84\x31\x95\x33")
     found.append(Case("trades_in_gb18030_with_mark", "trades.csv", marked, sound))
     rare = _body(line(1, seller_name="𠮷林𬭎镕喆堃光伏有限公司"), line(2))
-    found.append(_case("in_gb18030_of_four_bytes", rare, reads(2, 200, cells={"seller_name": "𠮷林𬭎镕喆堃光伏有限公司"})))
+    found.append(
+        _case("in_gb18030_of_four_bytes", rare, reads(2, 200, cells={"seller_name": "𠮷林𬭎镕喆堃光伏有限公司"}))
+    )
     return found
 
 
@@ -77,7 +77,9 @@ def _separators() -> list[Case]:
     return [*found, _case("lines_of_nothing_but_commas", gaps, sound)]
 
 
-def _changed(make: partial[bytes], *, tail: bytes = b"", more: bytes = b"", old: bytes = b"", new: bytes = b"") -> bytes:
+def _changed(
+    make: partial[bytes], *, tail: bytes = b"", more: bytes = b"", old: bytes = b"", new: bytes = b""
+) -> bytes:
     content = make().removesuffix(tail) + more
     return content.replace(old, new) if old else content
 
@@ -120,7 +122,16 @@ def _headers() -> list[Case]:
     fewer = {field: name for field, name in CANONICAL.items() if field not in ("mode", "seller_usci", "province")}
     rows = [[row(n)[field] for field in fewer] for n in (1, 2)]
     found.append(_case("columns_that_may_lack", _body(*rows, header=[*fewer.values()]), reads(2, 200)))
-    for field in ("order", "buyer_name", "project_code", "quantity", "amount", "traded_on", "status", "production_month"):
+    for field in (
+        "order",
+        "buyer_name",
+        "project_code",
+        "quantity",
+        "amount",
+        "traded_on",
+        "status",
+        "production_month",
+    ):
         left = {one: name for one, name in CANONICAL.items() if one != field}
         lines = _body([row(1)[one] for one in left], header=[*left.values()])
         found.append(_case(f"column_missing_{field}", lines, refused("column_missing", line=4)))
@@ -284,7 +295,10 @@ def _repeats() -> list[Case]:
     again: dict[str, tuple[Row, Row]] = {
         "as_it_was": ({}, {}),
         "remark": ({}, {"remark": "重复导出"}),
-        "other_forms": ({}, {"quantity": "１００", "amount": "520", "traded_on": "2024/7/5", "production_month": "202403"}),
+        "other_forms": (
+            {},
+            {"quantity": "１００", "amount": "520", "traded_on": "2024/7/5", "production_month": "202403"},
+        ),
         "other_width": ({}, {"order": "Ｔ０００００００１"}),
         "other_unit": ({}, {"quantity": "0.01万张", "price": "5.2", "amount": "0.052万元"}),
         "other_blanks": ({}, {"buyer_name": "青海黄河鑫业有限公司　", "seller_name": "样例光伏 有限公司"}),

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ from ledger.imports.documents import (
 )
 from ledger.imports.frames import Frame, TradeRows, TradesClosed, TradesOpened, Unreadable, Whole
 from ledger.imports.matching import control_total, control_total_ok, distinct_trades, match, summary_controls
-from tests.imports.corpus import SOME, Case, Flagged, Reads, Refused, cases
+from tests.imports.corpus import SOME, Answered, Case, Flagged, Reads, Refused, Verdict, cases
 
 SECONDS_MAX, KIB_MAX = 10, 256 * 1024
 CORPUS = cases()
@@ -91,7 +92,7 @@ def test_the_corpus_is_large_and_has_no_file_twice() -> None:
     assert len({case.name for case in CORPUS}) == len(CORPUS) >= 320
 
 
-def differences(verdict: Reads | Refused | Flagged, answer: Answer) -> list[str]:
+def differences(verdict: Verdict, answer: Answer) -> list[str]:
     """What an answer has that its verdict has not, in words."""
     if isinstance(verdict, Refused):
         same = answer.refused in verdict.rules and verdict.line in (None, answer.line)
@@ -99,7 +100,9 @@ def differences(verdict: Reads | Refused | Flagged, answer: Answer) -> list[str]
     if isinstance(verdict, Flagged):
         told = [line for line, _ in (*answer.problems, *answer.warnings)]
         is_flagged = answer.refused is not None or (bool(told) if verdict.line is None else verdict.line in told)
-        return [] if is_flagged and answer.refused != "crashed" else [f"{_told(answer)}, without a word on {verdict.line}"]
+        return (
+            [] if is_flagged and answer.refused != "crashed" else [f"{_told(answer)}, without a word on {verdict.line}"]
+        )
     if answer.refused:
         return [f"{_told(answer)}, not read"]
     found = [
@@ -154,8 +157,10 @@ def _ask(case: Case, folder: Path) -> Answer:
     assert measured is not None, done.stderr
     status, kib, seconds = int(measured[1]), int(measured[2]), float(measured[3])
     assert seconds <= time.monotonic() - started
-    told = [] if status else _frames(done.stdout)
-    return _answer(told, seconds, kib)
+    if os.WIFSIGNALED(status):  # by a limit, as an upload tells it
+        slow = os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXCPU)
+        return _answer([Unreadable("too_slow" if slow else "too_large", "")], seconds, kib)
+    return _answer([] if status else _frames(done.stdout), seconds, kib)
 
 
 def _frames(content: bytes) -> list[Frame]:
@@ -200,12 +205,13 @@ def _of_trades(nothing: Answer, opened: TradesOpened, rows: list[TradeRow], clos
 
 def _of_settlement(nothing: Answer, found: SettlementStatement) -> Answer:
     columns = ("settled_kwh", "amount_fen", "due", "transferred", "tail_kwh")
-    sums = {name: sum(getattr(row, name) or 0 for row in found.rows) for name in columns}
+    distinct = {(*(getattr(row, name) for name in row.__struct_fields__[2:]),): row for row in found.rows}
+    sums = {name: sum(getattr(row, name) or 0 for row in distinct.values()) for name in columns}
     controls = [match(sums[name], getattr(found.totals, name, None), within=0) for name in columns]
     return nothing._replace(
         refused=None, layout="B", platform=found.platform, rows=list(found.rows), quantity=sums["due"],
         problems=_places(found.problems), warnings=_places(found.warnings),
-        control=control_total_ok(controls) or "none",
+        control=control_total_ok(controls) or "none", duplicates=len(found.rows) - len(distinct),
     )  # fmt: skip
 
 
