@@ -248,3 +248,74 @@ def test_every_order_of_three_months_of_trades_ends_alike(durable_server: Server
 def office_holds(found: dict[tuple[str, str, str], int]) -> int:
     """The certificates in enterprises' holdings."""
     return sum(quantity for (account, _, _), quantity in found.items() if account.startswith("Holding:Ent:"))
+
+
+def taken_back(quantity: int, number: int = 1, **cells: str) -> dict[str, str]:
+    """A row that takes so many certificates of a trade back, at 5.20 yuan."""
+    fen = 520 * quantity
+    back = {"quantity": f"-{quantity}", "amount": f"-{fen // 100}.{fen % 100:02}", "remark": "冲销"}
+    return row(number, **(back | cells))
+
+
+def booked(quantity: int, number: int = 1, **cells: str) -> dict[str, str]:
+    """A trade of so many certificates at 5.20 yuan."""
+    fen = 520 * quantity
+    return row(number, quantity=str(quantity), amount=f"{fen // 100}.{fen % 100:02}", **cells)
+
+
+T12 = (booked(2_000), taken_back(2_000, transferred_on="2024-07-20"), booked(1_800, transferred_on="2024-07-21"))
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one file", "a file each"])
+def test_t12_a_correction_nets_to_one_trade(office: Office, together: bool) -> None:
+    """+2,000, then 冲销 -2,000, then 1,800: holding 1,800, one trade, three facts; a second time changes nothing."""
+    office.register(BUYER)
+    files = [trades(*T12)] if together else [trades(*T12[: at + 1], name=f"{at}.csv") for at in range(3)]
+    reports = office.imports(*files)
+    assert [report.problems for report in reports] == [[]] * len(files)
+    assert office.sums("holding_ent") == {"GH-001": 1_800}
+    assert sum(office.sums("payable").values()) == -936_000
+    last = reports[-1]
+    assert (last.trades, last.traded, last.transferred, last.amount_fen) == (1, 1_800, 1_800, 936_000)
+    states = office.database.rows("select state, quantity from trade order by log_index")
+    assert states == [("VOID", 2_000), ("TRANSFERRED", 1_800)]
+    history = office.database.rows("select command from event where command <> 'transfer_trade' order by log_index")
+    assert [command for (command,) in history] == ["trade", "void_trade", "trade"]
+    size = office.size
+    again = office.imports(*files, (f"x-{files[-1][0]}", files[-1][1] + b"\r\n"))
+    assert [report.posted for report in again] == [0] * len(files) + [1]  # another file: its own record, nothing else
+    assert (office.size, office.sums("holding_ent")) == (size + 1, {"GH-001": 1_800})
+
+
+def test_a_part_taken_back_leaves_the_rest_of_the_trade(office: Office) -> None:
+    """-300 of 2,000, once however often it is printed; with the rest it is void, and more than that is a conflict."""
+    office.register(BUYER)
+    part = taken_back(300, transferred_on="2024-07-20")
+    reports = office.imports(trades(booked(2_000), part, part), trades(booked(2_000), part, name="again.csv"))
+    assert [(report.problems, report.traded) for report in reports] == [([], 1_700)] * 2
+    assert reports[0].duplicates == 1 and office.sums("holding_ent") == {"GH-001": 1_700}
+    (report,) = office.imports(trades(booked(2_000), part, taken_back(1_800), name="more.csv"))
+    assert [problem.rule for problem in report.problems] == ["trade_conflict"]
+    rest = taken_back(1_700, transferred_on="2024-07-22")
+    (report,) = office.imports(trades(booked(2_000), part, rest, name="rest.csv"))
+    assert (report.problems, office.sums("holding_ent")) == ([], {})
+
+
+def test_a_correction_without_its_trade_waits_for_it(office: Office) -> None:
+    """The file is refused as `original_missing`, and posts once the trade is in the book."""
+    office.register(BUYER)
+    back = trades(taken_back(100, transferred_on="2024-07-20"), row(2), name="back.csv")
+    (report,) = office.imports(back)
+    assert [problem.rule for problem in report.problems] == ["original_missing"] and report.posted == 0
+    _, report = office.imports(trades(booked(100)), back)
+    assert report.problems == [] and office.sums("holding_ent") == {"GH-001": 100}
+
+
+def test_a_checked_file_may_be_checked_again(office: Office) -> None:
+    """Following the rows of a trade a second time finds the same, whatever was written of them the first time."""
+    office.register(BUYER)
+    content = trades(*T12, T12[0], T12[1], row(2))
+    first, second = office.stage(content), office.stage(content)
+    assert (first.problems, first.duplicates, first.traded) == ([], 2, 1_900) and second == first
+    (report,) = office.imports(content)
+    assert (report.problems, office.sums("holding_ent")) == ([], {"GH-001": 1_900})

@@ -14,6 +14,13 @@ from ledger.imports.cells import Period
 TRADED = "TRADED"
 TRANSFERRED = "TRANSFERRED"
 WITHDRAWN = "WITHDRAWN"
+REVERSAL = "REVERSAL"
+"""A row with figures below zero: so much of the trade is taken back (冲销). Its trade stands in no row of the file."""
+REVERSAL_WHOLE = "REVERSAL_WHOLE"
+"""It takes back all that is left of a trade in the same file."""
+REVERSAL_PART = "REVERSAL_PART"
+"""It takes back some of a trade in the same file."""
+REVERSALS = frozenset({REVERSAL, REVERSAL_WHOLE, REVERSAL_PART})
 
 Match = Literal["exact", "within_rounding", "no"]
 

@@ -27,7 +27,7 @@ from ledger.imports.report import EFFECTS, OF_THE_BOOK, PROBLEMS_SHOWN, ImportRe
 from ledger.imports.settlement_commands import plan_settlement
 from ledger.imports.sheets import StatementUnreadable
 from ledger.imports.summary_commands import plan_summary
-from ledger.imports.trade_commands import TradePlan, trade_id_of
+from ledger.imports.trade_commands import TradePlan, trade_id_of, void_key
 from ledger.imports.upload import Files, read_in_child
 from ledger.store.jobs import Job, Jobs, StagedRow
 from ledger.store.session import ALL_TENANTS, Reader, Scope, connect
@@ -167,8 +167,9 @@ class Importer:
             rows = [frames.row_of(row.content) for row in await self.jobs.page(job.job_id, first, last)]
             ids = [trade_id_of(opened.platform, row) for row in rows]
             known = await self.jobs.trades(ids)
-            used = await self.jobs.used([f"trade:{one}" for one in ids if one not in known])
-            plan.take(rows, known, {key.removeprefix("trade:") for key in used})
+            keys = [f"trade:{one}" for one in ids if one not in known]
+            keys += [void_key(one, row) for one, row in zip(ids, rows, strict=True) if row.quantity < 0]
+            plan.take(rows, known, await self.jobs.used(keys))
             yield last, work.take()
             tell(what, last, job.row_count)
         plan.close(job.row_count)
@@ -185,16 +186,18 @@ class Importer:
             plan_summary(work, statement, await self._known.commitments())
 
     async def _set_repeats_aside(self, job: Job, plan: TradePlan) -> None:
-        """Of rows that are the same trade, keep one at its furthest state; where they disagree, keep none."""
+        """Of rows that are the same trade, keep what posts of them; where they disagree, keep none."""
         await self.jobs.judge_anew(job.job_id)
         verdicts: dict[int, str] = {}
         async for same in self.jobs.repeats(job.job_id):
             trades = [frames.row_of(row.content) for row in same]
             kept = plan.merge(trades)
-            aside, verdict = (same, "conflict") if kept is None else (same[1:], "duplicate")
-            verdicts |= {row.seq: verdict for row in aside}
-            if kept is not None and kept != trades[0]:
-                await self.jobs.rewrite(job.job_id, same[0].seq, frames.encode_row(kept))
+            verdict = "duplicate" if kept else "conflict"
+            verdicts |= {row.seq: verdict for row in same[len(kept) :]}
+            # What posts stands in the first rows of the trade, in the order in which it posts.
+            for row, was, trade in zip(same, trades, kept, strict=False):
+                if trade != was:
+                    await self.jobs.rewrite(job.job_id, row.seq, frames.encode_row(trade))
             if len(verdicts) >= CHUNK_ROWS:
                 await self.jobs.judge(job.job_id, verdicts)
                 verdicts = {}

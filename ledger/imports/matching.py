@@ -11,6 +11,9 @@ from msgspec.structs import replace
 
 from ledger.imports.cells import squeeze
 from ledger.imports.documents import (
+    REVERSAL,
+    REVERSAL_PART,
+    REVERSAL_WHOLE,
     TRADED,
     TRANSFERRED,
     WITHDRAWN,
@@ -61,6 +64,62 @@ def distinct_trades(
             tuple(conflicts),
         )
     return DistinctTrades(tuple(kept.values()), tuple(duplicates), ())
+
+
+class Chain(NamedTuple):
+    """The rows of one trade in a file as they follow each other: booked, taken back, booked anew (domain 3.4)."""
+
+    kept: list[TradeRow]
+    """What posts, in order; a trade booked anew after all of it was taken back has a number of its own."""
+    duplicates: int
+    conflicts: list[RowProblem]
+
+
+def chain_of(rows: list[TradeRow], *, file: str, name_key: Callable[[str], str]) -> Chain:
+    """Follow the rows of one trade; where they contradict each other nothing of them is kept."""
+    kept: list[TradeRow] = []
+    versions: list[int] = []
+    """Where in `kept` each booking of the trade stands; the last of them stands in the book, while anything is left."""
+    duplicates, left, conflicts = 0, 0, list[RowProblem]()
+    for row in rows:
+        if row.quantity < 0:
+            if any(_same_reversal(row, earlier) for earlier in kept):
+                duplicates += 1
+                continue
+            has_original = bool(versions) and left > 0
+            left = left + row.quantity if has_original else 0
+            if left < 0:
+                original = kept[versions[-1]]
+                conflicts.append(_conflict(file, original, row, ("quantity",)))
+            state = (REVERSAL_PART if left else REVERSAL_WHOLE) if has_original else REVERSAL
+            kept.append(_numbered(replace(row, state=state), len(versions)))
+            continue
+        same = next((at for at in versions if not differing_fields(kept[at], row, name_key=name_key)), None)
+        if same is not None:
+            duplicates += 1
+            kept[same] = progressed(kept[same], row)
+        elif left > 0:
+            earlier = kept[versions[-1]]
+            conflicts.append(_conflict(file, earlier, row, differing_fields(earlier, row, name_key=name_key)))
+        else:
+            if kept and not versions:
+                versions.append(-1)  # what was taken back first is in the book already
+            versions.append(len(kept))
+            kept.append(_numbered(row, len(versions)))
+            left = row.quantity
+    return Chain([] if conflicts else kept, duplicates, conflicts)
+
+
+def _numbered(row: TradeRow, version: int) -> TradeRow:
+    """The row under its order number, or under that of the booking it belongs to from the second on."""
+    # Rows may be followed a second time, once they carry it.
+    is_numbered = version <= 1 or row.order.endswith(f".{version}")
+    return row if is_numbered else replace(row, order=f"{row.order}.{version}")
+
+
+def _same_reversal(one: TradeRow, other: TradeRow) -> bool:
+    fields = ("quantity", "amount_fen", "traded_on", "transferred_on", "code_first", "code_last")
+    return other.quantity < 0 and all(getattr(one, field) == getattr(other, field) for field in fields)
 
 
 def differing_fields(

@@ -23,7 +23,7 @@ from ledger.imports.cells import (
     required_text,
     squeeze,
 )
-from ledger.imports.documents import TRADED, TRANSFERRED, WITHDRAWN
+from ledger.imports.documents import REVERSAL, TRADED, TRANSFERRED, WITHDRAWN
 from ledger.imports.layouts import Table
 
 CODE_CHARACTERS = 32
@@ -58,6 +58,7 @@ _STATES = {
         "交割完成",
         "已成交已划转",
     ),
+    REVERSAL: ("冲销", "已冲销", "红冲", "冲红", "冲正", "已冲正", "更正", "已更正", "退补", "调整"),
     WITHDRAWN: (
         "已撤单",
         "撤单",

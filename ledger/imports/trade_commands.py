@@ -13,10 +13,10 @@ from ledger.core.events import (
 from ledger.core.party import lookup_name
 from ledger.core.plans import units_of
 from ledger.imports.cells import Period
-from ledger.imports.documents import TRANSFERRED, WITHDRAWN, TradeRow
+from ledger.imports.documents import REVERSAL, REVERSAL_WHOLE, REVERSALS, TRANSFERRED, WITHDRAWN, TradeRow
 from ledger.imports.draft import Draft, identifier
 from ledger.imports.frames import TradesClosed, TradesOpened
-from ledger.imports.matching import control_total_ok, distinct_trades, match
+from ledger.imports.matching import chain_of, control_total_ok, match
 from ledger.imports.report import Problem, problem_of
 
 
@@ -39,25 +39,27 @@ class TradePlan:
         self.report.problems += [problem_of(problem) for problem in closed.problems]
         self.report.warnings += [problem_of(warning) for warning in closed.warnings]
 
-    def merge(self, rows: list[TradeRow]) -> TradeRow | None:
-        """Rows of one trade as one, at its furthest state; None, and a problem, where they contradict each other."""
-        found = distinct_trades(
-            rows, file=self.report.file, name_key=lambda name: self.work.party(name) or lookup_name(name)
-        )
-        self.report.duplicates += len(found.duplicates)
+    def merge(self, rows: list[TradeRow]) -> list[TradeRow]:
+        """Rows of one trade as what posts of them, in order; none, and a problem, where they contradict each other."""
+        found = chain_of(rows, file=self.report.file, name_key=lambda name: self.work.party(name) or lookup_name(name))
+        self.report.duplicates += 0 if found.conflicts else found.duplicates
         self.report.problems += [problem_of(conflict) for conflict in found.conflicts]
-        return None if found.conflicts else found.distinct[0]
+        return found.kept
 
-    def take(self, rows: list[TradeRow], known: dict[str, Any], withdrawn: set[str]) -> None:
-        """Add to the draft what these rows wish for; no two of them are the same trade.
+    def take(self, rows: list[TradeRow], known: dict[str, Any], used: set[str]) -> None:
+        """Add to the draft what these rows wish for; no two of them are the same fact.
 
-        `known` are rows of the same trades in the book, `withdrawn` those that an earlier file, of a later day,
-        showed to be withdrawn.
+        `known` are rows of the same trades in the book; of `used`, the evidence keys that are used up, a trade that is
+        not in the book is one that an earlier file, of a later day, showed to be withdrawn.
         """
         report, work, period = self.report, self.work, self._opened.period
         for row in rows:
             trade_id = trade_id_of(self._opened.platform, row)
             earlier = known.get(trade_id)
+            withdrawn = set() if earlier is not None or f"trade:{trade_id}" not in used else {trade_id}
+            if row.state in REVERSALS:
+                _plan_reversal(work, row, earlier, trade_id, used)
+                continue
             if row.state == WITHDRAWN:
                 report.withdrawn += 1
                 if earlier is None and trade_id not in withdrawn:
@@ -84,6 +86,46 @@ class TradePlan:
             printed = f"{closed.control_count} certificates, {closed.control_amount_fen} fen"
             found = f"{report.traded} certificates, {report.amount_fen} fen"
             report.problems.append(Problem(report.file, None, None, None, "control_total", found, printed))
+
+
+def void_key(trade_id: str, row: TradeRow) -> str:
+    """The evidence key of a row that takes some of a trade back; all of a trade is withdrawn once."""
+    if row.state == REVERSAL_WHOLE:
+        return f"void:{trade_id}"
+    return f"void:{trade_id}/{-row.quantity}/{row.transferred_on or row.traded_on}"
+
+
+def _plan_reversal(work: Draft, row: TradeRow, earlier: Any, trade_id: str, used: set[str]) -> None:
+    """So much of a trade is taken back (冲销): all of it, or some; figures of the file are net of it."""
+    report, quantity = work.report, -row.quantity
+    is_whole = row.state == REVERSAL_WHOLE or (earlier is not None and quantity == earlier[2])
+    if (buyer := work.buyer(row, "买方名称")) is None:
+        return
+    if earlier is None and row.state == REVERSAL:
+        expected = "a trade that is in the book, or in this file"
+        work.problem(row, "订单编号", "original_missing", given=row.order, expected=expected)
+        return
+    totals = report.by_enterprise.setdefault(buyer, {"traded": 0, "transferred": 0})
+    report.traded -= quantity
+    report.amount_fen += row.amount_fen
+    totals["traded"] -= quantity
+    if row.state != REVERSAL and is_whole:
+        report.trades -= 1
+    if row.transferred_on is not None:
+        report.transferred -= quantity
+        totals["transferred"] -= quantity
+    key = f"void:{trade_id}" if is_whole else void_key(trade_id, row)
+    if key in used or (earlier is not None and earlier[5] == "VOID"):
+        return
+    void = VoidTrade(
+        trade_id=trade_id,
+        occurred_on=(row.transferred_on or row.traded_on).isoformat(),
+        evidence=work.evidence(row.line),
+        quantity=None if is_whole else quantity,
+    )
+    work.commands.append((void, key, key))
+    report.voided += 1
+    report.voided_quantity += quantity
 
 
 def _plan_withdrawal(work: Draft, row: TradeRow, trade_id: str, period: Period | None) -> None:

@@ -8,6 +8,8 @@ each bad cell. Whether rows repeat or contradict each other is left to `matching
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from ledger.imports import furniture
 from ledger.imports.cells import (
     CellError,
@@ -18,6 +20,7 @@ from ledger.imports.cells import (
     parse_number,
 )
 from ledger.imports.documents import (
+    REVERSAL,
     TRADED,
     TRANSFERRED,
     RowProblem,
@@ -118,6 +121,8 @@ class TradeReading:
                 self._set_aside(line, cells)
                 continue
             row = TradeRow(*values)
+            if row.quantity < 0 or row.state == REVERSAL:
+                row = _signed(row)
             if self._holds_together(row):
                 if line in hidden:
                     self._warn(line, None, "hidden_row", "", "a visible row")
@@ -226,6 +231,13 @@ class TradeReading:
         return RowProblem(self.file, self.table.sheet.name, line, column, rule, given, expected)
 
 
+def _signed(row: TradeRow) -> TradeRow:
+    """A row that takes a trade back, or one that 更正 books anew: which of them it is, its figures' sign says."""
+    if row.quantity < 0:
+        return replace(row, state=REVERSAL)
+    return replace(row, state=TRANSFERRED if row.transferred_on else TRADED)
+
+
 def _plainly_sound(row: TradeRow) -> bool:
     """Pass the usual row by the same rules as `_contradictions`, without its cost; doubt means False."""
     price, first, last = row.price_fen, row.code_first, row.code_last
@@ -241,13 +253,9 @@ def _plainly_sound(row: TradeRow) -> bool:
 
 
 def _contradictions(row: TradeRow) -> Iterator[tuple[str, str, str, str]]:
-    if row.quantity <= 0:
-        yield (
-            "quantity",
-            "quantity_not_positive",
-            str(row.quantity),
-            "a positive count; a reversal is its own document",
-        )
+    if row.quantity == 0 or (row.amount_fen < 0) != (row.quantity < 0):
+        expected = "a count above zero, or one below zero with its amount to take it back"
+        yield "quantity", "quantity_not_positive", str(row.quantity), expected
     if row.price is not None and _amount_differs(row):
         expected = f"{row.quantity} x {row.price} within 0.01 yuan"
         yield "amount", "amount_not_quantity_times_price", f"{row.amount_fen} fen", expected

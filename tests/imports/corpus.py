@@ -83,7 +83,7 @@ def cases() -> list[Case]:
     )
 
     modules = (
-        corpus_cells, corpus_units, corpus_trades, corpus_workbooks, corpus_settlements, corpus_summaries,
-        corpus_broken, corpus_bombs,
+        corpus_bombs, corpus_cells, corpus_units, corpus_trades, corpus_workbooks, corpus_settlements,
+        corpus_summaries, corpus_broken,
     )  # fmt: skip
     return [case for module in modules for case in module.cases()]

@@ -167,7 +167,6 @@ def _archives() -> list[Case]:
         _case("zip_of_opendocument_text", ods_archive(b"<x/>", "text"), refused("not_a_statement", "layout_unknown")),
         _case("zip_of_binary_excel", archive({"[Content_Types].xml": b"<Types/>", "xl/workbook.bin": bytes(64)}),
               refused("legacy_excel"), "trades.xlsb"),
-        _case("zip_in_parts", b"PK\x07\x08" + inner, refused("truncated", *FOREIGN)),
         _case("zip_after_junk", b"junk" * 8 + inner, refused(*UNREADABLE)),
     ]  # fmt: skip
 

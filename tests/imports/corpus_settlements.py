@@ -182,7 +182,7 @@ def _headers() -> list[Case]:
     assert len(left) == len(lacking[0])
     sound = reads(2, 200)
     return [
-        _case("header_of_one_row", body(*BOTH, header=[NAMES]), reads(2, 200, cells={"line": 4})),
+        _case("header_of_one_row", body(*BOTH, header=[NAMES]), reads(2, 200, cells={"line": 4}), "b.csv"),
         _case("header_of_two_full_rows", body(*BOTH, header=(TOP, BELOW)), sound, "b.csv"),
         _case("header_joined", body(*BOTH, header=[joined]), sound, "b.csv"),
         _case("header_from_right_to_left", [TITLE, MONTH, *back], sound, "b.csv"),

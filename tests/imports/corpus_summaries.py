@@ -250,7 +250,7 @@ def _furniture() -> list[Case]:
         found.append(_case(f"below_{name}", body(ONE, TWO, SUMS, *lines), exact))
     changed = ["序号", "企业名称", "交易数量", "认购日期", "认购依据", "认购数量", "核销数量", "备注"]
     sold = [3, "弗迪", 0.5, "2024.3", "承诺书", 10, 0, ""]
-    unnumbered = [HEADER[1:], ONE[1:], ["审核通过铝业有限公司", *TWO[2:]]]
+    unnumbered = [HEADER[1:], ONE[1:], ["打印家（青海）耗材有限公司", *TWO[2:]]]
     names = ["重点用能企业", "认购量", "成交量"]
     return [
         *found,

@@ -97,12 +97,12 @@ def differences(verdict: Verdict, answer: Answer) -> list[str]:
     if isinstance(verdict, Refused):
         same = answer.refused in verdict.rules and verdict.line in (None, answer.line)
         return [] if same else [f"{_told(answer)}, not refused by {verdict.rules} at {verdict.line}"]
+    if isinstance(verdict, Answered) or answer.refused == "crashed":
+        return ["crashed"] if answer.refused == "crashed" else []
     if isinstance(verdict, Flagged):
         told = [line for line, _ in (*answer.problems, *answer.warnings)]
-        is_flagged = answer.refused is not None or (bool(told) if verdict.line is None else verdict.line in told)
-        return (
-            [] if is_flagged and answer.refused != "crashed" else [f"{_told(answer)}, without a word on {verdict.line}"]
-        )
+        is_flagged = bool(answer.refused or (told if verdict.line is None else verdict.line in told))
+        return [] if is_flagged else [f"{_told(answer)}, without a word on {verdict.line}"]
     if answer.refused:
         return [f"{_told(answer)}, not read"]
     found = [

@@ -58,7 +58,6 @@ CODE = PROJECT + "202403" + "0000001" + "11"
         ({"quantity": "12.5"}, "绿证数量（个）", "count_not_whole"),
         ({"quantity": "约100"}, "绿证数量（个）", "number_approximate"),
         ({"quantity": "0", "amount": "0.00"}, "绿证数量（个）", "quantity_not_positive"),
-        ({"quantity": "-100", "amount": "-520.00"}, "绿证数量（个）", "quantity_not_positive"),
         ({"quantity": "-"}, "绿证数量（个）", "value_missing"),
         ({"amount": "520.02"}, "成交金额（元）", "amount_not_quantity_times_price"),
         ({"price": "5.201"}, "成交金额（元）", "amount_not_quantity_times_price"),
