@@ -17,6 +17,7 @@ from api.certificates import CertificateController, RetirementController
 from api.history import HistoryGuard
 from api.imports import ImportController
 from api.parties import PartyController
+from api.periods import PeriodController
 from api.policies import PolicyController
 from api.positions import PositionController
 from api.problems import HANDLERS
@@ -103,6 +104,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             *offers.HANDLERS,
             PartyController,
             PolicyController,
+            PeriodController,
             AccountController,
             TrialBalanceController,
             AuditController,

@@ -16,7 +16,7 @@ from api.problems import Problem
 from api.schemas import ImportOut, ImportRowOut, ImportRowsOut, ImportsOut
 from api.security import MAY_IMPORT, MAY_READ_PARK, credential_of
 from ledger.core.refusal import refuse
-from ledger.imports.job import READ, Source
+from ledger.imports.job import READ, SignOff, Source
 from ledger.imports.reading import ImportReading, JobSeen
 from ledger.imports.sheets import BYTES_MAX
 from ledger.reports.scope import scope_of
@@ -31,10 +31,23 @@ WhoseStatement = Annotated[
     Source,
     QueryParameter(required=False, description="Whose it is: what rests on an enterprise's own file is REPORTED."),
 ]
+SignOffReason = Annotated[
+    SignOff | None,
+    QueryParameter(
+        required=False, description="Why totals that differ are accepted; without it such a file is refused."
+    ),
+]
 FORM_BYTES_MAX = BYTES_MAX + 64 * 1024
 """A file, and the form around it."""
 LOOK_SECONDS = 0.5
 """How often a listener's job is looked at."""
+State = Annotated[
+    Literal[
+        "received", "reading", "read", "checked", "refused", "ordered", "posting", "posted", "rejected", "unreadable"
+    ]
+    | None,
+    QueryParameter(required=False, description="Only imports in this state."),
+]
 SETTLED = {"checked", "refused", "posted", "rejected", "unreadable"}
 """States in which nothing happens before somebody decides."""
 
@@ -78,10 +91,12 @@ class ImportController(Controller):
         "", operation_id="listImports", summary="Imports, newest first", opt=MAY_READ_PARK.opt(),
         responses=problems.declared(*problems.READ),
     )  # fmt: skip
-    async def list(self, request: Request[Any, Any, Any], limit: RowLimit = 100, cursor: Cursor = None) -> ImportsOut:
-        """What was received, and how far it has come."""
+    async def list(
+        self, request: Request[Any, Any, Any], state: State = None, limit: RowLimit = 100, cursor: Cursor = None
+    ) -> ImportsOut:
+        """What was received, and how far it has come; those refused or checked wait for somebody to decide."""
         (after,) = (0,) if cursor is None else cursors.decode(cursor, 1)
-        jobs = await _reading(request).jobs(_scope(request), after=after, limit=limit + 1)
+        jobs = await _reading(request).jobs(_scope(request), after=after, limit=limit + 1, state=state)
         more = cursors.encode(after + limit) if len(jobs) > limit else None
         return ImportsOut(items=[_out(job) for job in jobs[:limit]], next_cursor=more)
 
@@ -120,12 +135,15 @@ class ImportController(Controller):
         "/{import_id:str}/posting", operation_id="postImportPosting", summary="Post an import",
         opt=MAY_IMPORT.opt(), status_code=202, responses=problems.declared(*problems.WRITE),
     )  # fmt: skip
-    async def order(self, request: Request[Any, Any, Any], import_id: FromPath[str]) -> Response[ImportOut]:
+    async def order(
+        self, request: Request[Any, Any, Any], import_id: FromPath[str], sign_off: SignOffReason = None
+    ) -> Response[ImportOut]:
         """It is planned anew against the book as it is now, and posts whole or not at all; a large one in chunks.
 
-        A refused one may be ordered again once its cause is cured.
+        A refused one may be ordered again once its cause is cured. Where its own totals do not match its rows, somebody
+        may sign the difference off, which the record of the import then says.
         """
-        await _decide(request, import_id, "ordered")
+        await _decide(request, import_id, "ordered", sign_off)
         request.app.state.imports.wake()
         return await _answer(request, import_id, status_code=202)
 
@@ -161,12 +179,13 @@ async def _progress(request: Request[Any, Any, Any], import_id: str) -> AsyncIte
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _decide(request: Request[Any, Any, Any], import_id: str, state: str) -> None:
+async def _decide(request: Request[Any, Any, Any], import_id: str, state: str, sign_off: SignOff | None = None) -> None:
     """Have an import posted, or rejected; 409 where it is not read yet, or over."""
     await _job(request, import_id)
     async with _importer(request) as importer:
         if state == "ordered":
-            done = await importer.jobs.order(import_id, credential_of(request).principal, was=READ)
+            principal = credential_of(request).principal
+            done = await importer.jobs.order(import_id, principal, was=READ, sign_off=sign_off)
         else:
             done = await importer.jobs.change(import_id, was=READ, state=state)
         if not done:
@@ -189,7 +208,8 @@ async def _job(request: Request[Any, Any, Any], import_id: str) -> JobSeen:
 def _out(job: JobSeen) -> ImportOut:
     return ImportOut(
         id=job.job_id, document=job.document, file=job.name, source=job.source, state=job.state,
-        received_by=job.received_by, received_at=job.received_at, changed_at=job.changed_at, rows=job.row_count, posted_rows=job.posted_seq,
+        received_by=job.received_by, received_at=job.received_at, changed_at=job.changed_at, rows=job.row_count,
+        posted_rows=job.posted_seq,
         report=job.report,
     )  # fmt: skip
 

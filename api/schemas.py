@@ -231,6 +231,28 @@ class ImportRowsOut(Out, kw_only=True):
     next_cursor: str | None
 
 
+class PeriodOut(Out, kw_only=True):
+    """A month closed, softly or for good, or opened again."""
+
+    month: str
+    state: str
+    record: str
+    """Log index of the record that says so."""
+    recorded_at: str
+    tree_size: str
+    """The size at which the figures stand, as of the month's last day."""
+    figures: dict[str, str]
+    """The trial balance by commodity and kind of account, open breaks, imports; of an opening: why."""
+    positions: str | None
+    """SHA-256 of the positions at the same moment."""
+
+
+class PeriodsOut(Out, kw_only=True):
+    """Closes and openings, in the order they were made."""
+
+    items: list[PeriodOut]
+
+
 class ProposalOut(Out, kw_only=True):
     """A command that waits for a second person, and what came of it."""
 

@@ -12,7 +12,7 @@ from ledger.core.command import Batch
 from ledger.core.events import (
     Evidence,
 )
-from ledger.core.policy import ROLES, CodeLayout, Dating, Move, PolicyRow, Validity, VintageMatch
+from ledger.core.policy import ROLES, CodeLayout, Dating, Move, Period, PolicyRow, Validity, VintageMatch
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
 from ledger.core.serial_range import SerialRange
 
@@ -111,6 +111,7 @@ def policy_rows() -> st.SearchStrategy[PolicyRow]:
             produced_from=production_months(), valid_until=st.just("") | days(),
         ),
         st.builds(VintageMatch, consumed_before=words(), consumed_from=words()),
+        st.builds(Period, month=production_months(), state=st.sampled_from(["soft", "closed", "open"])),
     )  # fmt: skip
     return st.builds(PolicyRow, in_force_from=days(), in_force_to=st.none() | days(), rule=rules, source=texts())
 
@@ -171,6 +172,9 @@ def bodies(kind: str) -> st.SearchStrategy[record.Body]:
         "signing_key": lambda: st.builds(record.SigningKeyBody, key=texts(), replaces=text),
         "withdrawal": lambda: st.builds(
             record.WithdrawalBody, evidence=evidences(), occurred_on=st.none() | days(), trade_id=texts()
+        ),
+        "close": lambda: st.builds(
+            record.CloseBody, figures=figures, month=texts(), positions=text, state=texts(), tree_size=texts()
         ),
         "import": lambda: st.builds(record.ImportBody, document=hashes(), figures=figures, layout=texts()),
         "ledger": lambda: st.builds(record.LedgerBody, continues=text, origin=texts(), zone=texts()),

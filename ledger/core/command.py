@@ -100,6 +100,26 @@ class NoteWithdrawal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     occurred_on: str | None = None
 
 
+class ClosePeriod(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="close_period"):
+    """Close a month, softly or for good, with the figures it is closed with."""
+
+    month: str
+    state: Literal["soft", "closed"]
+    tree_size: int
+    """The size at which the figures stand: as of the month's last day, as known then."""
+    figures: dict[str, str]
+    """The trial balance, by commodity and kind of account; open breaks; certificates in transit."""
+    positions: str
+    """SHA-256 of the positions at that moment."""
+
+
+class ReopenPeriod(msgspec.Struct, frozen=True, kw_only=True, tag="reopen_period"):
+    """Open the latest closed month again, once a second person approves."""
+
+    month: str
+    reason: Literal["error", "late_fact", "notice"]
+
+
 class DeclareSigningKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="declare_signing_key"):
     """The key that signs the log's checkpoints from now on, and the one it takes the place of."""
 
@@ -117,6 +137,8 @@ Registry = (
     | RevokeCredential
     | RecordImport
     | NoteWithdrawal
+    | ClosePeriod
+    | ReopenPeriod
     | DeclareSigningKey
 )
 Command = Posting | Approve | Reject | Registry

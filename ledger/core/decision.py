@@ -12,6 +12,7 @@ from ledger.core.claim import taken_back
 from ledger.core.command import (
     Approve,
     ChangeParty,
+    ClosePeriod,
     CreateCredential,
     DeclareSigningKey,
     NoteWithdrawal,
@@ -19,6 +20,7 @@ from ledger.core.command import (
     RecordImport,
     RegisterParty,
     Reject,
+    ReopenPeriod,
     Request,
     RevokeCredential,
     SetPolicy,
@@ -28,11 +30,18 @@ from ledger.core.events import (
 )
 from ledger.core.parties import change, learn_change, register
 from ledger.core.party import PARK_ACCOUNTS
+from ledger.core.periods import close
 from ledger.core.plans.offers import learn_answer, learn_offer
 from ledger.core.plans.reversals import standing
-from ledger.core.policy import TradeOnce, unsound
+from ledger.core.policy import Period, TradeOnce, unsound
 from ledger.core.posting_engine import BODY_BYTES_MAX
-from ledger.core.proposals import decide_event, decide_judgement, learn_judgement, learn_proposal
+from ledger.core.proposals import (
+    decide_event,
+    decide_judgement,
+    learn_judgement,
+    learn_proposal,
+    propose_reopening,
+)
 from ledger.core.record import (
     AccountBody,
     AnswerBody,
@@ -64,14 +73,14 @@ def decide(book: Book, request: Request, *, today: str) -> Posted | Refusal:
         return decide_event(book, request, today=today)
     if isinstance(request.command, Approve | Reject):
         return decide_judgement(book, request, today=today)
-    decision = _decide_registry(book, request)
+    decision = _decide_registry(book, request, today)
     for body in decision.bodies if isinstance(decision, Posted) else ():
         if (size := len(msgspec.json.encode(body))) > BODY_BYTES_MAX:
             return refuse("record_too_large", given=size, limit=BODY_BYTES_MAX)
     return decision
 
 
-def _decide_registry(book: Book, request: Request) -> Posted | Refusal:
+def _decide_registry(book: Book, request: Request, today: str) -> Posted | Refusal:
     command, role = request.command, request.principal.role
     match command:
         case OpenLedger():
@@ -89,6 +98,10 @@ def _decide_registry(book: Book, request: Request) -> Posted | Refusal:
         case RecordImport():
             body = ImportBody(document=command.document, figures=command.figures, layout=command.layout)
             return _allowed(role, {"operator"}, "import statements") or Posted((body,))
+        case ClosePeriod():
+            return _allowed(role, {"operator"}, "close periods") or close(book, command, today=today)
+        case ReopenPeriod():
+            return _allowed(role, {"operator"}, "open periods again") or propose_reopening(book, command, request)
         case NoteWithdrawal():
             return _allowed(role, {"operator"}, "import statements") or _note_withdrawal(book, command, request)
         case DeclareSigningKey():
@@ -150,6 +163,8 @@ def _open_ledger(book: Book, command: OpenLedger) -> Posted | Refusal:
 
 def _set_policy(command: SetPolicy) -> Posted | Refusal:
     row = command.row
+    if isinstance(row.rule, Period):
+        return refuse("rule_unsound", problem="a period is closed by its own command.")
     if (wrong := unsound(row)) is not None:
         return refuse("rule_unsound", problem=wrong)
     return Posted((PolicyBody(row=command.row),))

@@ -121,6 +121,13 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, tag="approval", tag_fi
     role: Text
 
 
+class Period(msgspec.Struct, frozen=True, kw_only=True, tag="period", tag_field="kind", forbid_unknown_fields=True):
+    """A month of the book, by the days facts count on: closed with all before it, soft-closed, or opened again."""
+
+    month: Text
+    state: Literal["soft", "closed", "open"]
+
+
 Rule = (
     Move
     | Dating
@@ -132,6 +139,7 @@ Rule = (
     | TradeOnce
     | CcerLinkage
     | Approval
+    | Period
 )
 
 
@@ -168,6 +176,8 @@ def unsound(row: PolicyRow) -> str | None:
             return "years of consumption are written YYYY."
         case Move() if rule.source not in KINDS or rule.target not in KINDS or rule.commodity not in COMMODITIES:
             return "a move names kinds of accounts and a commodity of the chart."
+        case Period() if _MONTH.fullmatch(rule.month) is None:
+            return "a period is a month, written YYYY-MM."
         case Move() | Dating() | Approval() if rule.role not in ROLES:
             return f"a role is one of {', '.join(ROLES)}."
     return None
@@ -187,11 +197,21 @@ class PolicyBook(msgspec.Struct):
     _moves: dict[tuple[str, str, str, str, str], list[tuple[int, PolicyRow]]] = msgspec.field(default_factory=dict)
     _of_kind: dict[type, list[tuple[int, PolicyRow]]] = msgspec.field(default_factory=dict)
     _rule_at: dict[int, Rule] = msgspec.field(default_factory=dict)
+    _periods: dict[str, str] = msgspec.field(default_factory=dict)
+    """Month -> its newest state; months that were never closed are not here."""
+    closed_through: str = ""
+    """The latest closed month; it and all before it take no more facts."""
+    soft_through: str = ""
+    """The latest month that takes confirmed facts only, or none."""
 
     def add(self, index: int, row: PolicyRow) -> None:
         """Take in the row that record `index` declares."""
         self.rows.append((index, row))
         rule = self._rule_at[index] = row.rule
+        if isinstance(rule, Period):
+            self._periods[rule.month] = rule.state
+            self.closed_through = max((m for m, state in self._periods.items() if state == "closed"), default="")
+            self.soft_through = max((m for m, state in self._periods.items() if state != "open"), default="")
         if isinstance(rule, Move):
             key = (rule.command, rule.source, rule.target, rule.commodity, rule.role)
             self._moves.setdefault(key, []).append((index, row))
@@ -203,6 +223,7 @@ class PolicyBook(msgspec.Struct):
         if count < len(self.rows):
             kept = self.rows[:count]
             self.rows, self._moves, self._of_kind, self._rule_at = [], {}, {}, {}
+            self._periods, self.closed_through, self.soft_through = {}, "", ""
             for index, row in kept:
                 self.add(index, row)
 

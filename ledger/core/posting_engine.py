@@ -15,6 +15,7 @@ from ledger.core.command import Principal, Request
 from ledger.core.events import AnswerOffer, Leg, Posting
 from ledger.core.held_range import FOREVER
 from ledger.core.parties import judge_exits
+from ledger.core.periods import first_open_day
 from ledger.core.plans import Plan, plan_of
 from ledger.core.plans.costs import expensed
 from ledger.core.plans.offers import stranger
@@ -49,6 +50,8 @@ class _Dates(msgspec.Struct, frozen=True, gc=False):
     occurred_on: str
     effective_on: str
     policy: int | None
+    adjusts: str | None = None
+    """The closed month that a late fact belongs to."""
 
 
 def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refusal:
@@ -115,8 +118,13 @@ def _posting(request: Request) -> Posting:
 def _dates(book: Book, plan: Plan, principal: Principal, today: str) -> _Dates | Refusal:
     occurred_on = plan.occurred_on or today
     effective_on = plan.effective_on or occurred_on
+    adjusts = None
+    if (closed := _closed_through(book, plan)) and effective_on[:7] <= closed:
+        if plan.effective_on is not None and not plan.dated_by_rule:
+            return refuse("period_closed", given=effective_on, closed=closed)
+        adjusts, effective_on = effective_on[:7], first_open_day(closed)
     if plan.dated_by_rule:
-        return _Dates(occurred_on, effective_on, None)
+        return _Dates(occurred_on, effective_on, None, adjusts)
     if effective_on < occurred_on:
         return refuse("effective_before_occurred", effective_on=effective_on, occurred_on=occurred_on)
     if occurred_on == effective_on == today:
@@ -132,7 +140,13 @@ def _dates(book: Book, plan: Plan, principal: Principal, today: str) -> _Dates |
             return refuse("past_date_not_permitted", role=principal.role, given=given, today=today)
     if rule.document and plan.evidence.document is None:
         return refuse("document_needed", given=effective_on if occurred_on == today else occurred_on, today=today)
-    return _Dates(occurred_on, effective_on, index)
+    return _Dates(occurred_on, effective_on, index, adjusts)
+
+
+def _closed_through(book: Book, plan: Plan) -> str:
+    """The last month that this fact cannot count in: a soft-closed one still takes what is confirmed."""
+    policies = book.policies
+    return policies.closed_through if is_certain(plan) else policies.soft_through
 
 
 def _lot_named(book: Book, plan: Plan, code: str, principal: Principal) -> Lot | None:
@@ -380,6 +394,7 @@ def _body(
         for leg in legs
     ]
     return PostingBody(
+        adjusts_period=dates.adjusts,
         command=plan.command,
         corrects=None if plan.corrects is None else str(plan.corrects),
         effective_on=dates.effective_on,

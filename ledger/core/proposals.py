@@ -8,9 +8,10 @@ approve.
 import msgspec
 
 from ledger.core.book import Book, ProposalFacts
-from ledger.core.command import Approve, Principal, Reject, Request, Role, canonical, decode
+from ledger.core.command import Approve, Principal, Reject, ReopenPeriod, Request, Role, canonical, decode
 from ledger.core.events import POSTINGS, Posting, Retire, Reverse
 from ledger.core.late import LATE, is_late
+from ledger.core.periods import reopen
 from ledger.core.posting_engine import decide_posting
 from ledger.core.record import JudgementBody, Posted, PostingBody, ProposalBody
 from ledger.core.refusal import Refusal, refuse
@@ -28,6 +29,16 @@ def decide_event(book: Book, request: Request, *, today: str) -> Posted | Refusa
         return decision
     if late and command.evidence.level != "CONFIRMED":
         return refuse("late_needs_confirmation", occurred_on=_posted(decision).occurred_on, today=today)
+    return _proposal(request)
+
+
+def propose_reopening(book: Book, command: ReopenPeriod, request: Request) -> Posted | Refusal:
+    """A period is opened again by two people, whatever the rules say; what cannot be is refused at once."""
+    decision = reopen(book, command)
+    return decision if isinstance(decision, Refusal) else _proposal(request)
+
+
+def _proposal(request: Request) -> Posted:
     principal = request.principal
     proposal = ProposalBody(
         command=request.canonical.decode(),
@@ -72,9 +83,8 @@ def decide_judgement(book: Book, request: Request, *, today: str) -> Posted | Re
     if known.state != "open":
         return refuse("proposal_decided", proposal=command.proposal, state=known.state)
     inner = proposed(book, command.proposal)
-    assert inner is not None and isinstance(inner.command, POSTINGS)
-    posting: Posting = inner.command  # type: ignore[assignment]  # a posting command
-    role = approver_of(book, posting, _what(book, posting, late=True), today)
+    assert inner is not None
+    role = _approver_of(book, inner, today)
     if role is not None and principal.role != role:
         return refuse("forbidden", role=principal.role, action="approve or reject proposals")
     if principal.subject == known.subject or principal.subject.startswith("system:"):
@@ -83,10 +93,20 @@ def decide_judgement(book: Book, request: Request, *, today: str) -> Posted | Re
     judgement = JudgementBody(proposal=str(command.proposal), subject=principal.subject, verdict=verdict)
     if verdict == "rejected":
         return Posted((judgement,))
-    decision = decide_posting(book, inner, today=today)
+    reopening = inner.command if isinstance(inner.command, ReopenPeriod) else None
+    decision = decide_posting(book, inner, today=today) if reopening is None else reopen(book, reopening)
     if isinstance(decision, Refusal):
         return decision
     return Posted((judgement, *decision.bodies), inner.evidence_key)
+
+
+def _approver_of(book: Book, inner: Request, today: str) -> str | None:
+    """The role that must judge a proposal by the rules of today, or None where any may that may judge at all."""
+    if isinstance(inner.command, ReopenPeriod):
+        return "operator"
+    assert isinstance(inner.command, POSTINGS)
+    posting: Posting = inner.command  # type: ignore[assignment]  # a posting command
+    return approver_of(book, posting, _what(book, posting, late=True), today)
 
 
 def proposed(book: Book, index: int) -> Request | None:

@@ -204,6 +204,19 @@ class ImportBody(msgspec.Struct, frozen=True, kw_only=True):
     layout: str
 
 
+class CloseBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A month closed, softly or for good, or opened again; the rule that says so stands in the record before."""
+
+    figures: dict[str, str]
+    """The trial balance as of its last day, breaks and what is in transit; of an opening: why."""
+    month: str
+    positions: str | None = None
+    """SHA-256 of the positions at the same moment."""
+    state: str
+    tree_size: str
+    """The size at which the figures stand."""
+
+
 class WithdrawalBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A trade that a platform withdrew and the book never had; its evidence key is used up."""
 
@@ -238,6 +251,7 @@ Body = (
     | AnswerBody
     | SigningKeyBody
     | WithdrawalBody
+    | CloseBody
 )
 
 
@@ -252,6 +266,7 @@ class Posted(msgspec.Struct, frozen=True):
 BODY_TYPES: dict[str, type] = {
     "account": AccountBody,
     "answer": AnswerBody,
+    "close": CloseBody,
     "credential": CredentialBody,
     "import": ImportBody,
     "judgement": JudgementBody,

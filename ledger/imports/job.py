@@ -44,6 +44,8 @@ _OPEN = (*_UNREAD, *READ, "ordered", "posting")
 FLYING_MAX = 2
 """Chunks on their way to the database while the next is planned."""
 
+SignOff = Literal["rounding", "partial_export", "platform_error"]
+"""Why a file's own totals may differ from its rows: printed rounded, exported in part, wrong at the platform."""
 Source = Literal["platform", "enterprise"]
 """Whose statement a file is; what rests on an enterprise's own is REPORTED, not CONFIRMED."""
 Tell = Callable[[str, int, int], None]
@@ -139,6 +141,10 @@ class Importer:
         work = await self._known.draft(report, _LEVELS[job.source])
         async for _, wishes in self._pages(job, work, tell, repeats=True):
             count += len(wishes)
+        if job.poster is not None and job.poster.get("sign_off"):
+            report.warnings += [problem for problem in report.problems if problem.rule == "control_total"]
+            report.problems = [problem for problem in report.problems if problem.rule != "control_total"]
+            report.signed_off = job.poster["sign_off"]
         if (earlier := await self._known.imported(job.document)) is not None:
             # Its trades may have gone further since, by later files: what it said then is said again.
             report.problems = [problem for problem in report.problems if problem.rule not in OF_THE_BOOK]
@@ -287,6 +293,7 @@ _FILE_FIGURES = (
 
 def _record(job: Job, report: ImportReport) -> RecordImport:
     figures = {name: str(getattr(report, name)) for name in (*_FILE_FIGURES, *EFFECTS)}
+    figures |= {} if report.signed_off is None else {"signed_off": report.signed_off}
     return RecordImport(document=job.document, layout=report.layout, figures=figures)
 
 

@@ -1,7 +1,7 @@
 """What is told of imports: through the reader's views, so that only park-wide roles see any."""
 
 import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 
@@ -25,6 +25,17 @@ class JobSeen(msgspec.Struct, frozen=True, kw_only=True):
     report: ImportReport | None
     row_count: int
     posted_seq: int
+    first: datetime.date | None
+    """The days a statement says it covers; None where it names none."""
+    last: datetime.date | None
+    month: str | None
+    """The month a settlement or a summary speaks for."""
+
+    def speaks_of(self, first: datetime.date, last: datetime.date) -> bool:
+        """Whether it covers any of these days, as far as it says."""
+        if self.month is not None:
+            return first.isoformat()[:7] <= self.month <= last.isoformat()[:7]
+        return self.first is None or self.last is None or (self.first <= last and self.last >= first)
 
 
 class RowSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,9 +59,9 @@ class ImportReading:
         (rows,) = await self._reader.fetch(scope, Query(_JOB, (job_id,)))
         return _seen(rows[0]) if rows else None
 
-    async def jobs(self, scope: Scope, *, after: int, limit: int) -> list[JobSeen]:
-        """Imports, newest first, without the first `after`."""
-        (rows,) = await self._reader.fetch(scope, Query(_JOBS, (limit, after)))
+    async def jobs(self, scope: Scope, *, after: int, limit: int, state: str | None = None) -> list[JobSeen]:
+        """Imports, of one state or of any, newest first, without the first `after`."""
+        (rows,) = await self._reader.fetch(scope, Query(_JOBS, (state, state, limit, after)))
         return [_seen(row) for row in rows]
 
     async def rows(
@@ -70,14 +81,13 @@ def _seen(row: tuple[Any, ...]) -> JobSeen:
     return JobSeen(**(seen | {"report": report}))
 
 
-_JOB = """
-    select job_id, document, name, source, state, received_by, received_at, changed_at, report, row_count, posted_seq
-    from visible_import_job where job_id = %s
+_COLUMNS: LiteralString = """
+    job_id, document, name, source, state, received_by, received_at, changed_at, report, row_count, posted_seq,
+    (opening #>> '{opened,period,first}')::date, (opening #>> '{opened,period,last}')::date,
+    coalesce(opening #>> '{whole,settlement,month}', opening #>> '{whole,summary,as_of}')
 """
-_JOBS = """
-    select job_id, document, name, source, state, received_by, received_at, changed_at, report, row_count, posted_seq
-    from visible_import_job order by received_at desc, job_id limit %s offset %s
-"""
+_JOB: LiteralString = f"select {_COLUMNS} from visible_import_job where job_id = %s"
+_JOBS: LiteralString = f"select {_COLUMNS} from visible_import_job order by received_at desc, job_id limit %s offset %s"
 _ROWS = """
     select seq, line, identity, verdict, content from visible_import_row
     where job_id = %s and seq > %s and (%s::text is null or verdict = %s) order by seq limit %s

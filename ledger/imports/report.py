@@ -68,6 +68,8 @@ class ImportReport(msgspec.Struct, kw_only=True):
     by_enterprise: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
     control_total_ok: str = "none"
     """exact, within_rounding, no; none where the file prints no total."""
+    signed_off: str | None = None
+    """Why totals that differ were accepted, where somebody did."""
     problems: list[Problem] = msgspec.field(default_factory=list)
     warnings: list[Problem] = msgspec.field(default_factory=list)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from ledger.core.account import AccountKind, kind_of
 from ledger.core.certificate import LotFacts, last_valid_day
-from ledger.core.policy import Move, PolicyRow, Validity, in_force, unsound
+from ledger.core.policy import Move, Period, PolicyRow, Validity, in_force, unsound
 from ledger.core.record import (
     AccountBody,
     Body,
@@ -45,6 +45,7 @@ RULES = {
     "move_not_allowed": "each account of a transaction takes part in a move that one of its rules allows on its day",
     "expired": "nothing is claimed, listed or sold by its project after the last day it was valid",
     "wrong_reversal": "reversals take back what an earlier transaction did, each part once, and no reversal",
+    "in_closed_period": "no fact counts in a month that was closed before it was recorded",
     "malformed_figure": "quantities are whole numbers of 19 digits at most, days ISO dates, rules such as can judge",
 }
 _GEC = "GEC"
@@ -102,6 +103,9 @@ class Replay:
         self.reversed: dict[int, list[tuple[int, Legs]]] = {}
         """Log index of an original -> what its reversals took back, by theirs: compared when all are known."""
         self._reversals: set[int] = set()
+        self._periods: dict[str, str] = {}
+        """Month -> whether it is closed, softly or for good, or open again."""
+        self._closed_through = ""
         self._days: set[str] = set()
         """Days that are ISO dates."""
         self._judged: dict[tuple[object, ...], bool] = {}
@@ -129,6 +133,10 @@ class Replay:
                 note("malformed_figure", problem)
                 return
             self._rows[envelope.index] = body.row
+            if isinstance(body.row.rule, Period):
+                self._periods[body.row.rule.month] = body.row.rule.state
+                closed = (month for month, state in self._periods.items() if state == "closed")
+                self._closed_through = max(closed, default="")
             self._judged.clear()
             if isinstance(body.row.rule, Validity):
                 self._validities.insert(0, body.row)
@@ -166,6 +174,8 @@ class Replay:
         days = self._days
         if (body.occurred_on not in days or body.effective_on not in days) and not self._are_days(body):
             return note("malformed_figure", f"the days {body.occurred_on[:30]!r} and {body.effective_on[:30]!r}")
+        if body.effective_on[:7] <= self._closed_through:
+            note("in_closed_period", f"{body.effective_on}, where all through {self._closed_through} is closed")
         sums: dict[str, int] = {}
         moves: list[Taken] = []
         has_serials = False

@@ -16,8 +16,9 @@ import psycopg
 from ledger.core.account import KINDS, Account
 from ledger.core.book import Book, ordinal
 from ledger.core.certificate import Lot, LotFacts
-from ledger.core.command import Request
+from ledger.core.command import ClosePeriod, Request
 from ledger.core.held_range import HeldRange, Holdings
+from ledger.core.periods import SUSPENSE, days_of
 from ledger.core.plans import Units, units_entering
 from ledger.core.policy import PolicyRow
 from ledger.core.proposals import unfolded
@@ -60,15 +61,18 @@ async def load(connection: Connection, ledger_id: int, book: Book, requests: lis
     lots = {leg.lot for _, legs in touched for leg in legs}
     await _load_lots(connection, ledger_id, book, lots - {None})  # type: ignore[arg-type]  # None is taken out
     needs = Needs()
+    closing = [request.command.month for request in requests if isinstance(request.command, ClosePeriod)]
     for command, legs in touched:
-        day = ordinal(command.effective_on or command.occurred_on or today)
-        for leg in legs:
-            needs.add(book, leg, day)
+        for day in days_of(book, command.effective_on or command.occurred_on or today, closing):
+            for leg in legs:
+                needs.add(book, leg, ordinal(day))
     await _load_selections(connection, ledger_id, book, set(needs.selecting))
     needs.add_selected(book)
     await _load_balances(connection, ledger_id, book, needs.pairs)
     await _load_totals(connection, ledger_id, book, {account_id for account_id, _ in needs.days})
     await _load_day_balances(connection, ledger_id, book, needs.days)
+    if closing:
+        await _load_suspense(connection, ledger_id, book)
     await _load_lot_days(connection, ledger_id, book, needs.dated)
     await _load_ranges(connection, ledger_id, book, needs.pairs)
     used = used_by(book, touched, needs.named)
@@ -108,6 +112,26 @@ async def _load_accounts(connection: Connection, ledger_id: int, book: Book, wan
 
 _LOT_COLUMNS = """lot_id, code, scheme, project, production_month, numbered, tradable, energy_class, trade_class,
     source, province"""
+
+
+async def _load_suspense(connection: Connection, ledger_id: int, book: Book) -> None:
+    """All that stands in suspense, whatever of it this group touches."""
+    rows = await rows_of(
+        connection,
+        """
+        select a.name, a.commodity, b.lot_id from account a
+        join balance_now b on b.ledger_id = a.ledger_id and b.account_id = a.account_id
+        where a.ledger_id = %s and a.kind = any(%s) and b.quantity <> 0
+        """,
+        ledger_id,
+        list(SUSPENSE),
+    )
+    await _load_accounts(connection, ledger_id, book, {(name, commodity) for name, commodity, _ in rows})
+    lots = list({lot_id for *_, lot_id in rows if lot_id and lot_id not in book.lot_by_id})
+    text = f"select {_LOT_COLUMNS} from lot where ledger_id = %s and lot_id = any(%s)"
+    _take_lots(book, await rows_of(connection, text, ledger_id, lots))
+    pairs = {(book.accounts[name, commodity].account_id, lot_id) for name, commodity, lot_id in rows}
+    await _load_balances(connection, ledger_id, book, pairs)
 
 
 _LOTS = f"""

@@ -111,11 +111,14 @@ class Jobs:
         cursor = await self.connection.execute(text, values)  # type: ignore[arg-type]  # column names of ours
         return cursor.rowcount == 1
 
-    async def order(self, job_id: str, by: Principal, *, was: Sequence[str]) -> bool:
-        """Have the job posted for somebody, at an attempt of its own; whether it was in one of these states."""
+    async def order(self, job_id: str, by: Principal, *, was: Sequence[str], sign_off: str | None = None) -> bool:
+        """Have the job posted for somebody, at an attempt of its own; whether it was in one of these states.
+
+        `sign_off` says why totals that differ are accepted.
+        """
         job = await self.get(job_id)
         attempt = 1 + int((job.poster or {}).get("attempt", 0))
-        poster = {"attempt": attempt, "principal": msgspec.to_builtins(by)}
+        poster = {"attempt": attempt, "principal": msgspec.to_builtins(by), "sign_off": sign_off}
         return await self.change(job_id, was=was, state="ordered", poster=poster)
 
     async def clear_rows(self, job_id: str) -> None:

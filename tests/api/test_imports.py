@@ -17,7 +17,7 @@ import pytest
 from api.imports import SETTLED
 from tests.api.conftest import A, Client, Service, make_keys, problem_of
 from tests.conftest import Park, Server, opening_requests
-from tests.imports.statement_files import row, statement
+from tests.imports.statement_files import row, statement, total
 
 NAMED = {"buyer_name": f"企业{A}"}
 ROWS = [row(number, **NAMED) for number in (1, 2, 3)]
@@ -181,6 +181,23 @@ def test_a_file_refused_today_posts_once_its_cause_is_cured(fresh: Service) -> N
     assert fresh["operator"].write(f"/v1/parties/{A}/changes", alias).status_code == 201
     assert fresh["operator"].post(f"/v1/imports/{job['id']}/posting").status_code == 202
     assert settled(fresh["operator"], job["id"], "posted")["report"]["problems"] == []
+
+
+def test_totals_that_differ_are_signed_off_by_somebody(fresh: Service) -> None:
+    """A file whose total is not that of its rows is refused; signed off it posts, and its record says why."""
+    content = statement(ROWS, after=[total("301", "1,565.20")])
+    job = posted(fresh["operator"], content)
+    assert (job["state"], [one["rule"] for one in job["report"]["problems"]]) == ("refused", ["control_total"])
+    waiting = fresh["regulator"].get("/v1/imports?state=refused").json()["items"]
+    assert [one["id"] for one in waiting] == [job["id"]]
+    wrong = fresh["operator"].post(f"/v1/imports/{job['id']}/posting?sign_off=because")
+    problem_of(wrong, 400, "malformed_request")
+    assert fresh["operator"].post(f"/v1/imports/{job['id']}/posting?sign_off=partial_export").status_code == 202
+    done = settled(fresh["operator"], job["id"], "posted")
+    assert (done["report"]["signed_off"], done["report"]["traded"]) == ("partial_export", 300)
+    assert [one["rule"] for one in done["report"]["warnings"]] == ["control_total"]
+    record = next(one for one in fresh.records() if one["type"] == "import")
+    assert record["body"]["figures"]["signed_off"] == "partial_export"
 
 
 @pytest.mark.parametrize("name", ["a", "regulator", "auditor", "admin"])

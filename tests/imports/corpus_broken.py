@@ -1,10 +1,8 @@
 """Files that are no statement, or no longer one: cut, damaged, locked, foreign, empty."""
 
 import bz2
-import gzip
 import io
 import json
-import lzma
 import tarfile
 from collections.abc import Callable
 from functools import partial
@@ -50,7 +48,6 @@ def _empty() -> list[Case]:
     nothing = refused("empty_file")
     return [
         _case("empty", b"", nothing),
-        _case("empty_called_xlsx", b"", nothing, "trades.xlsx"),
         _case("blanks", b" \r\n\t\r\n", nothing),
         _case("byte_order_mark_alone", b"\xef\xbb\xbf", nothing),
         _case("byte_order_mark_of_utf_16_alone", b"\xff\xfe", nothing),
@@ -79,21 +76,24 @@ def _encodings() -> list[Case]:
         _case("utf_8_of_a_broken_byte", good.replace(utf, utf[:-1] + b"\xff", 2), refused(broken, line=5)),
         _case("utf_8_of_a_lost_byte", _nth(good, utf, utf[:-1], 2), refused(broken, line=6)),
         _case("gb18030_of_a_broken_byte", _nth(other, gb, gb[:-1] + b"\x20", 2), refused(broken, line=6)),
-        _case("gb18030_of_byte_ff", _nth(other, gb, b"\xff" + gb[1:], 3), refused(broken, line=7)),
         _case("utf_8_cut_in_a_character", cut("utf-8", 1), short),
         _case("utf_8_with_mark_cut_in_a_character", cut("utf-8-sig", 1), short),
         _case("gb18030_cut_in_a_character", cut("gb18030", 1), short),
         _case("utf_16_cut_in_a_character", b"\xff\xfe" + sixteen[:-1], refused("truncated")),
         _case("utf_16_without_a_mark", sixteen, refused("nul_bytes", broken)),
-        _case("utf_16_big_endian_without_a_mark", text(lines, encoding="utf-16-be"), refused("nul_bytes", broken)),
         _case("utf_32", text(lines, encoding="utf-32"), refused("nul_bytes", broken)),
         _case("utf_16_of_half_a_pair", b"\xff\xfe" + sixteen.replace(wide, b"\x00\xd8" + wide, 1), refused(broken)),
-        _case("big5", "訂單編號,買方名稱\nT1,黃河\n".encode("big5"), refused("layout_unknown", "column_missing", broken)),
+        _case(
+            "big5", "訂單編號,買方名稱\nT1,黃河\n".encode("big5"), refused("layout_unknown", "column_missing", broken)
+        ),
         _case("two_encodings", other + text([line(4)], encoding="utf-8"), Flagged(8)),
         _case("byte_order_mark_of_another", b"\xef\xbb\xbf" + other, refused(broken)),
-        _case("traditional_header", text([["訂單編號", "買方名稱", "綠證數量", "成交金額"], ["T1", "甲", "1", "5"]]),
-              refused("layout_unknown", "column_missing")),
-    ]  # fmt: skip
+        _case(
+            "traditional_header",
+            text([["訂單編號", "買方名稱", "綠證數量", "成交金額"], ["T1", "甲", "1", "5"]]),
+            refused("layout_unknown", "column_missing"),
+        ),
+    ]
 
 
 def _nth(content: bytes, old: bytes, new: bytes, nth: int) -> bytes:
@@ -116,7 +116,9 @@ def _lines() -> list[Case]:
         _case("quote_of_200_000", good + b'"' + b"x\r\n" * 70_000 + b'"', refused("quote_not_closed", "line_too_long")),
         _case("cut_in_the_last_row", good[: good.rindex(b"5.20")], reads(2, 200, (7, SOME))),
         _case("cut_in_the_last_order", good[: good.rindex(b"T0000") + 5], Flagged(7)),
-        _case("cut_in_the_header", good[: good.index("绿证数量".encode())], refused("column_missing", "layout_unknown")),
+        _case(
+            "cut_in_the_header", good[: good.index("绿证数量".encode())], refused("column_missing", "layout_unknown")
+        ),
     ]
 
 
@@ -127,21 +129,23 @@ def _foreign() -> list[Case]:
     with tarfile.open(fileobj=packed, mode="w") as tar:
         tar.addfile(tarfile.TarInfo("trades.csv"))
     known = {
-        "png": PNG, "jpeg": b"\xff\xd8\xff\xe0" + bytes(64), "gif": b"GIF89a" + bytes(64), "pdf": b"%PDF-1.7\n%\xe2\xe3\n",
-        "gzip": gzip.compress(statement), "7z": b"7z\xbc\xaf\x27\x1c" + bytes(64), "rar": b"Rar!\x1a\x07\x01\x00",
-        "rtf": b"{\\rtf1\\ansi " + "绿证".encode("gb18030") + b"}", "html": table.encode(), "html_of_gb18030": table.encode("gb18030"),
-        "html_after_blanks": b"\r\n  <!DOCTYPE html>" + table.encode(), "html_of_utf_16": table.encode("utf-16"),
+        "png": PNG,
+        "pdf": b"%PDF-1.7\n%\xe2\xe3\n",
+        "7z": b"7z\xbc\xaf\x27\x1c" + bytes(64),
+        "rtf": b"{\\rtf1\\ansi " + "绿证".encode("gb18030") + b"}",
+        "html": table.encode(),
+        "html_of_gb18030": table.encode("gb18030"),
+        "html_of_utf_16": table.encode("utf-16"),
         "xml_of_excel_2003": b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>',
-        "web_archive": b"MIME-Version: 1.0\r\nContent-Type: multipart/related\r\n\r\n" + table.encode(),
-    }  # fmt: skip
+    }
     unknown = {
-        "bmp": b"BM" + bytes(64), "tiff": b"II*\0" + bytes(64), "webp": b"RIFF\x10\0\0\0WEBPVP8 " + bytes(32),
-        "exe": b"MZ\x90\0" + bytes(128), "elf": b"\x7fELF" + bytes(128), "sqlite": b"SQLite format 3\0" + bytes(128),
-        "json": json.dumps([{"订单编号": "T1", "绿证数量": 100}]).encode(), "bzip2": bz2.compress(statement),
-        "xz": lzma.compress(statement), "tar": packed.getvalue(), "parquet": b"PAR1" + bytes(64) + b"PAR1",
-        "zstd": b"\x28\xb5\x2f\xfd" + bytes(32), "mail": "From: a@example.org\nSubject: 绿证\n\n见附件\n".encode(),
-        "pdf_after_junk": b"\r\n\r\n%PDF-1.4\n1 0 obj\n<<>>\n", "old_excel_2": b"\x09\x00\x04\x00\x02\x00\x10\x00" + bytes(64),
-    }  # fmt: skip
+        "sqlite": b"SQLite format 3\0" + bytes(128),
+        "json": json.dumps([{"订单编号": "T1", "绿证数量": 100}]).encode(),
+        "bzip2": bz2.compress(statement),
+        "tar": packed.getvalue(),
+        "mail": "From: a@example.org\nSubject: 绿证\n\n见附件\n".encode(),
+        "pdf_after_junk": b"\r\n\r\n%PDF-1.4\n1 0 obj\n<<>>\n",
+    }
     return [
         *(_case(f"foreign_{name}", content, refused(*FOREIGN), f"trades.{name}") for name, content in known.items()),
         *(_case(f"foreign_{name}", content, refused(*UNREADABLE)) for name, content in unknown.items()),
@@ -160,15 +164,16 @@ def _archives() -> list[Case]:
         _case("zip_of_a_text", archive({"trades.csv": statement}), foreign, "trades.zip"),
         _case("zip_of_a_workbook", archive({"trades.xlsx": inner}), foreign, "trades.xlsx"),
         _case("zip_of_zips", archive({"a.zip": archive({"b.zip": archive({"trades.xlsx": inner})})}), foreign),
-        _case("zip_of_pictures", archive({"a.png": PNG, "b.png": PNG}), foreign),
-        _case("zip_of_word", archive(word), foreign, "trades.docx"),
-        _case("zip_of_powerpoint", archive({"[Content_Types].xml": b"<Types/>", "ppt/presentation.xml": b"<p/>"}), foreign),
         _case("zip_of_ofd", archive({"OFD.xml": b"<OFD/>", "Doc_0/Document.xml": b"<Document/>"}), foreign),
         _case("zip_of_opendocument_text", ods_archive(b"<x/>", "text"), refused("not_a_statement", "layout_unknown")),
-        _case("zip_of_binary_excel", archive({"[Content_Types].xml": b"<Types/>", "xl/workbook.bin": bytes(64)}),
-              refused("legacy_excel"), "trades.xlsb"),
+        _case(
+            "zip_of_binary_excel",
+            archive({"[Content_Types].xml": b"<Types/>", "xl/workbook.bin": bytes(64)}),
+            refused("legacy_excel"),
+            "trades.xlsb",
+        ),
         _case("zip_after_junk", b"junk" * 8 + inner, refused(*UNREADABLE)),
-    ]  # fmt: skip
+    ]
 
 
 def _cut() -> list[Case]:
@@ -176,14 +181,19 @@ def _cut() -> list[Case]:
     lines = [Page(body(*(line(number) for number in range(1, 200))))]
     found = []
     for kind, write in {"xlsx": xlsx, "ods": ods, "xls": xls}.items():
-        for percent in (1, 10, 50, 90, 99):
+        for percent in (1, 50, 90, 99):
             cut = partial(_part, partial(write, *lines), percent)
             rules = ("truncated", *FOREIGN, "legacy_excel") if percent == 1 else ("truncated",)
             found.append(_case(f"{kind}_cut_at_{percent}_percent", cut, refused(*rules), f"trades.{kind}"))
     flipped = partial(_flipped, partial(xlsx, *lines))
     return [
         *found,
-        _case("xlsx_without_its_last_byte", partial(_part, partial(xlsx, *lines), 100), refused("truncated"), "trades.xlsx"),
+        _case(
+            "xlsx_without_its_last_byte",
+            partial(_part, partial(xlsx, *lines), 100),
+            refused("truncated"),
+            "trades.xlsx",
+        ),
         _case("xls_without_its_last_sector", lambda: xls(*lines)[:-512], refused("truncated"), "trades.xls"),
         _case("xlsx_of_a_changed_bit", flipped, refused("truncated"), "trades.xlsx"),
         _case("ods_of_a_changed_bit", partial(_flipped, partial(ods, *lines)), refused("truncated"), "trades.ods"),
@@ -221,23 +231,30 @@ def _parts() -> list[Case]:
         _case("sheet_cut_in_a_cell", bare_xlsx(sheet[: sheet.rindex(b"<v>") + 4]), cut),
         _case("sheet_of_crossed_elements", bare_xlsx(sheet.replace(b"</row>", b"</raw>", 1)), refused(*broken)),
         _case("sheet_of_nothing", bare_xlsx(b""), refused(*broken, "layout_unknown")),
-        _case("sheet_of_noughts", bare_xlsx(bytes(1_000)), refused(*broken, "layout_unknown")),
         _case("sheet_missing", without("xl/worksheets/sheet1.xml"), refused(*broken)),
-        _case("links_missing", without("xl/_rels/workbook.xml.rels"), refused(*broken)),
         _case("workbook_missing", without("xl/workbook.xml"), refused(*FOREIGN)),
         _case("workbook_cut", archive(parts | {"xl/workbook.xml": parts["xl/workbook.xml"][:-30]}), refused(*broken)),
-        _case("workbook_without_sheets", archive(parts | {"xl/workbook.xml": b"<workbook/>"}),
-              refused(*broken, "layout_unknown")),
+        _case(
+            "workbook_without_sheets",
+            archive(parts | {"xl/workbook.xml": b"<workbook/>"}),
+            refused(*broken, "layout_unknown"),
+        ),
         _case("text_beyond_the_shared_ones", bare_xlsx(beyond, sharedStrings=b"<sst/>"), refused(*broken)),
         _case("shared_texts_missing", bare_xlsx(beyond), refused(*broken)),
         _case("row_beyond_any", bare_xlsx(sheet.replace(b'<row r="7"', b'<row r="99999999999"')), Answered()),
         _case("address_of_no_cell", bare_xlsx(sheet.replace(b'r="A5"', b'r="55"')), refused(*broken)),
         _case("ods_content_cut", ods_archive(content[: len(content) // 2]), cut),
-        _case("ods_content_missing", archive({"mimetype": b"application/vnd.oasis.opendocument.spreadsheet"}),
-              refused(*broken)),
-        _case("ods_repeats_in_words", ods_archive(content.replace(b"<table:table-row>", b'<table:table-row '
-                                                                  b'table:number-rows-repeated="-5">')), reads(2, 200)),
-    ]  # fmt: skip
+        _case(
+            "ods_content_missing",
+            archive({"mimetype": b"application/vnd.oasis.opendocument.spreadsheet"}),
+            refused(*broken),
+        ),
+        _case(
+            "ods_repeats_in_words",
+            ods_archive(content.replace(b"<table:table-row>", b'<table:table-row table:number-rows-repeated="-5">')),
+            reads(2, 200),
+        ),
+    ]
 
 
 def _locked() -> list[Case]:

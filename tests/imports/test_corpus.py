@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 import pytest
 
 from ledger.imports import frames
+from ledger.imports.cells import squeeze
 from ledger.imports.documents import (
     WITHDRAWN,
     RowProblem,
     SettlementStatement,
     SummaryStatement,
     TradeRow,
-    TradeStatement,
 )
 from ledger.imports.frames import Frame, TradeRows, TradesClosed, TradesOpened, Unreadable, Whole
-from ledger.imports.matching import control_total, control_total_ok, distinct_trades, match, summary_controls
+from ledger.imports.matching import chain_of, control_total_ok, match, summary_controls
 from tests.imports.corpus import SOME, Answered, Case, Flagged, Reads, Refused, Verdict, cases
 
 SECONDS_MAX, KIB_MAX = 10, 256 * 1024
@@ -34,7 +34,7 @@ begun = time.monotonic()
 child = os.posix_spawn(sys.executable, [sys.executable, "-I", "-m", "ledger.imports.child", *sys.argv[1:]],
                        {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"})
 signal.signal(signal.SIGALRM, lambda *_: os.kill(child, signal.SIGKILL))
-signal.alarm(12)
+signal.setitimer(signal.ITIMER_REAL, 10.5)
 _, status, usage = os.wait4(child, 0)
 print("\\nmeasured", status, usage.ru_maxrss, time.monotonic() - begun, file=sys.stderr)
 """
@@ -188,18 +188,21 @@ def _answer(told: list[Frame], seconds: float, kib: int) -> Answer:
 
 
 def _of_trades(nothing: Answer, opened: TradesOpened, rows: list[TradeRow], closed: TradesClosed) -> Answer:
-    trades = distinct_trades(rows)
-    statement = TradeStatement(
-        file="", platform=opened.platform, encoding=opened.encoding, period=opened.period, rows=tuple(rows),
-        control_count=closed.control_count, control_amount_fen=closed.control_amount_fen,
-        control_half_unit=closed.control_half_unit, problems=closed.problems, warnings=closed.warnings,
-    )  # fmt: skip
+    trades: dict[tuple[str, str, str], list[TradeRow]] = {}
+    for row in rows:
+        trades.setdefault(row.identity, []).append(row)
+    chains = [chain_of(same, file="", name_key=squeeze) for same in trades.values()]
+    standing = [row for chain in chains for row in chain.kept if row.state != WITHDRAWN]
+    count, amount = sum(row.quantity for row in standing), sum(row.amount_fen for row in standing)
+    controls = (
+        match(count, closed.control_count, within=closed.control_half_unit),
+        match(amount, closed.control_amount_fen, within=0),
+    )
     return nothing._replace(
-        refused=None, layout="A", platform=opened.platform, rows=rows,
-        quantity=sum(row.quantity for row in trades.distinct if row.state != WITHDRAWN),
+        refused=None, layout="A", platform=opened.platform, rows=rows, quantity=count,
         problems=_places(closed.problems), warnings=_places(closed.warnings),
-        control=control_total_ok(control_total(statement)) or "none",
-        duplicates=len(trades.duplicates), conflicts=len(trades.conflicts),
+        control=control_total_ok(controls) or "none",
+        duplicates=sum(chain.duplicates for chain in chains), conflicts=sum(len(chain.conflicts) for chain in chains),
     )  # fmt: skip
 
 

@@ -21,13 +21,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from ledger.core.command import ClosePeriod
 from ledger.proof.bundle import FRAME_BYTES_MAX, MAGIC, BadBundle, Header, frame
 from ledger.proof.findings import RULES
 from ledger.proof.merkle import Frontier, leaf_hash
 from ledger.proof.note import WITNESS, BadNote, Checkpoint, Note, SignerKey
 from ledger.proof.pinned import Pinned, PinnedSigner
 from ledger.proof.verifier import verify
-from tests.core.park import PROJECT
+from tests.core.park import CONFIRMED, PROJECT, trade
 from tests.proof.logs import (
     EVERY,
     KEY,
@@ -270,9 +271,21 @@ def test_every_rule_is_broken_by_some_case() -> None:
     others = {
         "proof_twice", "left_terminal", "not_signed", "wrong_origin", "root_differs", "leaf_differs", "known_differs",
         "older_than_known", "not_sealed", "quorum", "missing", "balance_differs", "place_differs", "serial_twice",
-        "account_twice", "lot_twice", "opening",
+        "account_twice", "lot_twice", "opening", "in_closed_period",
     }  # fmt: skip
     assert by_record | others == set(RULES)
+
+
+def test_nothing_counts_in_a_month_that_was_closed() -> None:
+    """A transaction recorded after the close and counted inside is found; opened again, the month takes it."""
+    park = LogPark()
+    park.open("Holding:Ent:GH-009", owner=None)
+    close = ClosePeriod(month="2026-05", state="closed", tree_size=park.book.size, figures={}, positions="f" * 64)
+    park.post(close)
+    park.post(trade(5, trade_id="late", occurred_on="2026-05-20", evidence=CONFIRMED))
+    assert rules(verified(bundle_of(park.contents)).findings) == set()  # it counts from June on
+    forged = changed(park.contents[-1], _body(effective_on="2026-05-31"))
+    assert rules(verified(bundle_of([*park.contents[:-1], forged])).findings) == {"in_closed_period"}
 
 
 def test_ledger_is_opened_first_once_and_under_its_origin(park: LogPark) -> None:
@@ -577,14 +590,14 @@ def folder(tmp_path: Path, park: LogPark) -> Path:
     return tmp_path
 
 
-def test_exit_codes(folder: Path) -> None:
+def test_exit_codes(folder: Path, park: LogPark) -> None:
     """0 clean, 1 tampered with the record named, 2 unusable with a reason; the state remembers only what was clean."""
     done = command("older", "--keys", "keys", "--state", "state", cwd=folder)
     assert (done.returncode, "CLEAN" in done.stdout) == (0, True), done.stdout + done.stderr
     done = command("clean", "--keys", "keys", "--state", "state", cwd=folder)
     assert done.returncode == 0
     kept = msgspec.json.decode((folder / "state").read_bytes())
-    assert [size for size, _ in kept["checkpoints"]] == [64, 161]
+    assert [size for size, _ in kept["checkpoints"]] == [64, len(park.contents)]
     done = command("forged", "--keys", "keys", "--state", "state", "--json", cwd=folder)
     assert done.returncode == 1
     assert json.loads(done.stdout)["verdict"] == "tampered"

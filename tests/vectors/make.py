@@ -22,6 +22,8 @@ from ledger.core.policy import (
     ComplianceBasis,
     Dating,
     Move,
+    Period,
+    PolicyRow,
     TradeOnce,
     Validity,
     VintageMatch,
@@ -31,6 +33,7 @@ from ledger.core.record import (
     AccountBody,
     AnswerBody,
     Body,
+    CloseBody,
     CredentialBody,
     Envelope,
     ImportBody,
@@ -135,6 +138,13 @@ def bodies() -> dict[str, Body]:
         "policy ComplianceBasis": PolicyBody(row=next(r for r in SEED if isinstance(r.rule, ComplianceBasis))),
         "signing_key": SigningKeyBody(key=SIGNING_KEY, replaces=SIGNING_KEY),
         "withdrawal": WithdrawalBody(evidence=evidence, occurred_on="2024-08-31", trade_id=TRADE.trade_id),
+        "policy Period": PolicyBody(
+            row=PolicyRow(in_force_from="2000-01-01", rule=Period(month="2024-07", state="closed"), source="design D6")
+        ),
+        "close": CloseBody(
+            figures={"GEC/holding_ent": "134252", "in_transit": "0"}, month="2024-07", positions="f" * 64,
+            state="closed", tree_size="901",
+        ),
         "posting that corrects": PostingBody(
             command="correct_bundle", corrects="9", effective_on="2024-08-26", engine="1", evidence=evidence,
             findings=("original_missing",), legs=(_leg("Suspense:Import:BEIJING", -100), _leg("External:S-1", 100)),
