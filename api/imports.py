@@ -41,12 +41,12 @@ FORM_BYTES_MAX = BYTES_MAX + 64 * 1024
 """A file, and the form around it."""
 LOOK_SECONDS = 0.5
 """How often a listener's job is looked at."""
-State = Annotated[
+InState = Annotated[
     Literal[
         "received", "reading", "read", "checked", "refused", "ordered", "posting", "posted", "rejected", "unreadable"
     ]
     | None,
-    QueryParameter(required=False, description="Only imports in this state."),
+    QueryParameter(name="state", required=False, description="Only imports in this state."),
 ]
 SETTLED = {"checked", "refused", "posted", "rejected", "unreadable"}
 """States in which nothing happens before somebody decides."""
@@ -92,11 +92,11 @@ class ImportController(Controller):
         responses=problems.declared(*problems.READ),
     )  # fmt: skip
     async def list(
-        self, request: Request[Any, Any, Any], state: State = None, limit: RowLimit = 100, cursor: Cursor = None
+        self, request: Request[Any, Any, Any], only: InState = None, limit: RowLimit = 100, cursor: Cursor = None
     ) -> ImportsOut:
         """What was received, and how far it has come; those refused or checked wait for somebody to decide."""
         (after,) = (0,) if cursor is None else cursors.decode(cursor, 1)
-        jobs = await _reading(request).jobs(_scope(request), after=after, limit=limit + 1, state=state)
+        jobs = await _reading(request).jobs(_scope(request), after=after, limit=limit + 1, state=only)
         more = cursors.encode(after + limit) if len(jobs) > limit else None
         return ImportsOut(items=[_out(job) for job in jobs[:limit]], next_cursor=more)
 

@@ -222,7 +222,7 @@ def _xml() -> list[Case]:
     merges = "".join(f'<mergeCell ref="A{1 + at % 20}:IV{1 + at % 20}"/>' for at in range(100_000))
     merged = sheet_xml(good).replace(b"</sheetData>", f"</sheetData><mergeCells>{merges}</mergeCells>".encode())
     deep = "<x>" * 300_000 + "</x>" * 300_000
-    book = f'<workbook xmlns="{SHEET_NAMES}" xmlns:r="{LINKS}">' + '<a b="c"/>' * 700_000
+    book = f'<workbook xmlns="{SHEET_NAMES}" xmlns:r="{LINKS}">' + '<a b="c"/>' * 780_000
     book += '<sheets><sheet name="Sheet1" sheetId="1" r:id="r1"/></sheets></workbook>'
     return [
         _case("xml_of_cells_never_closed", of("<c " * 500_000), broken),
@@ -232,7 +232,7 @@ def _xml() -> list[Case]:
         _case("xml_of_100000_merges", partial(bare_xlsx, merged), Answered()),
         _case("xml_very_deep", of(deep + good), Answered()),
         _case(
-            "xml_of_a_workbook_of_700000_elements",
+            "xml_of_a_workbook_of_780000_elements",
             partial(archive, bare_parts(SMALL) | {"xl/workbook.xml": book.encode()}),
             Answered(),
         ),
@@ -264,7 +264,7 @@ def _ods() -> list[Case]:
         f"<table:table-row>{spans}</table:table-row>" * 15
         + "<table:table-row><table:table-cell/></table:table-row>" * 60_000
     )
-    junk = '<x b="c"/>' * 700_000
+    junk = '<x b="c"/>' * 780_000
     return [
         _case("ods_rows_and_columns_repeated", of(repeated(1_000_000, 200)), LARGE, "t.ods"),
         _case("ods_columns_repeated", of(repeated(1, 16_384)), refused("too_many_columns"), "t.ods"),
@@ -273,7 +273,7 @@ def _ods() -> list[Case]:
         _case("ods_long_text_repeated", of(repeated(30_000, 250, "x" * 30_000)), Answered(), "t.ods"),
         _case("ods_repeats_in_2_tables", partial(ods_of, tables), LARGE, "t.ods"),
         _case("ods_of_spans", of(spanned), Answered(), "t.ods"),
-        _case("ods_of_700000_elements", of(f"<table:table-row>{junk}</table:table-row>"), Answered(), "t.ods"),
+        _case("ods_of_780000_elements", of(f"<table:table-row>{junk}</table:table-row>"), Answered(), "t.ods"),
         _case(
             "ods_very_deep",
             of(f"<table:table-row>{'<x>' * 100_000}{'</x>' * 100_000}</table:table-row>"),

@@ -158,7 +158,6 @@ def _archives() -> list[Case]:
     """Zips of other things."""
     inner = xlsx(Page(body(line(1))))
     foreign, statement = refused(*FOREIGN), text(body(line(1)))
-    word = {"[Content_Types].xml": b"<Types/>", "word/document.xml": b"<document/>"}
     return [
         _case("zip_of_nothing", archive({}), foreign),
         _case("zip_of_a_text", archive({"trades.csv": statement}), foreign, "trades.zip"),

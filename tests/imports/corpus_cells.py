@@ -144,6 +144,7 @@ FALSE = {
     "mode_unheard_of": ({"mode": "抽签"}, "mode_unknown"),
     "tradability_unheard_of": ({"tradability": "视情况"}, "tradability_unknown"),
     "price_approximate": ({"price": "约5.20"}, "number_approximate"),
+    "amount_negative_without_a_price": ({"price": "", "amount": "-520.00"}, SOME),
     "transfer_before_the_trade": ({"transferred_on": "2024-07-04"}, "transfer_before_trade"),
     "transfer_without_a_day": ({"transferred_on": "—"}, "transfer_date_missing"),
     "transfer_day_too_early": ({"status": "已成交待划转"}, "transfer_date_without_transfer"),

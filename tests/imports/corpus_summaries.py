@@ -1,5 +1,6 @@
 """The park's summaries: 万张 and every other unit, lumps, intentions, rounding, months, what is no enterprise."""
 
+import datetime
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -188,10 +189,12 @@ def _lumps() -> list[Case]:
         lines = body(ONE, [number, label, 1.85, "", "", 0, 0, "明细另附"])
         verdict = reads(2, 1_218_500, cells={"1.kind": "LUMP", "1.lump_count": count})
         found.append(_case(f"lump_{name}", lines, verdict))
+    dated = body(ONE, [datetime.datetime(2026, 3, 5), "其余3家", 1.85, "", "", 0, 0, ""])
     differs = body(ONE, ["3-30", "其余27家", 1.85, "", "", 0, 0, ""])
     uncounted = body(ONE, ["", "其余企业", 1.85, "", "", 0, 0, ""])
     return [
         *found,
+        _case("lump_whose_numbers_became_a_day", dated, reads(2, 1_218_500, cells={"1.lump_count": 3})),
         _case("lump_of_another_count", differs, reads(1, 1_200_000, (5, "lump_count_differs"))),
         _case("lump_without_a_count", uncounted, reads(1, 1_200_000, (5, "lump_count_missing"))),
     ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from tests.imports.corpus import SOME, Case, Flagged, Verdict, reads, refused
-from tests.imports.corpus_files import Line, text
+from tests.imports.corpus_files import Line, Page, ods, text, xls, xlsx
 from tests.imports.statement_files import CANONICAL, HEADERS, PROJECT, Row, row, total
 
 TITLE, PERIOD, UNITS = ["绿证交易明细"], ["查询条件：交易日期 2024年7月1日至2024年7月31日"], ["单位：个、元"]
@@ -20,6 +20,7 @@ def line(number: int = 1, **cells: str) -> list[str]:
 def cases() -> list[Case]:
     """Every case of this module."""
     return [
+        *_t11(),
         *_encodings(),
         *_separators(),
         *_headers(),
@@ -46,6 +47,72 @@ def _body(*lines: Line, above: Sequence[Line] = (TITLE, PERIOD, UNITS), header: 
     return [*above, header, *lines]
 
 
+NUMBERED = ["序号", *HEADER]
+
+
+def _t11() -> list[Case]:
+    """Domain case T11, as the reference prints it, in every kind of file."""
+    sun, wind = "1A2B2023630100077", "1B1A2022632800031"
+    first = line(
+        1,
+        order="GEC20240705000123",
+        buyer_usci="'91630000TEST00001X",
+        project_code=sun,
+        quantity="12,000",
+        production_month="2024年3月",
+        amount="62,400.00",
+        traded_on="2024年7月5日",
+        transferred_on="2024年7月8日",
+        code_first=f"{sun}202403000000111",
+        code_last=f"{sun}202403001200011",
+    )
+    second = line(
+        2,
+        order="GEC20240709000877",
+        mode="双边协商",
+        buyer_name="百河铝业",
+        buyer_usci="'91630000TEST00002X",
+        project_code=wind,
+        energy_source="风力发电",
+        production_month="202402",
+        quantity="８０００",
+        price="4.85",
+        amount="38,800.00",
+        traded_on="2024/7/9",
+        transferred_on="2024/7/11",
+    )
+    third = line(
+        3,
+        order="GEC20240712001002",
+        buyer_name="亚洲硅业（青海）股份有限公司",
+        buyer_usci="'91630000TEST00003X",
+        production_month="2022年11月",
+        quantity="11,200",
+        price="1.25",
+        amount="14,000.00",
+        traded_on="2024-07-12",
+        transferred_on="",
+        status="已成交待划转",
+    )
+    again = [{"８０００": "8000", "38,800.00": "38800", "": ""}.get(cell, cell) for cell in second[:-1]] + ["重复导出"]
+    rows = [[number, *cells] for number, cells in (("1", first), ("2", second), ("3", third), ("2", again))]
+    sums = ["合计", *total("31,200", "115,200.00", "")]
+    lines = [TITLE, PERIOD, UNITS, NUMBERED, *rows, sums]
+    cells = {
+        "quantity": 12_000,
+        "1.quantity": 8_000,
+        "2.state": "TRADED",
+        "2.production_month": "2022-11",
+        "3.line": 8,
+        "layout": "A",
+        "platform": "GEC",
+    }
+    verdict = reads(4, 31_200, control="exact", duplicates=1, cells=cells)
+    pages = {kind: partial(write, Page(lines)) for kind, write in (("xlsx", xlsx), ("xls", xls), ("ods", ods))}
+    made = {"csv": partial(text, lines), **pages}
+    return [Case(f"trades_t11_{kind}", "trades", make, verdict) for kind, make in made.items()]
+
+
 def _encodings() -> list[Case]:
     lines, sound = _body(line(1), line(2), total("200", "1,040.00")), reads(2, 200, control="exact")
     plain = {"utf_8": "utf-8", "utf_8_with_mark": "utf-8-sig", "gb18030": "gb18030", "utf_16": "utf-16"}
@@ -69,6 +136,9 @@ def _separators() -> list[Case]:
     lines, sound = _body(line(1), line(2)), reads(2, 200)
     found = [
         _case("lines_end_in_lf", lines, sound, end="\n"),
+        _case("lines_end_in_cr_cr_lf", lines, sound, end="\r\r\n"),
+        _case("tabs_below_a_title_with_commas", [["交易明细,2024年,7月"], *lines[1:]], sound, mark="\t"),
+        _case("mark_named_for_excel", [["sep=;"], *lines], sound, mark=";", encoding="utf-8-sig"),
         _case("lines_end_in_cr", lines, sound, end="\r", encoding="utf-8"),
         _case("tabs", lines, sound, mark="\t"),
         _case("tabs_in_utf_16", lines, sound, mark="\t", encoding="utf-16"),

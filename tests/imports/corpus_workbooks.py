@@ -380,6 +380,11 @@ def _xml() -> list[Case]:
             reads(1, 100, (6, "formula_error")),
         ),
         _case("xml_without_addresses", partial(bare_xlsx, sheet_xml(_unaddressed(body(typed(1), typed(2))))), sound),
+        _case(
+            "xml_carriage_returns_in_words",
+            partial(bare_xlsx, sheet_xml(sheet.replace("绿证数量（", "绿证数量_x000D_\n（"))),
+            sound,
+        ),
         _case("xml_strict", lambda: strict, sound),
         _case("xml_styled_to_the_last_column", partial(bare_xlsx, sheet_xml(styled)), sound),
         _case("xml_styled_to_the_last_row", partial(bare_xlsx, sheet_xml(low)), sound),
