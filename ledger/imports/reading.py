@@ -91,26 +91,6 @@ _JOBS: LiteralString = f"""
     select {_COLUMNS} from visible_import_job where %s::text is null or state = %s
     order by received_at desc, job_id limit %s offset %s
 """
-_ROWS, (job_id, after, verdict, verdict, limit)))
-        return [
-            RowSeen(seq=seq, line=line, identity=identity, verdict=found, values=frames.row_of(content))
-            for seq, line, identity, found, content in rows
-        ]
-
-
-def _seen(row: tuple[Any, ...]) -> JobSeen:
-    seen = dict(zip(JobSeen.__struct_fields__, row, strict=True))
-    report = None if seen["report"] is None else msgspec.convert(seen["report"], ImportReport)
-    return JobSeen(**(seen | {"report": report}))
-
-
-_COLUMNS: LiteralString = """
-    job_id, document, name, source, state, received_by, received_at, changed_at, report, row_count, posted_seq,
-    (opening #>> '{opened,period,first}')::date, (opening #>> '{opened,period,last}')::date,
-    coalesce(opening #>> '{whole,settlement,month}', opening #>> '{whole,summary,as_of}')
-"""
-_JOB: LiteralString = f"select {_COLUMNS} from visible_import_job where job_id = %s"
-_JOBS: LiteralString = f"select {_COLUMNS} from visible_import_job order by received_at desc, job_id limit %s offset %s"
 _ROWS = """
     select seq, line, identity, verdict, content from visible_import_row
     where job_id = %s and seq > %s and (%s::text is null or verdict = %s) order by seq limit %s
