@@ -44,8 +44,11 @@ from ledger.core.policy import ROLES
 from ledger.database import Database, local_principal, request
 from ledger.demo import run_demo
 from ledger.expiring import ExpiryReport, expire
+from ledger.imports.explaining import explain
 from ledger.imports.job import import_file, importing
+from ledger.imports.layouts import LAYOUTS_FILE, known_layouts
 from ledger.imports.report import ImportReport
+from ledger.imports.sheets import StatementUnreadable
 from ledger.keys import make_key
 from ledger.reports.invariants import Verdict, invariants
 from ledger.reports.reading import Reading
@@ -54,7 +57,7 @@ from ledger.settings import read_settings
 from ledger.store.rebuild import check
 from ledger.store.schema import check_fitness
 from ledger.store.session import ALL_TENANTS, Reader, Scope, connect_sync
-from ledger.tables import show_import, show_problems, show_rebuild
+from ledger.tables import show_import, show_layout, show_problems, show_rebuild
 from ledger.writer import Posted, Refused, Writer, tune_process
 
 app = cyclopts.App(name="greenledger", help="GreenLedger (绿账): the park's book of green certificates and carbon.")
@@ -168,6 +171,21 @@ def import_(
     else:
         show_import(out, err, report)
     return 1 if report.problems else 0
+
+
+@app.command
+def layout(file: Path, *, json: Json = False) -> int:
+    """Show how a statement would be read: its layout, what each column means, and in which unit."""
+    known = known_layouts(read_settings().home / LAYOUTS_FILE)
+    try:
+        tables = explain(file.name, read(file), known)
+    except StatementUnreadable as why:
+        raise Unusable(f"{why.rule}: {why.message}") from why
+    if json:
+        print_json(tables)
+    else:
+        show_layout(out, tables)
+    return 0
 
 
 async def _import(

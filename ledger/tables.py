@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from ledger.imports.explaining import TableRead
 from ledger.imports.report import EFFECTS, ImportReport, Problem
 from ledger.reports.invariants import Verdict
 from ledger.reports.overview import Overview
@@ -31,6 +32,8 @@ def show_import(out: Console, err: Console, report: ImportReport) -> None:
         "amount_fen",
         "subscribed",
         "enterprises",
+        "certificates_net",
+        "tail_kwh",
         "posted",
     ):
         if (value := getattr(report, name)) or name in {"rows", "refused", "posted"}:
@@ -41,6 +44,19 @@ def show_import(out: Console, err: Console, report: ImportReport) -> None:
     show_problems(err, report.problems)
     if report.problems:
         err.print("Nothing was posted.", style="red")
+
+
+def show_layout(out: Console, tables: Sequence[TableRead]) -> None:
+    """How each table of a file would be read, column by column."""
+    for one in tables:
+        title = f"{one.layout}, {one.encoding}, header in line {one.header_line_last}"
+        table = Table(title=title if one.sheet is None else f"{one.sheet}: {title}", title_justify="left")
+        for name in ("column", "means", "unit", "first values"):
+            table.add_column(name)
+        for column in one.columns:
+            table.add_row(column.header, column.field or "-", column.unit or "", " | ".join(column.values))
+        out.print(table)
+        out.print(f"No column for: {', '.join(one.absent) or 'nothing'}.")
 
 
 def show_problems(err: Console, problems: Sequence[Problem]) -> None:

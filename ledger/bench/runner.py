@@ -29,6 +29,7 @@ from rich.table import Table
 from ledger.bench import baseline, workload
 from ledger.bench.certificates import certificates
 from ledger.bench.client import Load, Measured, percentiles
+from ledger.bench.imports import imports
 from ledger.bench.proofs import proofs
 from ledger.bench.serving import send, serving
 from ledger.core.account import account_name
@@ -72,7 +73,7 @@ FULL = Sizes(40_000, 3, 5, 20_000, 60, 100_000, 2_000_000, 1_000, 8)
 QUICK = Sizes(8_000, 1, 2, 4_000, 10, 20_000, 60_000, 200, 2)
 
 
-Part = Literal["all", "transfers", "certificates", "proofs"]
+Part = Literal["all", "transfers", "certificates", "proofs", "imports"]
 
 
 def run(*, quick: bool, part: Part, console: Console) -> dict[str, Any]:
@@ -136,6 +137,8 @@ class _Bench:
             self.figures |= await certificates(self.urls, quick=self.sizes is QUICK, tell=self._tell)
         if self.part in {"all", "proofs"}:
             self.figures |= await proofs(self.urls, self.folder, quick=self.sizes is QUICK, tell=self._tell)
+        if self.part in {"all", "imports"}:
+            self.figures |= await imports(self.urls, self.folder, quick=self.sizes is QUICK, tell=self._tell)
 
     def _tell(self, what: str) -> None:
         self.console.print(f"[dim]{what}[/dim]")

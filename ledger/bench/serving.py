@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 
@@ -16,16 +17,20 @@ from ledger.store import schema
 
 
 @contextmanager
-def serving(urls: schema.Urls) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """The API on a free loopback port, until the block ends."""
+def serving(urls: schema.Urls, home: Path | None = None) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """The API on a free loopback port, with this data folder, until the block ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {
-        "DATABASE_URL_WRITER": urls.writer,
-        "DATABASE_URL_READER": urls.reader,
-        "DATABASE_URL": "",
-    }
+    environment = (
+        os.environ
+        | {
+            "DATABASE_URL_WRITER": urls.writer,
+            "DATABASE_URL_READER": urls.reader,
+            "DATABASE_URL": "",
+        }
+        | ({} if home is None else {"GREENLEDGER_HOME": str(home)})
+    )
     process = subprocess.Popen(  # noqa: S603 (our own command)
         [sys.executable, "-m", "ledger.cli", "serve", "--port", str(port)],
         env=environment,

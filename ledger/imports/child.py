@@ -1,7 +1,7 @@
 """The process that reads a file from outside: it has no database, no network and little of anything else.
 
-Run as `python -m ledger.imports.child NAME PATH`. Before it looks at the file it takes limits upon itself, so that the
-worst a file can do is to end this process. What it reads leaves by standard output, as frames.
+Run as `python -m ledger.imports.child NAME PATH [LAYOUTS]`. Before it looks at the file it takes limits upon itself, so
+that the worst a file can do is to end this process. What it reads leaves by standard output, as frames.
 """
 
 import resource
@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from ledger.imports import frames
 from ledger.imports.frames import Frame, TradeRows, TradesClosed, TradesOpened, Unreadable, Whole
-from ledger.imports.layouts import SETTLEMENTS, TRADES, recognise
+from ledger.imports.layouts import SETTLEMENTS, STATEMENTS, TRADES, Layout, known_layouts, recognise
 from ledger.imports.preamble import platform_of
 from ledger.imports.readers import read_sheets
 from ledger.imports.settlements import read_settlement
@@ -26,11 +26,12 @@ CPU_SECONDS_MAX = 120
 
 def main() -> None:
     """Read the file and tell what it says; a file that cannot be read is told, too, and nothing is raised."""
-    name, path = sys.argv[1:3]
+    name, path, *layouts = sys.argv[1:4]
     content = Path(path).read_bytes()
     _take_limits()
     try:
-        for frame in read(name, content):
+        known = known_layouts(Path(layouts[0]) if layouts and layouts[0] else None)
+        for frame in read(name, content, known):
             _send(sys.stdout.buffer, frame)
     except StatementUnreadable as why:
         _send(sys.stdout.buffer, Unreadable(why.rule, why.message, why.line))
@@ -47,13 +48,14 @@ def _take_limits() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def read(name: str, content: bytes) -> Iterator[Frame]:
+def read(name: str, content: bytes, layouts: tuple[Layout, ...] = STATEMENTS) -> Iterator[Frame]:
     """What a file says, frame by frame; StatementUnreadable where it says nothing that can be read."""
-    tables = recognise(name, read_sheets(name, content))
-    if tables[0].layout is SETTLEMENTS:
+    tables = recognise(name, read_sheets(name, content), layouts)
+    layout = tables[0].layout.name
+    if layout == SETTLEMENTS.name:
         yield Whole(settlement=read_settlement(name, tables))
         return
-    if tables[0].layout is not TRADES:
+    if layout != TRADES.name:
         yield Whole(summary=read_summary(name, tables))
         return
     readings = [TradeReading(name, table) for table in tables]

@@ -23,6 +23,8 @@ class Layout(msgspec.Struct, frozen=True):
 
     name: str
     title: str
+    key: str
+    """As reports, and an operator's own file of header names, call it."""
     fields: tuple[Field, ...]
 
     @property
@@ -75,6 +77,7 @@ _REMARK = Field("remark", ("备注", "说明", "附注", "摘要", "备考", "re
 TRADES = Layout(
     name="A",
     title="GEC platform trades",
+    key="platform_trades",
     fields=(
         _SEQUENCE,
         Field(
@@ -193,6 +196,7 @@ _ENVIRONMENT = ("环境价值", "绿色环境价值", "环境权益", "环境溢
 SETTLEMENTS = Layout(
     name="B",
     title="green-power settlement",
+    key="green_power_settlement",
     fields=(
         _SEQUENCE,
         Field("buyer_name", _any(_BUYER, _PARTY) + ("企业名称",), required=True),
@@ -259,6 +263,7 @@ _TRADE = ("交易", "成交", "绿证交易", "购买", "实际交易", "已交�
 SUMMARY = Layout(
     name="C",
     title="park summary",
+    key="park_summary",
     fields=(
         _SEQUENCE,
         Field(
@@ -287,6 +292,7 @@ SUMMARY = Layout(
 ENTERPRISES = Layout(
     name="register",
     title="register of enterprises",
+    key="register",
     fields=(
         Field("id", ("id", "企业编号", "企业代码", "企业id", "编号", "代码"), required=True),
         Field("name", ("name", "企业名称", "名称", "单位名称", "企业全称", "全称"), required=True),

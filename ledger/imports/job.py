@@ -23,6 +23,7 @@ from ledger.imports.door import Door
 from ledger.imports.draft import Draft, Wish
 from ledger.imports.frames import TradeRows, TradesClosed, TradesOpened, Whole
 from ledger.imports.known import Known
+from ledger.imports.layouts import LAYOUTS_FILE
 from ledger.imports.report import EFFECTS, OF_THE_BOOK, PROBLEMS_SHOWN, ImportReport, Problem, problem_of
 from ledger.imports.settlement_commands import plan_settlement
 from ledger.imports.sheets import StatementUnreadable
@@ -33,8 +34,8 @@ from ledger.store.jobs import Job, Jobs, StagedRow
 from ledger.store.session import ALL_TENANTS, Reader, Scope, connect
 from ledger.writer import BATCH_MAX, Writer
 
-CHUNK_ROWS = 1_000
-"""Rows of a large file that post together. A single transfer waits for one chunk at most."""
+CHUNK_ROWS = 300
+"""Rows of a large file that post together: a single transfer waits for the few chunks before it, no more."""
 _LEVELS: dict[str, Level] = {"platform": "CONFIRMED", "enterprise": "REPORTED"}
 _UNREAD = ("received", "reading")
 READ = ("read", "checked", "refused")
@@ -59,10 +60,11 @@ def silent(_what: str, _done: int, _all: int) -> None:
 class Importer:
     """Takes the files of one ledger along their way, one job at a time."""
 
-    def __init__(self, *, writer: Writer, known: Known, jobs: Jobs, files: Files) -> None:
+    def __init__(self, *, writer: Writer, known: Known, jobs: Jobs, home: Path) -> None:
         self.writer = writer
         self.jobs = jobs
-        self.files = files
+        self.files = Files(home / "files")
+        self.layouts = home / LAYOUTS_FILE
         self._known = known
 
     async def receive(self, name: str, file: BinaryIO, *, by: Principal, source: Source = "platform") -> Job:
@@ -119,7 +121,7 @@ class Importer:
     async def _stage(self, job: Job, tell: Tell) -> tuple[dict[str, object], int]:
         """(what the file says besides its rows, how many rows are kept)."""
         opened, count = None, 0
-        async for frame in read_in_child(job.name, self.files.path_of(job.document)):
+        async for frame in read_in_child(job.name, self.files.path_of(job.document), self.layouts):
             match frame:
                 case TradesOpened():
                     opened = frame
@@ -304,6 +306,6 @@ async def importing(writer: Writer, reader: Reader, *, url: str, home: Path) -> 
     try:
         ledger_id = writer.ledger.ledger_id
         known = Known(reader, Scope(ledger_id, ALL_TENANTS))
-        yield Importer(writer=writer, known=known, jobs=Jobs(connection, ledger_id), files=Files(home / "files"))
+        yield Importer(writer=writer, known=known, jobs=Jobs(connection, ledger_id), home=home)
     finally:
         await connection.close()

@@ -7,10 +7,13 @@ was found and what was expected.
 """
 
 import re
+import tomllib
 from itertools import islice
+from pathlib import Path
 from unicodedata import normalize
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.imports.fields import ENTERPRISES, SETTLEMENTS, STATEMENTS, SUMMARY, TRADES, Field, Layout
 from ledger.imports.sheets import WORKBOOKS, Sheet, StatementUnreadable
@@ -18,6 +21,8 @@ from ledger.imports.units import declared_units, unit_of
 
 __all__ = ["ENTERPRISES", "SETTLEMENTS", "STATEMENTS", "SUMMARY", "TRADES", "Field", "Layout", "Table", "recognise"]
 
+LAYOUTS_FILE = "layouts.toml"
+"""In the data folder: header names that an operator added."""
 HEADER_ROWS_MAX = 20
 HEADER_CELL_MAX = 60
 
@@ -94,17 +99,55 @@ def header_name(text: str) -> str:
     return _names(text)[0] if _names(text) else ""
 
 
-_INDEXES: dict[str, dict[str, tuple[str, int]]] = {}
+_INDEXES: dict[int, tuple[Layout, dict[str, tuple[str, int]]]] = {}
+"""By the layout's identity: to hash a layout is to hash thousands of names."""
 
 
 def _index(layout: Layout) -> dict[str, tuple[str, int]]:
-    if layout.name not in _INDEXES:
+    """Header name -> (field, how exact a name of it that is)."""
+    known = _INDEXES.get(id(layout))
+    if known is None:
         index: dict[str, tuple[str, int]] = {}
         for field in layout.fields:
             for rank, synonym in enumerate(field.synonyms):
                 index.setdefault(synonym, (field.name, rank))
-        _INDEXES[layout.name] = index
-    return _INDEXES[layout.name]
+        known = _INDEXES[id(layout)] = (layout, index)
+    return known[1]
+
+
+def known_layouts(file: Path | None) -> tuple[Layout, ...]:
+    """The layouts of statements, with the header names an operator added in a TOML file, one table for each layout.
+
+    `layouts_unsound` where the file names a layout or a field that there is not.
+    """
+    if file is None or not file.exists():
+        return STATEMENTS
+    try:
+        added = tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as why:
+        raise StatementUnreadable("layouts_unsound", f"{file.name} cannot be read: {why}.") from None
+    strange = added.keys() - {layout.key for layout in STATEMENTS}
+    if strange:
+        raise StatementUnreadable("layouts_unsound", f"{file.name} names a layout that there is not: {min(strange)}.")
+    return tuple(_extended(layout, added.get(layout.key, {}), file.name) for layout in STATEMENTS)
+
+
+def _extended(layout: Layout, names: dict[str, list[str]], file: str) -> Layout:
+    """The layout with further names for its fields; a name that was another field's is this one's from now on."""
+    if strange := names.keys() - {field.name for field in layout.fields}:
+        raise StatementUnreadable("layouts_unsound", f"{file}: {layout.key} has no field {min(strange)}.")
+    taken = {header_name(text): field for field, texts in names.items() for text in texts}
+    fields = tuple(
+        replace(
+            field,
+            synonyms=(
+                *(name for name, owner in taken.items() if owner == field.name),
+                *(name for name in field.synonyms if taken.get(name, field.name) == field.name),
+            ),
+        )
+        for field in layout.fields
+    )
+    return replace(layout, fields=fields)
 
 
 _BRACKETS = re.compile(r"[(\[【〔]([^()\[\]【】〔〕]*)[)\]】〕]")

@@ -57,10 +57,13 @@ class Files:
         return self.folder / document[:2] / document
 
 
-async def read_in_child(name: str, path: Path) -> AsyncIterator[Frame]:
-    """What a file says, frame by frame, read by a process with limits; StatementUnreadable where it cannot be read."""
+async def read_in_child(name: str, path: Path, layouts: Path | None = None) -> AsyncIterator[Frame]:
+    """What a file says, frame by frame, read by a process with limits; StatementUnreadable where it cannot be read.
+
+    `layouts` is the operator's own file of header names, where there is one.
+    """
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-m", "ledger.imports.child", name, str(path),
+        sys.executable, "-I", "-m", "ledger.imports.child", name, str(path), str(layouts or ""),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         env={"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}, limit=1 << 20,
     )  # fmt: skip

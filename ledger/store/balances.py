@@ -195,30 +195,40 @@ async def _load_balances(connection: Connection, ledger_id: int, book: Book, pai
     if not (missing := [pair for pair in pairs if pair not in book.lot_balances]):
         return
     accounts, lots = map(list, zip(*missing, strict=True))
+    size = "(select balance_size from head where ledger_id = %s)"
     rows = await rows_of(
         connection,
-        """
+        # What the table does not have yet is walked once for each account, however many of its lots are asked for.
+        f"""
         select a.account_id, a.lot_id, b.quantity, b.last_on
         from unnest(%s::int[], %s::bigint[]) as a (account_id, lot_id)
         cross join lateral (
-            select sum(quantity)::bigint as quantity, max(last_on) as last_on from (
-                select quantity, last_on from balance b
-                where b.ledger_id = %s and b.account_id = a.account_id and b.lot_id = a.lot_id
-                union all
-                select p.quantity, p.effective_on from posting p
-                where p.ledger_id = %s and p.account_id = a.account_id and p.lot_id = a.lot_id
-                    and p.log_index >= (select balance_size from head where ledger_id = %s)
-            ) as parts
+            select quantity, last_on from balance
+            where ledger_id = %s and account_id = a.account_id and lot_id = a.lot_id limit 1
         ) as b
+        union all
+        select p.account_id, p.lot_id, sum(p.quantity)::bigint, max(p.effective_on)
+        from unnest(%s::int[]) as a (account_id)
+        cross join lateral (
+            select account_id, lot_id, quantity, effective_on from posting
+            where ledger_id = %s and account_id = a.account_id and log_index >= {size} and lot_id = any(%s) offset 0
+        ) as p
+        group by 1, 2
         """,
         accounts,
         lots,
         ledger_id,
+        list(set(accounts)),
         ledger_id,
         ledger_id,
+        list(set(lots)),
     )
+    book.lot_balances.update((pair, (0, 0)) for pair in missing)
+    asked = set(missing)
     for account_id, lot_id, quantity, last_on in rows:
-        book.lot_balances[account_id, lot_id] = (quantity or 0, last_on.toordinal() if last_on else 0)
+        if (account_id, lot_id) in asked:
+            held, day = book.lot_balances[account_id, lot_id]
+            book.lot_balances[account_id, lot_id] = (held + quantity, max(day, last_on.toordinal()))
 
 
 async def _load_totals(connection: Connection, ledger_id: int, book: Book, accounts: set[int]) -> None:

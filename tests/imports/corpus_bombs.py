@@ -113,7 +113,7 @@ def _members() -> list[Case]:
         _case("of_20000_members", partial(archive, more), LARGE),
         _case("of_zips_in_zips", lambda: nested, refused("not_a_statement", "too_large")),
         _case("of_members_that_overlap", _overlapping, refused("too_large", "truncated")),
-        _case("of_one_sheet_listed_600_times", _listed, refused("too_large", "too_many_sheets")),
+        _case("of_one_sheet_listed_450_times", _listed, refused("too_large", "too_many_sheets")),
         _case(
             "of_a_name_outside",
             partial(archive, parts | {"../xl/workbook.xml": b"x", "/etc/passwd": b"x"}),
@@ -138,7 +138,7 @@ def _overlapping() -> bytes:
 
 def _listed() -> bytes:
     rows = "".join(f'<row r="{number}"><c r="A{number}"><v>1</v></c></row>' for number in range(1, 20_001))
-    sheets = "".join(f'<sheet name="s{number}" sheetId="{number}" r:id="r1"/>' for number in range(1, 601))
+    sheets = "".join(f'<sheet name="s{number}" sheetId="{number}" r:id="r1"/>' for number in range(1, 451))
     book = f'<workbook xmlns="{SHEET_NAMES}" xmlns:r="{LINKS}"><sheets>{sheets}</sheets></workbook>'
     return archive(bare_parts(sheet_xml(rows)) | {"xl/workbook.xml": book.encode()})
 
@@ -339,14 +339,12 @@ def _texts() -> list[Case]:
         ),
         _case("line_of_60_mb", lambda: short + b"x" * (60 * MIB) + "𠮷\n".encode(), refused("line_too_long"), "t.csv"),
         _case(
-            "10_million_empty_lines",
-            lambda: b"\n" * 10_000_000 + short + text([line(1)], encoding="utf-8"),
+            "6_million_empty_lines",
+            lambda: b"\n" * 6_000_000 + short + text([line(1)], encoding="utf-8"),
             slow,
             "t.csv",
         ),
         _case("a_million_lines_of_one_letter", lambda: short + b"x\n" * 1_000_000, slow, "t.csv"),
         _case("50000_rows_of_which_none_is_right", lambda: short + wrong * 50_000, slow, "t.csv"),
-        _case(
-            "of_2_million_rows", lambda: short + b"\n,\n" * 2_000_001, refused("too_many_rows", "too_large"), "t.csv"
-        ),
+        _case("of_2_million_rows", lambda: short + b",\n" * 2_000_001, refused("too_many_rows", "too_large"), "t.csv"),
     ]

@@ -1,15 +1,19 @@
 """Columns are found by what their headers mean, wherever they stand."""
 
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger.imports.explaining import explain
 from ledger.imports.layouts import (
+    LAYOUTS_FILE,
     STATEMENTS,
     header_name,
     header_unit,
+    known_layouts,
     match_columns,
     recognise,
 )
@@ -192,3 +196,53 @@ def test_a_recognised_table_knows_its_preamble() -> None:
     assert table.layout.name == "A"
     assert table.preamble[0] == "绿证交易明细"
     assert table.header_line_last == 4
+
+
+OWN = """
+[platform_trades]
+buyer_name = ["买受企业"]
+quantity = ["张数合计"]
+"""
+
+
+def test_an_operator_adds_header_names_without_code(tmp_path: Path) -> None:
+    """A file whose headers nobody knew is refused; named in the operator's own file they mean their fields."""
+    headers = CANONICAL | {"buyer_name": "买受企业", "quantity": "张数合计（个）"}
+    content = statement([row()], headers=headers)
+    with pytest.raises(StatementUnreadable) as refused:
+        recognise("a.csv", read_sheets("a.csv", content))
+    assert refused.value.rule == "column_missing"
+    own = tmp_path / LAYOUTS_FILE
+    own.write_text(OWN, "utf-8")
+    (table,) = recognise("a.csv", read_sheets("a.csv", content), known_layouts(own))
+    assert (table.headers["buyer_name"], table.headers["quantity"]) == ("买受企业", "张数合计（个）")
+    (told,) = explain("a.csv", content, known_layouts(own))
+    assert (told.layout, told.absent) == ("platform_trades", ["sequence", "seller_usci"])
+    quantity = next(column for column in told.columns if column.field == "quantity")
+    assert (quantity.unit, quantity.values) == ("个", ["100"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[trades]\nbuyer_name = ['x']", "trades"),
+        ("[platform_trades]\nbuyer = ['x']", "buyer"),
+        ("[", "cannot be read"),
+    ],
+)
+def test_an_unsound_file_of_header_names_is_told(tmp_path: Path, text: str, said: str) -> None:
+    """A layout or a field that there is not, or no TOML at all: what it is, and nothing is guessed."""
+    own = tmp_path / LAYOUTS_FILE
+    own.write_text(text, "utf-8")
+    with pytest.raises(StatementUnreadable) as refused:
+        known_layouts(own)
+    assert refused.value.rule == "layouts_unsound" and said in refused.value.message
+
+
+def test_a_name_can_be_given_to_another_field(tmp_path: Path) -> None:
+    """编号 is a sequence by itself; an operator whose platform means the order by it says so."""
+    own = tmp_path / LAYOUTS_FILE
+    own.write_text('[platform_trades]\norder = ["编号"]\n', "utf-8")
+    content = statement([row()], headers=CANONICAL | {"order": "编号"})
+    (table,) = recognise("a.csv", read_sheets("a.csv", content), known_layouts(own))
+    assert table.headers["order"] == "编号" and "sequence" not in table.columns
