@@ -7,9 +7,9 @@ import msgspec
 from ledger.core.command import RegisterParty
 from ledger.core.party import NAME_CHARS_MAX
 from ledger.database import local_principal, request
+from ledger.imports.enterprises import read_enterprises
 from ledger.imports.report import Problem
 from ledger.imports.sheets import StatementUnreadable
-from ledger.imports.statement import read_enterprises
 from ledger.writer import Posted, Refused, Writer
 
 

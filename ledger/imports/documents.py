@@ -9,8 +9,6 @@ from typing import Literal
 
 import msgspec
 
-from ledger.imports.cells import Period
-
 TRADED = "TRADED"
 TRANSFERRED = "TRANSFERRED"
 WITHDRAWN = "WITHDRAWN"
@@ -68,21 +66,6 @@ class TradeRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
     def identity(self) -> tuple[str, str, str]:
         """What makes it the same trade in another file of the same platform; never the row number."""
         return (self.order, self.project_code, self.production_month)
-
-
-class TradeStatement(msgspec.Struct, frozen=True):
-    """A platform's trade statement; control figures are None where the file prints no total."""
-
-    file: str
-    platform: str
-    encoding: str
-    period: Period | None
-    rows: tuple[TradeRow, ...]
-    control_count: int | None
-    control_amount_fen: int | None
-    control_half_unit: int
-    problems: tuple[RowProblem, ...]
-    warnings: tuple[RowProblem, ...]
 
 
 class SettlementRow(msgspec.Struct, frozen=True):

@@ -16,11 +16,18 @@ from ledger.imports.cells import (
     squeeze,
 )
 from ledger.imports.documents import EnterpriseFile, EnterpriseRow, RowProblem
-from ledger.imports.layouts import Table
+from ledger.imports.layouts import ENTERPRISES, Table, recognise
+from ledger.imports.readers import read_sheets
 from ledger.imports.sheets import BrokenRecord
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SEPARATORS = re.compile(r"[;；|]")
+
+
+def read_enterprises(name: str, content: bytes) -> EnterpriseFile:
+    """Read the park's register of enterprises from a file's bytes; StatementUnreadable where it is none."""
+    tables = recognise(name, read_sheets(name, content), (ENTERPRISES,))
+    return read_register(name, tables[0])
 
 
 def read_register(name: str, table: Table) -> EnterpriseFile:

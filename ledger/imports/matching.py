@@ -21,49 +21,9 @@ from ledger.imports.documents import (
     RowProblem,
     SummaryStatement,
     TradeRow,
-    TradeStatement,
 )
 
 _PROGRESS = {TRADED: 0, TRANSFERRED: 1, WITHDRAWN: 2}
-
-
-class DistinctTrades(NamedTuple):
-    """Each trade once, in file order; its repeats; and rows that contradict an earlier one."""
-
-    distinct: tuple[TradeRow, ...]
-    duplicates: tuple[TradeRow, ...]
-    conflicts: tuple[RowProblem, ...]
-
-
-def distinct_trades(
-    rows: Iterable[TradeRow], *, file: str = "", name_key: Callable[[str], str] | None = None
-) -> DistinctTrades:
-    """Keep each identity once, at its furthest state; `name_key` resolves aliases of buyers and sellers."""
-    key = name_key or squeeze
-    kept: dict[tuple[str, str, str], TradeRow] = {}
-    duplicates: list[TradeRow] = []
-    conflicts: list[RowProblem] = []
-    contested: set[tuple[str, str, str]] = set()
-    for row in rows:
-        identity = row.identity
-        earlier = kept.setdefault(identity, row)
-        if earlier is row:
-            continue
-        fields = differing_fields(earlier, row, name_key=key)
-        if fields:
-            conflicts.append(_conflict(file, earlier, row, fields))
-            contested.add(identity)
-        else:
-            duplicates.append(row)
-            kept[identity] = progressed(earlier, row)
-    if contested:
-        # Which of two contradicting rows is right cannot be known here, so neither is a distinct trade.
-        return DistinctTrades(
-            tuple(row for identity, row in kept.items() if identity not in contested),
-            tuple(row for row in duplicates if row.identity not in contested),
-            tuple(conflicts),
-        )
-    return DistinctTrades(tuple(kept.values()), tuple(duplicates), ())
 
 
 class Chain(NamedTuple):
@@ -79,8 +39,8 @@ def chain_of(rows: list[TradeRow], *, file: str, name_key: Callable[[str], str])
     """Follow the rows of one trade; where they contradict each other nothing of them is kept."""
     kept: list[TradeRow] = []
     versions: list[int] = []
-    """Where in `kept` each booking of the trade stands; the last of them stands in the book, while anything is left."""
-    duplicates, left, conflicts = 0, 0, list[RowProblem]()
+    """Where in `kept` each booking of the trade stands; the last of them stands while anything of it is left."""
+    duplicates, left, before, conflicts = 0, 0, 0, list[RowProblem]()
     for row in rows:
         if row.quantity < 0:
             if any(_same_reversal(row, earlier) for earlier in kept):
@@ -92,7 +52,7 @@ def chain_of(rows: list[TradeRow], *, file: str, name_key: Callable[[str], str])
                 original = kept[versions[-1]]
                 conflicts.append(_conflict(file, original, row, ("quantity",)))
             state = (REVERSAL_PART if left else REVERSAL_WHOLE) if has_original else REVERSAL
-            kept.append(_numbered(replace(row, state=state), len(versions)))
+            kept.append(_numbered(replace(row, state=state), before + len(versions)))
             continue
         same = next((at for at in versions if not differing_fields(kept[at], row, name_key=name_key)), None)
         if same is not None:
@@ -102,10 +62,9 @@ def chain_of(rows: list[TradeRow], *, file: str, name_key: Callable[[str], str])
             earlier = kept[versions[-1]]
             conflicts.append(_conflict(file, earlier, row, differing_fields(earlier, row, name_key=name_key)))
         else:
-            if kept and not versions:
-                versions.append(-1)  # what was taken back first is in the book already
+            before = 1 if kept and not versions else before  # what was taken back first is in the book already
             versions.append(len(kept))
-            kept.append(_numbered(row, len(versions)))
+            kept.append(_numbered(row, before + len(versions)))
             left = row.quantity
     return Chain([] if conflicts else kept, duplicates, conflicts)
 
@@ -152,19 +111,6 @@ def progressed(earlier: TradeRow, later: TradeRow) -> TradeRow:
         if getattr(ahead, field) is None and getattr(behind, field) is not None
     }
     return replace(ahead, **filled) if filled else ahead
-
-
-def control_total(
-    statement: TradeStatement, *, name_key: Callable[[str], str] | None = None
-) -> tuple[Match | None, Match | None]:
-    """Compare the distinct trades that stand with the printed count and amount; None where none is printed.
-
-    Conflicting rows count as missing, so a contested file never shows `exact` by accident.
-    """
-    trades = distinct_trades(statement.rows, file=statement.file, name_key=name_key).distinct
-    standing = [row for row in trades if row.state != WITHDRAWN]
-    count = match(sum(row.quantity for row in standing), statement.control_count, within=statement.control_half_unit)
-    return count, match(sum(row.amount_fen for row in standing), statement.control_amount_fen, within=0)
 
 
 def match(found: int, printed: int | None, *, within: int) -> Match | None:

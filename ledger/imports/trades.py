@@ -25,10 +25,9 @@ from ledger.imports.documents import (
     TRANSFERRED,
     RowProblem,
     TradeRow,
-    TradeStatement,
 )
 from ledger.imports.layouts import Table, match_columns
-from ledger.imports.preamble import platform_of, trading_period
+from ledger.imports.preamble import trading_period
 from ledger.imports.sheets import BrokenRecord, StatementUnreadable
 from ledger.imports.trade_cells import has_digit, trade_parsers
 
@@ -36,25 +35,6 @@ GIVEN_CHARACTERS_MAX = 80
 NOTED_MAX = 1_000
 """Problems, and warnings, of a sheet that are told; the others are counted."""
 PRICE_SUSPECT_FEN = 5_000  # above 50 yuan no month's average has ever come near
-
-
-def read_trades(name: str, tables: tuple[Table, ...]) -> TradeStatement:
-    """Read all tables of a trade statement; its problems and warnings stand beside the rows."""
-    readings = [TradeReading(name, table) for table in tables]
-    rows = tuple(row for reading in readings for row in reading)
-    total = control_of(readings)
-    return TradeStatement(
-        file=name,
-        platform=platform_of([text for table in tables for text in table.preamble], name),
-        encoding=tables[0].sheet.encoding,
-        period=readings[0].period,
-        rows=rows,
-        control_count=total.count,
-        control_amount_fen=total.amount_fen,
-        control_half_unit=total.half_unit,
-        problems=tuple(problem for reading in readings for problem in reading.problems),
-        warnings=tuple(warning for reading in readings for warning in reading.warnings),
-    )
 
 
 class Control(NamedTuple):

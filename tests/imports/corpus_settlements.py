@@ -61,111 +61,30 @@ def _case(name: str, lines: Sequence[Line], verdict: Verdict, file: str = "settl
     return Case(f"settlement_{name}", file, make, verdict)
 
 
+T10 = """
+1|青海黄河鑫业有限公司|63010000123|示例新能源|共和示例光伏二期|光伏|青海|LD-2024-0618|2024年6月青海省内绿电双边|双边协商|12,000.000
+|11,400.000|11,850.000|11,400.000|227.70|5.00|2,595,780.00|57,000.00|11,400|11,400|0.000|2024年7月25日|
+2|青海百河铝业有限责任公司|63010000124|示例风电|茶卡示例风电|风电|青海|LD-2024-0619|同上|双边协商|5,000.000
+|5,210.400|4,980.600|4,980.600|227.70|4.80|1,134,082.62|23,906.88|4,980|4,980|0.600|2024年7月25日|
+3|青海百河铝业有限责任公司|63010000124|示例风电|茶卡示例风电|风电|青海|LD-2024-0619|同上|双边协商|
+|||-100.000|227.70|4.80|-22,770.00|-480.00|-100|-100||2024年8月26日|退补更正（5月）
+合计||||||||||17,000.000
+|16,610.400|16,830.600|16,280.600|||3,707,092.62|80,426.88|16,280|16,280|0.600||
+""".strip()
+"""The rows of domain case T10 as the reference prints them, each on two lines."""
+
+
 def _t10() -> list[Case]:
-    """Domain case T10, as the reference prints it, in every kind of file."""
-    first = [
-        "1",
-        "青海黄河鑫业有限公司",
-        "63010000123",
-        "示例新能源",
-        "共和示例光伏二期",
-        "光伏",
-        "青海",
-        "LD-2024-0618",
-        "2024年6月青海省内绿电双边",
-        "双边协商",
-        "12,000.000",
-        "11,400.000",
-        "11,850.000",
-        "11,400.000",
-        "227.70",
-        "5.00",
-        "2,595,780.00",
-        "57,000.00",
-        "11,400",
-        "11,400",
-        "0.000",
-        "2024年7月25日",
-        "",
-    ]
-    second = [
-        "2",
-        "青海百河铝业有限责任公司",
-        "63010000124",
-        "示例风电",
-        "茶卡示例风电",
-        "风电",
-        "青海",
-        "LD-2024-0619",
-        "同上",
-        "双边协商",
-        "5,000.000",
-        "5,210.400",
-        "4,980.600",
-        "4,980.600",
-        "227.70",
-        "4.80",
-        "1,134,082.62",
-        "23,906.88",
-        "4,980",
-        "4,980",
-        "0.600",
-        "2024年7月25日",
-        "",
-    ]
-    third = [
-        *second[:10],
-        "",
-        "",
-        "",
-        "-100.000",
-        "227.70",
-        "4.80",
-        "-22,770.00",
-        "-480.00",
-        "-100",
-        "-100",
-        "",
-        "2024年8月26日",
-        "退补更正（5月）",
-    ]
-    sums = [
-        "合计",
-        *[""] * 9,
-        "17,000.000",
-        "16,610.400",
-        "16,830.600",
-        "16,280.600",
-        "",
-        "",
-        "3,707,092.62",
-        "80,426.88",
-        "16,280",
-        "16,280",
-        "0.600",
-        "",
-        "",
-    ]
-    lines = body(first, second, ["3", *third[1:]], sums)
-    verdict = reads(
-        3,
-        16_280,
-        control="exact",
-        cells={
-            "layout": "B",
-            "platform": "BEIJING",
-            "amount_fen": 5_700_000,
-            "1.tail_kwh": 600,
-            "1.settled_kwh": 4_980_600,
-            "2.due": -100,
-            "2.production_month": "2024-05",
-            "2.is_correction": True,
-            "1.production_month": "2024-06",
-        },
-    )
-    pages = {"xlsx": xlsx, "xls": xls, "ods": ods}
+    rows = [one.split("|") for one in T10.replace("\n|", "|").split("\n")]
+    assert {len(one) for one in rows} == {len(NAMES)}
+    lines = body(*rows)
+    values = {
+        "layout": "B", "platform": "BEIJING", "amount_fen": 5_700_000, "1.tail_kwh": 600, "1.settled_kwh": 4_980_600,
+        "2.due": -100, "2.production_month": "2024-05", "2.is_correction": True, "1.production_month": "2024-06",
+    }  # fmt: skip
+    verdict = reads(3, 16_280, control="exact", cells=values)
     made: dict[str, Callable[[], bytes]] = {
-        kind: partial(write, Page(lines, merged=AREAS)) for kind, write in pages.items()
+        kind: partial(write, Page(lines, merged=AREAS)) for kind, write in (("xlsx", xlsx), ("xls", xls), ("ods", ods))
     }
     made |= {"csv": partial(text, lines), "utf_16": partial(text, lines, encoding="utf-16", mark="\t")}
     return [Case(f"settlement_t10_{kind}", "settlement.file", make, verdict) for kind, make in made.items()]

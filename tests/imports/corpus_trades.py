@@ -1,6 +1,7 @@
 """A platform's trades as text: encodings, headers, what stands above, between and below the rows, and repeats."""
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from tests.imports.corpus import SOME, Case, Flagged, Verdict, reads, refused
@@ -47,69 +48,37 @@ def _body(*lines: Line, above: Sequence[Line] = (TITLE, PERIOD, UNITS), header: 
     return [*above, header, *lines]
 
 
-NUMBERED = ["序号", *HEADER]
+T11 = """\
+序号,订单编号,交易方式,买方名称,买方统一社会信用代码,卖方名称,项目名称,项目建档立卡编码,能源类型,项目所在省份,电量生产年月,绿证类型,\
+绿证数量（个）,单价（元/个）,成交金额（元）,交易日期,划转日期,交易状态,绿证编号起,绿证编号止,备注
+1,GEC20240705000123,挂牌交易,青海黄河鑫业有限公司,'91630000TEST00001X,海南州示例新能源有限公司,共和示例光伏一期,1A2B2023630100077,\
+太阳能发电,青海,2024年3月,可交易,"12,000",5.20,"62,400.00",2024年7月5日,2024年7月8日,已划转,\
+1A2B2023630100077202403000000111,1A2B2023630100077202403001200011,
+2,GEC20240709000877,双边协商,百河铝业,'91630000TEST00002X,示例风电有限公司,茶卡示例风电,1B1A2022632800031,\
+风力发电,青海,202402,可交易,８０００,4.85,"38,800.00",2024/7/9,2024/7/11,已划转,,,
+3,GEC20240712001002,挂牌交易,亚洲硅业（青海）股份有限公司,'91630000TEST00003X,示例光伏有限公司,德令哈示例光伏,1A2B2021632800012,\
+太阳能发电,青海,2022年11月,可交易,"11,200",1.25,"14,000.00",2024-07-12,,已成交待划转,,,
+2,GEC20240709000877,双边协商,百河铝业,'91630000TEST00002X,示例风电有限公司,茶卡示例风电,1B1A2022632800031,\
+风力发电,青海,202402,可交易,8000,4.85,38800,2024/7/9,2024/7/11,已划转,,,重复导出
+合计,,,,,,,,,,,,"31,200",,"115,200.00",,,,,,
+"""
+"""The header and rows of domain case T11 as the reference prints them, some broken over lines."""
 
 
 def _t11() -> list[Case]:
     """Domain case T11, as the reference prints it, in every kind of file."""
-    sun, wind = "1A2B2023630100077", "1B1A2022632800031"
-    first = line(
-        1,
-        order="GEC20240705000123",
-        buyer_usci="'91630000TEST00001X",
-        project_code=sun,
-        quantity="12,000",
-        production_month="2024年3月",
-        amount="62,400.00",
-        traded_on="2024年7月5日",
-        transferred_on="2024年7月8日",
-        code_first=f"{sun}202403000000111",
-        code_last=f"{sun}202403001200011",
-    )
-    second = line(
-        2,
-        order="GEC20240709000877",
-        mode="双边协商",
-        buyer_name="百河铝业",
-        buyer_usci="'91630000TEST00002X",
-        project_code=wind,
-        energy_source="风力发电",
-        production_month="202402",
-        quantity="８０００",
-        price="4.85",
-        amount="38,800.00",
-        traded_on="2024/7/9",
-        transferred_on="2024/7/11",
-    )
-    third = line(
-        3,
-        order="GEC20240712001002",
-        buyer_name="亚洲硅业（青海）股份有限公司",
-        buyer_usci="'91630000TEST00003X",
-        production_month="2022年11月",
-        quantity="11,200",
-        price="1.25",
-        amount="14,000.00",
-        traded_on="2024-07-12",
-        transferred_on="",
-        status="已成交待划转",
-    )
-    again = [{"８０００": "8000", "38,800.00": "38800", "": ""}.get(cell, cell) for cell in second[:-1]] + ["重复导出"]
-    rows = [[number, *cells] for number, cells in (("1", first), ("2", second), ("3", third), ("2", again))]
-    sums = ["合计", *total("31,200", "115,200.00", "")]
-    lines = [TITLE, PERIOD, UNITS, NUMBERED, *rows, sums]
-    cells = {
-        "quantity": 12_000,
-        "1.quantity": 8_000,
-        "2.state": "TRADED",
-        "2.production_month": "2022-11",
-        "3.line": 8,
-        "layout": "A",
-        "platform": "GEC",
+    rows = list(csv.reader(T11.splitlines()))
+    assert {len(one) for one in rows} == {len(HEADER) + 1}
+    lines = [TITLE, PERIOD, UNITS, *rows]
+    values = {
+        "quantity": 12_000, "1.quantity": 8_000, "2.state": "TRADED", "2.production_month": "2022-11", "3.line": 8,
+        "layout": "A", "platform": "GEC",
+    }  # fmt: skip
+    verdict = reads(4, 31_200, control="exact", duplicates=1, cells=values)
+    made: dict[str, Callable[[], bytes]] = {
+        kind: partial(write, Page(lines)) for kind, write in (("xlsx", xlsx), ("xls", xls), ("ods", ods))
     }
-    verdict = reads(4, 31_200, control="exact", duplicates=1, cells=cells)
-    pages = {kind: partial(write, Page(lines)) for kind, write in (("xlsx", xlsx), ("xls", xls), ("ods", ods))}
-    made = {"csv": partial(text, lines), **pages}
+    made["csv"] = partial(text, lines)
     return [Case(f"trades_t11_{kind}", "trades", make, verdict) for kind, make in made.items()]
 
 

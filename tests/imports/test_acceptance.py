@@ -7,8 +7,9 @@ import pytest
 
 from ledger.imports.cells import squeeze
 from ledger.imports.documents import SettlementStatement, SummaryStatement
-from ledger.imports.matching import control_total, control_total_ok, distinct_trades, summary_controls
-from ledger.imports.statement import read_enterprises, read_statement
+from ledger.imports.enterprises import read_enterprises
+from ledger.imports.matching import control_total_ok, summary_controls
+from tests.imports.reading import control_total, distinct_trades, read_statement
 
 STATEMENTS = Path(__file__).parents[3] / "shared" / "statements"
 SHARED = [STATEMENTS] if STATEMENTS.is_dir() else []
@@ -27,7 +28,7 @@ def test_the_parks_trade_statement_is_read_as_expected(folder: Path) -> None:
     assert (found.problems, found.encoding, trades.conflicts) == ((), expected["encoding"], ())
     assert len(found.rows) == expected["data_rows"]
     assert len(standing) == expected["distinct_trades"]
-    assert len(trades.duplicates) == expected["duplicate_rows"]
+    assert trades.duplicates == expected["duplicate_rows"]
     assert len(trades.distinct) - len(standing) == expected["withdrawn_rows"]
     assert sum(one.quantity for one in standing) == expected["traded"]
     assert sum(one.amount_fen for one in standing) == expected["amount_fen"]

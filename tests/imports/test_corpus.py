@@ -29,7 +29,7 @@ from tests.imports.corpus import SOME, Answered, Case, Flagged, Reads, Refused, 
 SECONDS_MAX, KIB_MAX = 10, 256 * 1024
 CORPUS = cases()
 MEASURED = """
-import os, psutil, shutil, signal, subprocess, sys
+import contextlib, os, psutil, shutil, signal, subprocess, sys
 for order in sys.stdin:
     name, path = order.rstrip("\\n").split("\\t")
     child = subprocess.Popen(
@@ -38,9 +38,10 @@ for order in sys.stdin:
         env={"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"},
     )
     def end(*_):
-        used = psutil.Process(child.pid).cpu_times()
-        if used.user + used.system > 10:
-            os.kill(child.pid, signal.SIGKILL)
+        with contextlib.suppress(psutil.Error):  # it may have ended at this moment
+            used = psutil.Process(child.pid).cpu_times()
+            if used.user + used.system > 10:
+                os.kill(child.pid, signal.SIGKILL)
     signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, 10, 0.1)
     with open(path + ".told", "wb") as told:

@@ -18,7 +18,7 @@ from ledger.imports.layouts import (
     recognise,
 )
 from ledger.imports.readers import StatementUnreadable, read_sheets
-from ledger.imports.statement import read_statement
+from tests.imports.reading import read_statement
 from tests.imports.statement_files import (
     CANONICAL,
     HEADERS,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.imports.readers import BrokenRecord, StatementUnreadable, read_sheets
-from ledger.imports.statement import read_statement
+from tests.imports.reading import read_statement
 
 TEXT = "名称,数量\n黄河鑫业,100\n"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)

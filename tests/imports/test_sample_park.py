@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.imports.documents import SummaryStatement, TradeStatement
-from ledger.imports.matching import control_total, distinct_trades, summary_controls
-from ledger.imports.statement import read_enterprises, read_statement
+from ledger.imports.documents import SummaryStatement
+from ledger.imports.enterprises import read_enterprises
+from ledger.imports.matching import summary_controls
 from ledger.sample_park import Trade, sample_files, sample_trades
+from tests.imports.reading import TradeStatement, control_total, distinct_trades, read_statement
 
 TODAY = datetime.date(2026, 11, 23)
 DAYS = st.dates(datetime.date(2024, 2, 1), datetime.date(2090, 1, 1))
@@ -83,7 +84,7 @@ def test_the_traps_are_all_there() -> None:
     text = sample_files(TODAY)["gec-platform-trades-2026-10.csv"].decode("gb18030")
     found = distinct_trades(trades.rows)
     assert trades.encoding == "gb18030"
-    assert len(found.duplicates) == 3
+    assert found.duplicates == 3
     assert {one.state for one in found.distinct} == {"TRADED", "TRANSFERRED", "WITHDRAWN"}
     assert {one.code_first is None for one in found.distinct} == {True, False}
     for trap in ("　,", "'9163", "年", "，", "重复导出", "制表人"):

@@ -8,17 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.imports.documents import SummaryStatement, TradeRow, TradeStatement
+from ledger.imports.documents import SummaryStatement, TradeRow
+from ledger.imports.enterprises import read_enterprises
 from ledger.imports.matching import (
-    control_total,
     control_total_ok,
-    distinct_trades,
     match,
     summary_controls,
 )
 from ledger.imports.readers import StatementUnreadable
-from ledger.imports.statement import read_enterprises, read_statement
 from ledger.imports.trades import _contradictions, _plainly_sound
+from tests.imports.reading import TradeStatement, control_total, distinct_trades, read_statement
 from tests.imports.statement_files import (
     CANONICAL,
     PROJECT,
@@ -152,7 +151,7 @@ def test_a_repeat_in_other_writing_is_a_duplicate() -> None:
         remark="重复导出",
     )
     found = distinct_trades(read([row(1), again]).rows)
-    assert (len(found.distinct), len(found.duplicates), found.conflicts) == (1, 1, ())
+    assert (len(found.distinct), found.duplicates, found.conflicts) == (1, 1, ())
 
 
 def test_a_repeat_may_progress() -> None:
@@ -190,7 +189,7 @@ def test_aliases_are_resolved_by_the_caller() -> None:
     """Without a credit code only the register knows that two names mean one buyer."""
     rows = read([row(1, buyer_usci=""), row(1, buyer_usci="", buyer_name="黄河鑫业")]).rows
     assert len(distinct_trades(rows).conflicts) == 1
-    assert len(distinct_trades(rows, name_key=lambda name: "GH-001" if "黄河" in name else name).duplicates) == 1
+    assert distinct_trades(rows, name_key=lambda name: "GH-001" if "黄河" in name else name).duplicates == 1
 
 
 def test_the_same_order_in_two_months_is_two_trades() -> None:
