@@ -9,7 +9,7 @@ import psycopg
 import structlog
 
 from ledger.imports.job import Importer, importing
-from ledger.store.ledgers import all_ledgers
+from ledger.store.jobs import ledgers_at_work
 from ledger.store.session import Reader
 from ledger.writer import Ledger, Writer
 
@@ -54,7 +54,7 @@ class ImportWorker:
         while True:
             self._wake.clear()
             try:
-                for ledger in await all_ledgers(self._url):
+                for ledger in await ledgers_at_work(self._url):
                     await self._work(Ledger(*ledger))
             except (psycopg.OperationalError, TimeoutError, OSError) as why:
                 log.warning("imports_wait", reason=str(why))

@@ -10,6 +10,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from ledger.core.command import Principal
+from ledger.store.session import connect
 
 Connection = psycopg.AsyncConnection[Any]
 PAGE = 2_000
@@ -195,6 +196,19 @@ class Jobs:
         cursor = await self.connection.execute(text, (self.ledger_id, *parameters))  # type: ignore[arg-type]  # ours
         row = await cursor.fetchone()
         return None if row is None else Job(**dict(zip(Job.__struct_fields__, row, strict=True)))
+
+
+async def ledgers_at_work(url: str) -> list[tuple[int, str, str]]:
+    """(ledger id, name, zone) of the ledgers that have jobs on which there is work to do."""
+    connection = await connect(url)
+    try:
+        text = """
+            select distinct ledger_id, l.name, zone from ledger l join import_job j using (ledger_id)
+            where j.state = any(%s) order by 1
+        """
+        return await (await connection.execute(text, (UNFINISHED,))).fetchall()
+    finally:
+        await connection.close()
 
 
 OVER = ["posted", "rejected", "unreadable", "refused"]

@@ -7,7 +7,6 @@ import psycopg
 
 from ledger.core.policy import PolicyRow
 from ledger.proof.merkle import Frontier
-from ledger.store.session import connect
 
 ZONE = "Asia/Shanghai"
 ORIGIN = "greenledger.example/{name}"
@@ -16,16 +15,6 @@ ORIGIN = "greenledger.example/{name}"
 def find(connection: psycopg.Connection[Any], name: str) -> tuple[int, str, str] | None:
     """(ledger id, name, zone) of the ledger of this name, or None."""
     return connection.execute("select ledger_id, name, zone from ledger where name = %s", (name,)).fetchone()
-
-
-async def all_ledgers(url: str) -> list[tuple[int, str, str]]:
-    """(ledger id, name, zone) of every ledger that has been opened."""
-    connection = await connect(url)
-    try:
-        text = "select ledger_id, name, zone from ledger join head using (ledger_id) where size > 0 order by 1"
-        return await (await connection.execute(text)).fetchall()
-    finally:
-        await connection.close()
 
 
 def rules(connection: psycopg.Connection[Any], ledger_id: int) -> list[PolicyRow]:

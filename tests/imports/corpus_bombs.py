@@ -322,7 +322,7 @@ def _texts() -> list[Case]:
         return partial(text, body(line(1), line(2, quantity=quantity), line(3)), encoding="utf-8")
 
     bad, slow = reads(2, 200, (6, SOME)), Answered()
-    marks = "a" + "\u0315\u0300" * 25_000
+    marks = "a" + "\u0315\u0300" * 15_000
     short = ",".join(HEADER).encode() + b"\n"
     wrong = ",".join(line(1, quantity="x", price="y", amount="z", traded_on="?")).encode() + b"\n"
     return [
@@ -339,12 +339,11 @@ def _texts() -> list[Case]:
         ),
         _case("line_of_60_mb", lambda: short + b"x" * (60 * MIB) + "𠮷\n".encode(), refused("line_too_long"), "t.csv"),
         _case(
-            "6_million_empty_lines",
-            lambda: b"\n" * 6_000_000 + short + text([line(1)], encoding="utf-8"),
+            "3_million_empty_lines",
+            lambda: b"\n" * 3_000_000 + short + text([line(1)], encoding="utf-8"),
             slow,
             "t.csv",
         ),
         _case("a_million_lines_of_one_letter", lambda: short + b"x\n" * 1_000_000, slow, "t.csv"),
         _case("50000_rows_of_which_none_is_right", lambda: short + wrong * 50_000, slow, "t.csv"),
-        _case("of_2_million_rows", lambda: short + b",\n" * 2_000_001, refused("too_many_rows", "too_large"), "t.csv"),
     ]

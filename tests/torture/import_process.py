@@ -1,7 +1,7 @@
 """A process that imports one file, in small chunks, and is killed while it does.
 
-Arguments: URLs of the writer's and the reader's login, the data folder, the file, and `hasty` for the twin that notes a
-chunk as posted before it is. It prints the report of the import when it is through.
+Arguments: URLs of the writer's and the reader's login, the data folder, the file; `whole` for a file that posts in one
+batch, `hasty` for the twin that notes a chunk as posted before it is. It prints the report when it is through.
 """
 
 import sys
@@ -23,7 +23,9 @@ CLERK = Principal(actor="local:clerk", role="operator", subject="person:clerk")
 
 
 async def main(writer_url: str, reader_url: str, home: str, file: str, *options: str) -> None:
-    job.CHUNK_ROWS, job.BATCH_MAX = CHUNK_ROWS, 2 * CHUNK_ROWS
+    job.CHUNK_ROWS = CHUNK_ROWS
+    if "whole" not in options:
+        job.BATCH_MAX = 2 * CHUNK_ROWS
     if "hasty" in options:
         Door.chunk = hasty(writer_url)  # type: ignore[method-assign]  # the fault on purpose
     with connect_sync(writer_url) as connection:

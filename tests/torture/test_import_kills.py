@@ -66,9 +66,9 @@ class Run:
         return positions(self.office), trades, evidence, self.office.size
 
 
-def undisturbed(server: Server) -> tuple[tuple[Any, ...], float]:
+def undisturbed(server: Server, *options: str) -> tuple[tuple[Any, ...], float]:
     """(the state after an import that nobody kills, how long it took)."""
-    run = Run(server)
+    run = Run(server, *options)
     began = time.monotonic()
     report = run.finish()
     took = time.monotonic() - began
@@ -78,12 +78,13 @@ def undisturbed(server: Server) -> tuple[tuple[Any, ...], float]:
     return state, took
 
 
-def test_a_killed_import_ends_in_the_same_state(durable_server: Server) -> None:
+@pytest.mark.parametrize("mode", ["chunks", "whole"])
+def test_a_killed_import_ends_in_the_same_state(durable_server: Server, mode: str) -> None:
     """Whenever it is killed, a second run posts what is missing and nothing twice; a third adds nothing."""
-    expected, took = undisturbed(durable_server)
+    expected, took = undisturbed(durable_server, mode)
     dice, hits = random.Random(20261126), 0
-    while hits < KILLS:
-        run = Run(durable_server)
+    while hits < KILLS // 2:
+        run = Run(durable_server, mode)
         for _ in range(dice.randint(1, 3)):
             hits += run.kill_after(dice.uniform(0.25, took))
         run.finish()
