@@ -18,6 +18,7 @@ from ledger.imports.units import UNITS, Unit, combine, unit_of
 
 DIGITS_MAX = 18
 KWH_PER_MWH = 1_000
+FIGURE_CHARACTERS_MAX = 64
 
 
 class CellError(Exception):
@@ -138,9 +139,11 @@ def parse_number(text: str) -> Number:
         raise CellError("value_missing", "a number")
     if _SCIENTIFIC.fullmatch(read):
         raise CellError("number_damaged", "plain digits; a spreadsheet has rounded this one")
+    if len(read) > FIGURE_CHARACTERS_MAX:
+        raise CellError("number_malformed", "a number such as 1,234 or 3.12万张")
     bracketed = re.fullmatch(r"\(([^()]*)\)([^()0-9]*)", read)
     match = _NUMBER.fullmatch(bracketed[1] + bracketed[2] if bracketed else read)
-    if match is None or len(read) > 64 or (bracketed and match["sign"]):
+    if match is None or (bracketed and match["sign"]):
         raise CellError("number_malformed", "a number such as 1,234 or 3.12万张")
     digits = match["digits"].replace(",", "").replace(" ", "")
     if len(digits) > DIGITS_MAX or len(match["point"] or "") > DIGITS_MAX:

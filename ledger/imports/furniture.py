@@ -10,8 +10,9 @@ from unicodedata import normalize
 
 import msgspec
 
-LABEL_CELLS = 4
-_TOTAL = re.compile(r"(合计|小计|总计|累计|共计|总和|页计)")
+_WORD = "(?:合计|小计|总计|累计|共计|总和|页计)"
+_TOTAL = re.compile(rf".{{0,12}}{_WORD}[::]?|{_WORD}.{{0,12}}")
+"""A text that is a total's label: an enterprise's name may have the same characters in its middle."""
 _FOOTER = re.compile(
     r"(制表|填表|填报|审核|复核|审批|盖章|签字|签章|负责人|经办|联系人|联系电话|打印|导出|导出时间|报送"
     r"|注[::]|说明[::]|备注[::]|附注|数据来源|以下空白|第\d+页|共\d+页|单位[::]|查询条件|日期[::]|时间[::])"
@@ -21,7 +22,7 @@ _FOOTER = re.compile(
 class Total(msgspec.Struct, frozen=True):
     """One printed total: whole certificates, half of its last printed digit, and money in fen."""
 
-    count: int
+    count: int | None
     half_unit: int
     amount_fen: int | None
 
@@ -33,8 +34,8 @@ class Totals:
         self._by_reach: dict[str, list[Total]] = {}
 
     def add(self, *, label: str, count: int | None, half_unit: int, amount_fen: int | None) -> None:
-        """Keep a total that prints a count; a line of words alone controls nothing."""
-        if count is not None:
+        """Keep a total that prints a figure; a line of words alone controls nothing."""
+        if count is not None or amount_fen is not None:
             self._by_reach.setdefault(reach_of(label), []).append(Total(count, half_unit, amount_fen))
 
     def control(self) -> Total | None:
@@ -45,12 +46,17 @@ class Totals:
         pages = self._by_reach.get("page", [])
         if not pages:
             return None
-        amounts = [page.amount_fen for page in pages]
         return Total(
-            count=sum(page.count for page in pages),
+            count=_added([page.count for page in pages]),
             half_unit=sum(page.half_unit for page in pages),
-            amount_fen=None if None in amounts else sum(fen for fen in amounts if fen is not None),
+            amount_fen=_added([page.amount_fen for page in pages]),
         )
+
+
+def _added(figures: list[int | None]) -> int | None:
+    """Their sum, or None where one of them is not printed."""
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if len(known) == len(figures) else None
 
 
 def reach_of(label: str) -> Literal["whole", "sum", "running", "page"]:
@@ -73,7 +79,7 @@ def kind_of(cells: list[str]) -> Literal["total", "footer", "data"]:
 def label_of(cells: list[str]) -> str:
     """Give the label that makes a row a total, or nothing."""
     texts = [text for cell in cells if (text := _fold(cell))]
-    return next((text for text in texts[:LABEL_CELLS] if len(text) <= 20 and _TOTAL.search(text)), "")
+    return next((text for text in texts if _TOTAL.fullmatch(text)), "")
 
 
 DITTO = frozenset({"同上", "〃", "″", "々"})

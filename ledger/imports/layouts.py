@@ -49,10 +49,23 @@ def recognise(name: str, sheets: list[Sheet], layouts: tuple[Layout, ...] = STAT
     tables = [table for sheet in sheets if not sheet.hidden and (table := best_table(name, sheet, layouts))]
     if not tables:
         raise _unrecognised(name, sheets, layouts)
+    for sheet in sheets:
+        # A statement whose header is misspelt is no note beside it.
+        if not sheet.hidden and all(table.sheet is not sheet for table in tables) and _resembles(sheet, layouts):
+            raise _unrecognised(name, [sheet], layouts)
     # Sheets beside the statement (notes, an index) are no part of it; two kinds at once are a riddle.
     if len({table.layout.name for table in tables}) > 1:
         raise StatementUnreadable("several_layouts", f"{name} mixes statements of different kinds.")
     return tuple(tables)
+
+
+def _resembles(sheet: Sheet, layouts: tuple[Layout, ...]) -> bool:
+    """Whether a sheet's header names most of what a statement must have."""
+    return any(
+        2 * len(layout.required & match_columns(layout, cells).keys()) > len(layout.required)
+        for layout in layouts
+        for _, _, cells in _header_candidates(sheet)
+    )
 
 
 def best_table(name: str, sheet: Sheet, layouts: tuple[Layout, ...]) -> Table | None:
@@ -184,10 +197,26 @@ def _header_candidates(sheet: Sheet) -> list[tuple[int, int, list[str]]]:
     rows = _top(sheet)
     candidates = []
     for index, (_, cells) in enumerate(rows[:HEADER_ROWS_MAX]):
-        candidates.append((index, 1, cells))
+        if index + 1 == len(rows) or not _are_units(rows[index + 1][1]):
+            candidates.append((index, 1, cells))
         if index + 1 < len(rows) and len(set(filter(None, cells))) > 1:  # a title is no group
             candidates.append((index, 2, _joined(cells, rows[index + 1][1])))
     return candidates
+
+
+def _are_units(cells: list[str]) -> bool:
+    """Whether a row says nothing but in which units the columns above it are."""
+    said = [cell for cell in cells if cell.strip()]
+    return bool(said) and all(unit_of(cell.strip().strip("()")) for cell in said)
+
+
+def reheaded(table: Table, cells: list[str]) -> Table | None:
+    """The table as a header printed again has it, perhaps in another order or unit; None where it is none."""
+    columns = match_columns(table.layout, cells)
+    if not table.layout.required <= columns.keys():
+        return None
+    headers = {field: cells[column].strip() for field, column in columns.items()}
+    return replace(table, columns=columns, headers=headers, units=_units(table.layout, columns, cells, table.preamble))
 
 
 def _top(sheet: Sheet) -> list[tuple[int, list[str]]]:
@@ -210,6 +239,9 @@ def _units(
     layout: Layout, columns: dict[str, int], cells: list[str], preamble: tuple[str, ...]
 ) -> dict[str, str | None]:
     declared = [unit for text in preamble for unit in declared_units(text)]
+    if strange := [name for name in declared if unit_of(name) is None]:
+        # A unit that is not understood would be taken for single certificates, or yuan.
+        raise StatementUnreadable("unit_unknown", f"The title names a unit that is not known: {strange[0][:20]}.")
     units: dict[str, str | None] = {}
     for field in layout.fields:
         if field.name in columns and field.measures:

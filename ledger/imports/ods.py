@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from xml.etree import ElementTree
 
-from ledger.imports.sheets import COLUMNS_MAX, ROWS_MAX, Row, Sheet, StatementUnreadable
+from ledger.imports.sheets import COLUMNS_MAX, FIGURE, ROWS_MAX, Row, Sheet, StatementUnreadable
 
-CELLS_MAX = 8_000_000
-HEADER_ROWS = 22
+CELLS_MAX = 3_000_000
+"""In all tables together."""
+CHARACTERS_MAX = 64 * 1024 * 1024
+CELL_CHARACTERS_MAX = 32_767
+SPANS_MAX = 1_000
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
@@ -31,7 +34,8 @@ def read_ods(name: str, content: bytes) -> list[Sheet]:
         for event, element in ElementTree.iterparse(io.BytesIO(content), events=("start", "end")):  # noqa: S314
             if event == "start":
                 if element.tag == _TABLE + "table":
-                    reading, table, named = _Reading(name), element, dict(element.attrib)
+                    table, named = element, dict(element.attrib)
+                    reading = _Reading(name, reading.cells, reading.characters)
                 continue
             if element.tag == _STYLE + "style":
                 properties = element.find(_STYLE + "table-properties")
@@ -52,14 +56,16 @@ def read_ods(name: str, content: bytes) -> list[Sheet]:
 class _Reading:
     """One table on its way: rows as they come, repeated ones as often as they say."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, cells: int = 0, characters: int = 0) -> None:
         self.name = name
         self.rows: list[Row] = []
         self.hidden: set[int] = set()
         self.line = 0
-        self.cells = 0
+        self.cells = cells
+        """Of this table and those before it, as their characters."""
+        self.characters = characters
         self._spans: list[tuple[int, int, int, int, str]] = []
-        """(first line, last line, first column, last column, text) of merged cells near the top."""
+        """(first line, last line, first column, last column, text) of merged cells that reach this line or below."""
 
     def take(self, row: ElementTree.Element) -> None:
         """Take in one row element."""
@@ -69,7 +75,8 @@ class _Reading:
             self.line += repeated
             return
         self.cells += len(texts) * repeated
-        if self.cells > CELLS_MAX:
+        self.characters += sum(map(len, texts)) * repeated
+        if self.cells > CELLS_MAX or self.characters > CHARACTERS_MAX:
             raise StatementUnreadable("too_large", f"{self.name} spans {self.cells:,} cells or more.")
         if self.line + repeated > ROWS_MAX:
             raise StatementUnreadable("too_many_rows", f"{self.name} has {self.line + repeated:,} rows.")
@@ -77,7 +84,7 @@ class _Reading:
             self.hidden.update(range(self.line + 1, self.line + repeated + 1))
         for _ in range(repeated):
             self.line += 1
-            self.rows.append((self.line, list(texts)))
+            self.rows.append((self.line, texts))
 
     def sheet(self, title: str | None, *, hidden: bool) -> Sheet:
         """The table, once all its rows are in."""
@@ -94,6 +101,8 @@ class _Reading:
             if cell.tag not in (_TABLE + "table-cell", _TABLE + "covered-table-cell"):
                 continue
             text, repeated = _text(cell), _count(cell, "number-columns-repeated")
+            if len(text) > CELL_CHARACTERS_MAX:
+                raise StatementUnreadable("too_large", f"A cell of {self.name} has {len(text):,} characters.")
             if text and len(texts) + repeated > COLUMNS_MAX:
                 raise StatementUnreadable("too_many_columns", f"{self.name} has more than {COLUMNS_MAX} columns.")
             self._note_span(cell, len(texts), text)
@@ -105,13 +114,14 @@ class _Reading:
 
     def _note_span(self, cell: ElementTree.Element, column: int, text: str) -> None:
         wide, high = _count(cell, "number-columns-spanned"), _count(cell, "number-rows-spanned")
-        if text and self.line < HEADER_ROWS and (wide > 1 or high > 1):
+        if text and len(self._spans) < SPANS_MAX and (wide > 1 or high > 1):
             self._spans.append((self.line, self.line + high - 1, column, column + min(wide, COLUMNS_MAX) - 1, text))
 
     def _fill(self, texts: list[str]) -> None:
         """Give every cell of a merged heading its text; it stands in the first cell only."""
-        for first, last, left, right, text in self._spans:
-            if first <= self.line <= last:
+        self._spans = [span for span in self._spans if span[1] >= self.line]
+        for first, _, left, right, text in self._spans:
+            if first == self.line or not FIGURE.fullmatch(text):
                 texts += [""] * (right + 1 - len(texts))
                 texts[left : right + 1] = [one or text for one in texts[left : right + 1]]
 

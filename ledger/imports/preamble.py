@@ -19,7 +19,10 @@ _SPAN = re.compile(rf"({_DATE})\s*(?:至|到|~|-|—+|–)\s*({_DATE})")
 _MONTH_SPAN = re.compile(r"([0-9]{4})\s*年\s*[0-9]{1,2}\s*月?\s*[-~至到—]\s*([0-9]{1,2})\s*月")
 _MONTH = re.compile(r"([0-9]{4})\s*(?:年|-|/|\.)\s*([0-9]{1,2})(?![0-9])")
 _COMPACT_MONTH = re.compile(r"(?<![0-9])(20[0-9]{2})([01][0-9])(?![0-9])")
-_PRINTED = re.compile(r"(打印|导出|制表|生成|查询)(时间|日期)")
+_PRINTED = re.compile(
+    r"(打印|导出|制表|制作|生成|查询|填报|填表|报送|上报|编制)(时间|日期)\s*[::]?\s*\S*(\s+[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?)?"
+)
+"""When a statement was made, which says nothing of what it covers."""
 _AS_OF = re.compile(r"(截至|截止|统计|报告期|月份|期间|时点)")
 
 
@@ -31,8 +34,7 @@ def platform_of(texts: Iterable[str], name: str) -> str:
 
 def trading_period(texts: Iterable[str]) -> Period | None:
     """Find the days that the query line names, or a month; never the day it was printed."""
-    lines = [normalize("NFKC", text) for text in texts]
-    lines = [line for line in lines if not _PRINTED.search(line)]
+    lines = [_PRINTED.sub("", normalize("NFKC", text)) for text in texts]
     for line in lines:
         if span := _SPAN.search(line):
             try:
@@ -47,8 +49,7 @@ def trading_period(texts: Iterable[str]) -> Period | None:
 
 def as_of_month(texts: Iterable[str], name: str) -> datetime.date | None:
     """Find the month a summary speaks for, as its first day: 截至 first, then titles, then the file name."""
-    lines = [normalize("NFKC", text) for text in texts]
-    lines = [line for line in lines if not _PRINTED.search(line)]
+    lines = [_PRINTED.sub("", normalize("NFKC", text)) for text in texts]
     marked = [line[found.start() :] for line in lines if (found := _AS_OF.search(line))]
     for line in [*marked, *lines, name]:
         if month := _month_in(line):

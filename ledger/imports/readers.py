@@ -118,7 +118,8 @@ class _Lines:
         # newline="" keeps the line ends, which the csv module needs to see inside quotes.
         text = io.TextIOWrapper(io.BytesIO(self.content), encoding=self.encoding, newline="")
         try:
-            for line in text:
+            # No more of a line is read than a line may have, and what tells that it has more.
+            while line := text.readline(LINE_CHARACTERS_MAX + 2):
                 self.count += 1
                 if len(line) > LINE_CHARACTERS_MAX or "\0" in line:
                     raise self._unfit(line)

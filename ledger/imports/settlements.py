@@ -24,7 +24,7 @@ from ledger.imports.cells import (
     required_text,
 )
 from ledger.imports.documents import RowProblem, SettlementRow, SettlementStatement, SettlementTotals
-from ledger.imports.layouts import Table, match_columns
+from ledger.imports.layouts import Table, match_columns, reheaded
 from ledger.imports.preamble import as_of_month, platform_of
 from ledger.imports.sheets import BrokenRecord, StatementUnreadable
 from ledger.imports.trade_cells import PROJECT_CODE_CHARACTERS, read_source
@@ -36,12 +36,13 @@ _DIFFERENCE_FEN_MAX = 1
 
 
 def read_settlement(name: str, tables: tuple[Table, ...]) -> SettlementStatement:
-    """Read a settlement; refuse one without a month, without units, or with several tables of different months."""
+    """Read a settlement, each sheet for its own month; refuse one without a month, or without units."""
     texts = [text for table in tables for text in (*table.preamble, table.sheet.name or "")]
-    month = as_of_month(texts, name)
+    months = [as_of_month([*table.preamble, table.sheet.name or ""], name) for table in tables]
+    month = next((found for found in months if found is not None), None)
     if month is None:
         raise StatementUnreadable("month_missing", f"{name} does not say which month it settles.")
-    readings = [_Reading(name, table, month) for table in tables]
+    readings = [_Reading(name, table, own or month) for table, own in zip(tables, months, strict=True)]
     rows = tuple(row for reading in readings for row in reading)
     totals = [reading.totals for reading in readings if reading.totals is not None]
     return SettlementStatement(
@@ -90,12 +91,20 @@ class _Reading:
                 continue
             above = cells = furniture.filled(given + [""] * (self.table.width - len(given)), above)
             kind = furniture.kind_of(cells)
-            if kind == "total":
+            if kind == "total" and is_null(cells[self.table.columns["contract"]]):
                 self._take_total(line, cells)
-            elif any(cells) and not (kind == "footer" and self._is_empty(cells)) and not self._is_header(cells):
+            elif self._is_header(cells):
+                self._take_header(cells)
+            elif any(cells) and not (kind == "footer" and self._is_empty(cells)):
                 row = self._row(line, cells)
                 if row is not None:
                     yield row
+
+    def _take_header(self, cells: list[str]) -> None:
+        """A header printed again may order its columns anew."""
+        again = reheaded(self.table, cells)
+        if again is not None:
+            self.table, self._parsers = again, _parsers(again)
 
     def _row(self, line: int, cells: list[str]) -> SettlementRow | None:
         before = len(self.problems)
@@ -248,8 +257,8 @@ def _contradictions(row: SettlementRow, values: dict[str, Any]) -> Iterator[tupl
                 yield amount, "amount_not_quantity_times_price", f"{values[amount]} fen", expected
     if (row.due < 0) != (row.settled_kwh < 0) and row.due and row.settled_kwh:
         yield "due", "certificates_not_of_energy", str(row.due), f"what {row.settled_kwh} kWh make"
-    elif abs(row.due * 1_000 - row.settled_kwh) >= 2_000:
-        # With what the contract carried from before, whole MWh can be one more than the energy alone makes.
+    elif abs(row.due * 1_000 - row.settled_kwh) >= 1_000:
+        # With what the contract carried from before, less than one MWh, they can be one more than the energy makes.
         yield "due", "certificates_not_of_energy", str(row.due), f"what {row.settled_kwh} kWh make"
     if row.transferred not in (None, 0, row.due):
         yield "transferred", "transfer_partial", str(row.transferred), f"{row.due}, or none yet"

@@ -1,5 +1,6 @@
 """What every reader gives: sheets of rows of texts, or the refusal of a whole file; and the limits."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -10,6 +11,9 @@ COLUMNS_MAX = 256
 LINE_CHARACTERS_MAX = 65_536
 WORKBOOKS = frozenset({"xlsx", "xls", "ods"})
 """What stands for the encoding of files that are no text."""
+
+FIGURE = re.compile(r"[-+(]?[0-9０-９][0-9０-９,，.．]*[)%]?")
+"""A cell that is a number and nothing else: merged over several rows it is one figure of them all."""
 
 Row = tuple[int, list[str]]
 

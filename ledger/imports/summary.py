@@ -30,7 +30,7 @@ from ledger.imports.documents import (
     SummaryStatement,
     SummaryTotals,
 )
-from ledger.imports.layouts import Table, match_columns
+from ledger.imports.layouts import Table, match_columns, reheaded
 from ledger.imports.preamble import as_of_month
 from ledger.imports.sheets import BrokenRecord, StatementUnreadable
 
@@ -84,7 +84,10 @@ class _SummaryReading:
         for line, given in lines:
             above = cells = furniture.filled(self._padded(line, given), above)
             kind = furniture.kind_of(cells)
-            if not any(cells) or kind == "footer" or self._is_header(cells):
+            if self._is_header(cells):
+                self.table = reheaded(self.table, cells) or self.table
+                continue
+            if not any(cells) or (kind == "footer" and self._has_no_figures(cells)):
                 continue
             if kind == "total":
                 self._take_total(line, cells)
@@ -192,8 +195,10 @@ class _SummaryReading:
 
     def _is_remark(self, cells: list[str]) -> bool:
         """A line with no figures and one or two texts is a note, not an enterprise."""
-        figures = (self._cell(cells, field) for field in ("subscribed", "traded", "retired"))
-        return all(not text.strip() for text in figures) and furniture.is_sparse(cells)
+        return self._has_no_figures(cells) and furniture.is_sparse(cells)
+
+    def _has_no_figures(self, cells: list[str]) -> bool:
+        return all(not self._cell(cells, field).strip() for field in ("subscribed", "traded", "retired"))
 
     def _report(self, line: int, field: str | None, rule: str, given: str, expected: str) -> None:
         self.problems.append(self._problem(line, field, rule, given, expected))

@@ -30,6 +30,8 @@ CODE_CHARACTERS = 32
 PROJECT_CODE_CHARACTERS = 17
 USCI_CHARACTERS = 18
 REMEMBERED_MAX = 50_000
+ORDER_MAX = 64
+FIRST_CHINESE = 0x2E80
 
 _MODES = {
     "LISTING": ("挂牌交易", "挂牌", "挂牌成交", "挂牌摘牌"),
@@ -137,14 +139,20 @@ def _fen(price: str | None) -> int | None:
 
 
 def _order(text: str) -> str:
-    if text.isascii() and text.isalnum() and text[0].isalpha() and text[-1].isdigit():
-        return text
+    if text.isascii() and text.isalnum() and text[0].isalpha() and text[-1].isdigit() and len(text) <= ORDER_MAX:
+        return text.upper()
     read = parse_identifier(text)
     if read is None:
         raise CellError("value_missing", "an order number")
-    if not has_digit(read) or len(read) > 64:
-        raise CellError("order_malformed", "an order number of at most 64 characters with digits in it")
-    return "".join(read.split())
+    if not has_digit(read) or len(read) > ORDER_MAX or any(map(_is_look_alike, read)):
+        expected = f"an order number of at most {ORDER_MAX} characters with digits in it, its letters Latin or Chinese"
+        raise CellError("order_malformed", expected)
+    return "".join(read.split()).upper()
+
+
+def _is_look_alike(character: str) -> bool:
+    """A letter of another script, such as Cyrillic, that looks like a Latin one."""
+    return character.isalpha() and not character.isascii() and ord(character) < FIRST_CHINESE
 
 
 def _project_code(text: str) -> str:

@@ -5,6 +5,7 @@ asked whether it is furniture (totals, signatures, a repeated header) and only t
 each bad cell. Whether rows repeat or contradict each other is left to `matching`.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -23,17 +24,21 @@ from ledger.imports.documents import (
     REVERSAL,
     TRADED,
     TRANSFERRED,
+    WITHDRAWN,
     RowProblem,
     TradeRow,
 )
-from ledger.imports.layouts import Table, match_columns
+from ledger.imports.layouts import Table, match_columns, reheaded
 from ledger.imports.preamble import trading_period
 from ledger.imports.sheets import BrokenRecord, StatementUnreadable
 from ledger.imports.trade_cells import has_digit, trade_parsers
 
 GIVEN_CHARACTERS_MAX = 80
+PROBLEMS_MAX = 50_000
+"""Bad cells; a file with more of them is none of ours."""
 NOTED_MAX = 1_000
 """Problems, and warnings, of a sheet that are told; the others are counted."""
+_VOIDED = re.compile(r"作废|冲销|红冲|冲红|撤单|撤销|失效")
 PRICE_SUSPECT_FEN = 5_000  # above 50 yuan no month's average has ever come near
 
 
@@ -48,9 +53,9 @@ class Control(NamedTuple):
 def control_of(readings: list["TradeReading"]) -> Control:
     """The file's own totals, once all its rows were read."""
     totals = [total for reading in readings if (total := reading.totals.control()) is not None]
-    amounts = [total.amount_fen for total in totals]
+    counts, amounts = [total.count for total in totals], [total.amount_fen for total in totals]
     return Control(
-        count=sum(total.count for total in totals) if totals else None,
+        count=None if not counts or None in counts else sum(count for count in counts if count),
         amount_fen=None if not amounts or None in amounts else sum(fen for fen in amounts if fen),
         half_unit=sum(total.half_unit for total in totals),
     )
@@ -161,9 +166,11 @@ class TradeReading:
 
     def _take_header(self, cells: list[str]) -> None:
         """A header repeated on a new page may order its columns anew."""
-        columns = match_columns(self.table.layout, cells)
-        if self.table.layout.required <= columns.keys():
-            self.columns = columns
+        again = reheaded(self.table, cells)
+        if again is not None:
+            self.table, self.columns = again, again.columns
+            self._check_units()
+            self._parsers = trade_parsers(again, self.period)
             self._plan = self._planned()
 
     def _report_cells(self, line: int, cells: list[str]) -> None:
@@ -194,10 +201,17 @@ class TradeReading:
             expected = f"{self.period.first} to {self.period.last}"
             given = row.traded_on.isoformat()
             self._warn(row.line, "traded_on", "date_outside_period", given, expected)
+        if row.remark is not None and row.quantity > 0 and row.state != WITHDRAWN and _VOIDED.search(row.remark):
+            expected = "a state that says so, or figures below zero"
+            self._warn(row.line, "remark", "remark_says_void", row.remark, expected)
         return self.problem_count == before
 
     def _report(self, line: int, field: str | None, rule: str, given: str, expected: str) -> None:
         self.problem_count += 1
+        if self.problem_count > PROBLEMS_MAX:
+            raise StatementUnreadable(
+                "too_many_problems", f"{self.file} has more than {PROBLEMS_MAX:,} bad cells.", line
+            )
         if len(self.problems) < NOTED_MAX:
             self.problems.append(self._problem(line, field, rule, given, expected))
 

@@ -86,11 +86,24 @@ def combine(own: Unit | None, column: Unit | None) -> Unit | None:
     return Unit(column.measures, column.noun, own.numerator * noun.numerator, noun.denominator)
 
 
-_DECLARED = re.compile(r"单位\s*[::]\s*([^\s;;。]+)")
+_DECLARED = re.compile(r"(?<![报制送能业电购售用管办承])单\s*位\s*(?:[::]|为|是)\s*([^。]*)")
+_LABEL = re.compile(r"[^\s、,;/:]{1,8}\s*:")
+_BRACKETED = re.compile(r"\([^()]*\)")
+_OF_WHAT = re.compile(r"^(绿证|证书|数量|电量|金额|价格|单价|费用|认购|交易|成交)+(单位)?")
 
 
 def declared_units(text: str) -> list[str]:
-    """List the units that a title line declares: 单位：万张、元 -> ["万张", "元"]."""
-    folded = normalize("NFKC", text)
-    names = [name for found in _DECLARED.findall(folded) for name in re.split(r"[、,，\s)(]", found)]
-    return [name for name in names if unit_of(name) is not None]
+    """List the units that a title line declares: 单位：万张、元 -> ["万张", "元"]; what is no unit stays as it is."""
+    names: list[str] = []
+    for found in _DECLARED.findall(normalize("NFKC", text)):
+        label = _LABEL.search(found)  # another figure's label, such as 截至:
+        said = _BRACKETED.sub("", found[: label.start()] if label else found)
+        for name in re.split(r"[、,;\s和及与]+", said):
+            names += [name] if unit_of(_plain(name)) else name.split("/")
+    return [_plain(name) for name in names if name]
+
+
+def _plain(name: str) -> str:
+    """金额万元 -> 万元: the unit without what it is of."""
+    rest = _OF_WHAT.sub("", name)
+    return rest if rest and unit_of(name) is None else name

@@ -20,21 +20,28 @@ from msgspec.structs import replace
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from ledger.imports.ods import read_ods
-from ledger.imports.sheets import COLUMNS_MAX, ROWS_MAX, Row, Sheet, StatementUnreadable
+from ledger.imports.sheets import COLUMNS_MAX, FIGURE, ROWS_MAX, Row, Sheet, StatementUnreadable
 
 MEMBERS_MAX = 1_000
-INFLATED_BYTES_MAX = 512 * 1024 * 1024
-RATIO_MAX = 200
+SHEETS_MAX = 100
+INFLATED_BYTES_MAX = 256 * 1024 * 1024
+SMALL_PART_BYTES_MAX = 2 * 1024 * 1024
+"""Of the parts that list sheets and their relations."""
+RATIO_MAX = 100
 RATIO_FREE_BYTES = 8 * 1024 * 1024
-CELLS_MAX = 30_000_000
-HEADER_ROWS = 22
+CELLS_MAX = 6_000_000
+"""In all sheets together."""
+CELL_CHARACTERS_MAX = 32_767
+"""As spreadsheets have it."""
+MERGED_ROWS_MAX = 200_000
+SHORT_BYTES_MAX = 256
 
 _PARTS = re.compile(
     r"\[Content_Types\]\.xml|_rels/.*|xl/(_rels/.*|worksheets/.*|workbook\.xml|styles\.xml|sharedStrings\.xml)|content\.xml",
     re.IGNORECASE,
 )
-_CELL = re.compile(rb"<c\b[^>]*?\br=\"([A-Za-z]{1,9})(\d{1,12})\"")
-_ROW = re.compile(rb"<row\b[^>]*>")
+_CELL = re.compile(rb"<c\b[^<>]*?\br=\"([A-Za-z]{1,9})(\d{1,12})\"")
+_ROW = re.compile(rb"<row\b[^<>]*>")
 _ROW_NUMBER = re.compile(rb"\br=\"(\d{1,12})\"")
 _HIDDEN = re.compile(rb"\bhidden=\"(?:1|true)\"")
 _FORMULA_CELL = re.compile(rb"<c\b([^>]*)>(\s*<f\b(?:[^>]*/>|[^>]*>[^<]*</f>))\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
@@ -50,8 +57,13 @@ def read_workbook(name: str, content: bytes) -> list[Sheet]:
         kind = "legacy_excel" if any(part.endswith(".bin") for part in parts) else "not_a_statement"
         raise StatementUnreadable(kind, f"{name} is an archive without a workbook in it, not XLSX.")
     hidden: dict[str, frozenset[int]] = {}
+    _check_texts(name, parts)
+    cells = 0
     for part in [part for part in parts if part.startswith("xl/worksheets/") and part.endswith(".xml")]:
-        _check_area(name, part, parts[part])
+        parts[part] = _plain_xml(parts[part])
+        cells += _area(name, part, parts[part])
+        if cells > CELLS_MAX:
+            raise StatementUnreadable("too_large", f"The sheets of {name} span {cells:,} cells.")
         hidden[part] = _hidden_lines(parts[part])
         parts[part] = _errors_as_text(parts[part])
     titles = _sheet_parts(name, parts)
@@ -98,8 +110,37 @@ def _check_swelling(name: str, inflated: int, packed: int) -> None:
         )
 
 
-def _check_area(name: str, part: str, xml: bytes) -> None:
-    """Refuse a sheet whose rectangle, not whose cells, would fill the memory."""
+_TEXT_ITEM = re.compile(rb"<si>(.*?)</si>", re.DOTALL)
+_PREFIX = re.compile(rb"<(/?)[A-Za-z][A-Za-z0-9]*:")
+_TAG_IN_SINGLE_QUOTES = re.compile(rb"<[^<>\"]*='[^<>]*>")
+
+
+def _check_texts(name: str, parts: dict[str, bytes]) -> None:
+    """Refuse what would grow when it is laid out: texts longer than a cell holds, lists of no end."""
+    for part, content in parts.items():
+        if part in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels") and len(content) > SMALL_PART_BYTES_MAX:
+            raise StatementUnreadable("too_large", f"{part} of {name} has {len(content):,} bytes.")
+    shared = parts.get("xl/sharedStrings.xml", b"")
+    if len(shared) > CELL_CHARACTERS_MAX:
+        longest = max(map(len, _TEXT_ITEM.findall(shared)), default=0)
+        if longest > 4 * CELL_CHARACTERS_MAX:
+            raise StatementUnreadable("too_large", f"A cell of {name} has {longest:,} bytes of text.")
+        uses = sum(xml.count(b't="s"') for part, xml in parts.items() if part.startswith("xl/worksheets/"))
+        if uses * longest > INFLATED_BYTES_MAX and longest > SHORT_BYTES_MAX:
+            raise StatementUnreadable("too_large", f"{name} repeats a text of {longest:,} bytes in {uses:,} cells.")
+
+
+def _plain_xml(xml: bytes) -> bytes:
+    """The XML as most programs write it: names without a prefix, attributes in double quotes."""
+    if b"<row" not in xml and b":row" in xml:
+        xml = _PREFIX.sub(rb"<\1", xml)
+    if b"='" in xml:
+        xml = _TAG_IN_SINGLE_QUOTES.sub(lambda tag: tag[0].replace(b"'", b'"'), xml)
+    return xml
+
+
+def _area(name: str, part: str, xml: bytes) -> int:
+    """How many cells a sheet's rectangle has: that, and not its cells, would fill the memory."""
     columns: dict[bytes, None] = {}
     row_last = xml.count(b"<row")
     cells = 0
@@ -118,8 +159,7 @@ def _check_area(name: str, part: str, xml: bytes) -> None:
         raise StatementUnreadable("too_many_columns", f"{part} of {name} has {column_last:,} columns.")
     if row_last > ROWS_MAX:
         raise StatementUnreadable("too_many_rows", f"{part} of {name} has {row_last:,} rows.")
-    if row_last * column_last > CELLS_MAX:
-        raise StatementUnreadable("too_large", f"{part} of {name} spans {row_last * column_last:,} cells.")
+    return row_last * column_last
 
 
 def _column_number(letters: bytes) -> int:
@@ -181,6 +221,9 @@ def _open(name: str, parts: dict[str, bytes]) -> list[Sheet]:
     try:
         workbook = CalamineWorkbook.from_object(packed)
         sheets = []
+        if len(workbook.sheets_metadata) > SHEETS_MAX:
+            message = f"{name} has {len(workbook.sheets_metadata):,} sheets; {SHEETS_MAX} are allowed."
+            raise StatementUnreadable("too_many_sheets", message)
         for index, meta in enumerate(workbook.sheets_metadata):
             if str(meta.typ).endswith("WorkSheet"):
                 visible = str(meta.visible).endswith(".Visible")
@@ -196,32 +239,57 @@ def _open(name: str, parts: dict[str, bytes]) -> list[Sheet]:
 
 
 def _sheet(calamine: CalamineSheet, *, hidden: bool) -> Sheet:
-    merged = calamine.merged_cell_ranges or []
-    heading = [area for area in merged if area[0][0] < HEADER_ROWS]
-    return Sheet(name=calamine.name, encoding="xlsx", rows=lambda: _rows(calamine, heading), hidden=hidden)
+    merged = merged_by_row(calamine.merged_cell_ranges or [])
+    return Sheet(name=calamine.name, encoding="xlsx", rows=lambda: _rows(calamine, merged), hidden=hidden)
 
 
-def _rows(calamine: CalamineSheet, merged: list[Any]) -> Iterator[Row]:
+def _rows(calamine: CalamineSheet, merged: "Merged") -> Iterator[Row]:
     if calamine.start is None:
         return
     margin = [""] * calamine.start[1]
     texts: dict[tuple[int, int], str] = {}
     for index, values in enumerate(calamine.iter_rows()):
         cells = margin + [value if type(value) is str else cell_text(value) for value in values]
-        if index < HEADER_ROWS:
-            fill_merged(index, cells, merged, texts)
+        if index in merged:
+            fill_merged(index, cells, merged[index], texts)
         if any(cells):
             yield index + 1, cells
 
 
-def fill_merged(index: int, cells: list[str], merged: list[Any], texts: dict[tuple[int, int], str]) -> None:
-    """Give every cell of a merged heading its text; Excel stores it in the first cell only."""
-    for (top, left), (bottom, right) in merged:
-        if top <= index <= bottom and left < len(cells):
-            if index == top:
-                texts[top, left] = cells[left]
+Area = tuple[tuple[int, int], tuple[int, int]]
+"""((top, left), (bottom, right)) of merged cells, counted from 0."""
+Merged = dict[int, list[Area]]
+"""Row -> the merged areas it has a part in."""
+
+
+def merged_by_row(areas: list[Area]) -> Merged:
+    """The merged areas, by each row they cover; of very many, the first."""
+    found: Merged = {}
+    covered = 0
+    for area in areas:
+        (top, _), (bottom, _) = area
+        covered += bottom - top + 1
+        if covered > MERGED_ROWS_MAX:
+            break
+        for row in range(top, bottom + 1):
+            found.setdefault(row, []).append(area)
+    return found
+
+
+def fill_merged(index: int, cells: list[str], areas: list[Area], texts: dict[tuple[int, int], str]) -> None:
+    """Give every cell of a merged area its text; a spreadsheet stores it in the first cell only.
+
+    A figure is not repeated in the rows below it: it is one figure of them all, and counts once or not at all.
+    """
+    for (top, left), (_, right) in areas:
+        if left >= len(cells):
+            continue
+        if index == top:
+            texts[top, left] = cells[left]
+        text = texts.get((top, left), "")
+        if index == top or not FIGURE.fullmatch(text):
             for column in range(left, min(right + 1, len(cells))):
-                cells[column] = cells[column] or texts.get((top, left), "")
+                cells[column] = cells[column] or text
 
 
 def cell_text(value: Any) -> str:

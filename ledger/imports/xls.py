@@ -8,23 +8,26 @@ import xlrd
 from xlrd.biffh import XLRDError, error_text_from_code
 
 from ledger.imports.sheets import COLUMNS_MAX, Row, Sheet, StatementUnreadable
-from ledger.imports.workbook import HEADER_ROWS, cell_text, fill_merged
-
-CELLS_MAX = 8_000_000
+from ledger.imports.workbook import CELLS_MAX, SHEETS_MAX, cell_text, fill_merged, merged_by_row
 
 
 def read_xls(name: str, content: bytes) -> list[Sheet]:
     """Give the worksheets of an XLS file; refuse a password-protected or broken one."""
     try:
-        book = xlrd.open_workbook(file_contents=content, formatting_info=True, logfile=io.StringIO())
+        options = {"formatting_info": True, "on_demand": True, "ragged_rows": True, "logfile": io.StringIO()}
+        book = xlrd.open_workbook(file_contents=content, **options)
+        if book.nsheets > SHEETS_MAX:
+            raise StatementUnreadable("too_many_sheets", f"{name} has {book.nsheets:,} sheets.")
+        return [_sheet(name, book, book.sheet_by_index(at)) for at in range(book.nsheets)]
     except XLRDError as why:
         if "encrypted" in str(why).lower() or "can't find workbook" in str(why).lower():
             message = f"{name} is a password-protected workbook, or none at all. Save it without a password."
             raise StatementUnreadable("encrypted", message) from None
         raise StatementUnreadable("truncated", f"{name} is a broken or cut workbook: {why}.") from None
+    except StatementUnreadable:
+        raise
     except Exception as why:  # a library that walks broken bytes fails in many ways
         raise StatementUnreadable("truncated", f"{name} is a broken or cut workbook: {type(why).__name__}.") from None
-    return [_sheet(name, book, sheet) for sheet in book.sheets()]
 
 
 def _sheet(name: str, book: Any, sheet: Any) -> Sheet:
@@ -33,16 +36,15 @@ def _sheet(name: str, book: Any, sheet: Any) -> Sheet:
     if sheet.nrows * sheet.ncols > CELLS_MAX:
         raise StatementUnreadable("too_large", f"{name} spans {sheet.nrows * sheet.ncols:,} cells.")
     hidden = frozenset(row + 1 for row, info in sheet.rowinfo_map.items() if info.hidden)
-    merged = [
-        ((top, left), (bottom - 1, right - 1)) for top, bottom, left, right in sheet.merged_cells if top < HEADER_ROWS
-    ]
+    merged = merged_by_row([((top, left), (bottom - 1, right - 1)) for top, bottom, left, right in sheet.merged_cells])
 
     def rows() -> Iterator[Row]:
         texts: dict[tuple[int, int], str] = {}
         for index in range(sheet.nrows):
             cells = [_text(book, cell) for cell in sheet.row(index)]
-            if index < HEADER_ROWS:
-                fill_merged(index, cells, merged, texts)
+            if index in merged:
+                cells += [""] * (sheet.ncols - len(cells))
+                fill_merged(index, cells, merged[index], texts)
             if any(cells):
                 yield index + 1, cells
 

@@ -108,7 +108,7 @@ def test_many_semicolons_do_not_make_a_separator() -> None:
         (PNG, "not_a_statement"),
         (b"%PDF-1.7 ...", "not_a_statement"),
         ("<html><table><tr><td>绿证</td></tr></table></html>".encode(), "not_a_statement"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "legacy_excel"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "truncated"),
         ("名称,数量\n黄河".encode("gb18030") + b"\x81\x20,1\n", "encoding_broken"),
         ("名称,数量\n黄河".encode("gb18030")[:-1], "truncated"),
         ("名称,数量\n黄河".encode() + b"\xff\xff\n", "encoding_broken"),
