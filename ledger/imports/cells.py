@@ -14,7 +14,7 @@ from unicodedata import normalize
 
 import msgspec
 
-from ledger.imports.units import UNITS, Unit, combine, unit_of
+from ledger.imports.units import Unit, combine, unit_of
 
 DIGITS_MAX = 18
 KWH_PER_MWH = 1_000
@@ -36,6 +36,8 @@ class Number(msgspec.Struct, frozen=True):
     value: Decimal
     unit: str | None = None
     approximate: bool = False
+    is_money: bool = False
+    """Whether a sign of money stands before it."""
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -93,9 +95,19 @@ def is_null(text: str) -> bool:
     return clean(text).lower() in _NULLS
 
 
+_DITTO = frozenset({"同上", "〃", "″", "々"})
+
+
+def is_ditto(text: str) -> bool:
+    """Whether a cell says: as above."""
+    return not text.isascii() and "".join(text.split()) in _DITTO
+
+
 def parse_text(text: str) -> str | None:
     """Give a cleaned text with single blanks, or None for a null marker."""
     text = clean(text)
+    if text in _DITTO:
+        raise CellError("value_missing", "a value; there is nothing above that this could repeat")
     return None if text.lower() in _NULLS else " ".join(text.split())
 
 
@@ -126,7 +138,7 @@ def parse_code(text: str, length: int, rule: str) -> str | None:
 
 
 _NUMBER = re.compile(
-    r"(?P<about>约为|大约|将近|超过|不足|约|近|逾|超|≈|~)?\s*[¥$]?\s*(?P<sign>[+-])?\s*"
+    r"(?P<about>约为|大约|将近|超过|不足|约|近|逾|超|≈|~)?\s*(?P<yuan>¥)?\s*(?P<sign>[+-])?\s*"
     r"(?P<digits>[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?: [0-9]{3})+|[0-9]+|(?=\.[0-9]))(?P<point>\.[0-9]+)?"
     r"\s*(?P<more>余|多)?\s*(?P<unit>[^0-9,.+()-]*?)\s*(?P<after>余|多|以上|左右|上下|以内|以下)?"
 )
@@ -150,12 +162,13 @@ def parse_number(text: str) -> Number:
         raise CellError("number_too_large", f"at most {DIGITS_MAX} digits")
     value = Decimal(digits + (match["point"] or ""))
     unit = "".join(match["unit"].split()) or None
-    if unit is not None and unit.lower() not in UNITS:
+    if unit is not None and unit_of(unit) is None:
         raise CellError("unit_unknown", "a unit such as 个, 张, 万张, 兆瓦时 or 元")
     return Number(
         value=-value if bracketed or match["sign"] == "-" else value,
         unit=unit,
         approximate=any(match[mark] for mark in ("about", "more", "after")),
+        is_money=match["yuan"] is not None,
     )
 
 
@@ -168,7 +181,7 @@ def parse_count(text: str, column_unit: str | None = None) -> int:
         return int(text)
     number = parse_number(text)
     unit = _unit(number, column_unit, "个")
-    if unit.measures not in ("certificate", "energy"):
+    if unit.measures not in ("certificate", "energy") or number.is_money:
         raise CellError("unit_unexpected", "a unit of certificates or energy")
     return _whole(number, unit, "count_not_whole", "a whole number of certificates")
 

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from msgspec.structs import replace
+
 from ledger.imports import frames
+from ledger.imports.documents import RowProblem
 from ledger.imports.frames import Frame, TradeRows, TradesClosed, TradesOpened, Unreadable, Whole
-from ledger.imports.layouts import SETTLEMENTS, STATEMENTS, TRADES, Layout, known_layouts, recognise
+from ledger.imports.layouts import SETTLEMENTS, STATEMENTS, TRADES, Layout, best_table, known_layouts, recognise
 from ledger.imports.preamble import platform_of
 from ledger.imports.readers import read_sheets
 from ledger.imports.settlements import read_settlement
@@ -50,13 +53,21 @@ def _take_limits() -> None:
 
 def read(name: str, content: bytes, layouts: tuple[Layout, ...] = STATEMENTS) -> Iterator[Frame]:
     """What a file says, frame by frame; StatementUnreadable where it says nothing that can be read."""
-    tables = recognise(name, read_sheets(name, content), layouts)
+    sheets = read_sheets(name, content)
+    tables = recognise(name, sheets, layouts)
+    hidden = tuple(
+        RowProblem(name, sheet.name, 1, None, "hidden_sheet", "", "a visible sheet; nothing of it is read")
+        for sheet in sheets
+        if sheet.hidden and best_table(name, sheet, layouts) is not None
+    )
     layout = tables[0].layout.name
     if layout == SETTLEMENTS.name:
-        yield Whole(settlement=read_settlement(name, tables))
+        settlement = read_settlement(name, tables)
+        yield Whole(settlement=replace(settlement, warnings=(*settlement.warnings, *hidden)))
         return
     if layout != TRADES.name:
-        yield Whole(summary=read_summary(name, tables))
+        summary = read_summary(name, tables)
+        yield Whole(summary=replace(summary, warnings=(*summary.warnings, *hidden)))
         return
     readings = [TradeReading(name, table) for table in tables]
     preamble = [text for table in tables for text in table.preamble]
@@ -77,7 +88,7 @@ def read(name: str, content: bytes, layouts: tuple[Layout, ...] = STATEMENTS) ->
         control_half_unit=total.half_unit,
         problems=tuple(problem for reading in readings for problem in reading.problems),
         problem_count=sum(reading.problem_count for reading in readings),
-        warnings=tuple(warning for reading in readings for warning in reading.warnings),
+        warnings=(*hidden, *(warning for reading in readings for warning in reading.warnings)),
     )
 
 

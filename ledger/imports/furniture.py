@@ -10,6 +10,8 @@ from unicodedata import normalize
 
 import msgspec
 
+from ledger.imports.cells import is_ditto
+
 _WORD = "(?:合计|小计|总计|累计|共计|总和|页计)"
 _TOTAL = re.compile(rf".{{0,12}}{_WORD}[::]?|{_WORD}.{{0,12}}")
 """A text that is a total's label: an enterprise's name may have the same characters in its middle."""
@@ -70,9 +72,11 @@ def reach_of(label: str) -> Literal["whole", "sum", "running", "page"]:
 
 def kind_of(cells: list[str]) -> Literal["total", "footer", "data"]:
     """Tell a total or a signature line by its first texts."""
+    first = next((text for cell in cells if (text := _fold(cell))), "")
+    if first.startswith("其中"):  # a part of a total, not one of its own
+        return "footer"
     if label_of(cells):
         return "total"
-    first = next((text for cell in cells if (text := _fold(cell))), "")
     return "footer" if _FOOTER.match(first) else "data"
 
 
@@ -82,14 +86,11 @@ def label_of(cells: list[str]) -> str:
     return next((text for text in texts if _TOTAL.fullmatch(text)), "")
 
 
-DITTO = frozenset({"同上", "〃", "″", "々"})
-
-
 def filled(cells: list[str], above: list[str]) -> list[str]:
     """The cells of a row, where 同上 stands for what stands above it; `above` is the row before, filled itself."""
-    if DITTO.isdisjoint(cells):
+    if not above or not any(map(is_ditto, cells)):
         return cells
-    return [above[at] if cell in DITTO and at < len(above) else cell for at, cell in enumerate(cells)]
+    return [above[at] if is_ditto(cell) and at < len(above) else cell for at, cell in enumerate(cells)]
 
 
 def is_sparse(cells: list[str]) -> bool:

@@ -84,10 +84,10 @@ def _same_reversal(one: TradeRow, other: TradeRow) -> bool:
 def differing_fields(
     earlier: TradeRow, later: TradeRow, *, name_key: Callable[[str], str] = squeeze
 ) -> tuple[str, ...]:
-    """Name what two rows of one identity disagree on; status, transfer date and codes may be filled in."""
+    """Name what two rows of one identity disagree on; what only one of them says is filled in."""
     fields = [
         field
-        for field in ("quantity", "price", "amount_fen", "traded_on", "mode", "tradable")
+        for field in ("quantity", "amount_fen", "traded_on", "tradable")
         if getattr(earlier, field) != getattr(later, field)
     ]
     if not _same_buyer(earlier, later, name_key):
@@ -95,7 +95,7 @@ def differing_fields(
     sellers = (earlier.seller_name, later.seller_name)
     if None not in sellers and name_key(sellers[0] or "") != name_key(sellers[1] or ""):
         fields.append("seller_name")
-    for field in ("code_first", "code_last", "transferred_on"):
+    for field in ("price", "mode", "code_first", "code_last", "transferred_on"):
         values = (getattr(earlier, field), getattr(later, field))
         if None not in values and values[0] != values[1]:
             fields.append(field)
@@ -107,7 +107,7 @@ def progressed(earlier: TradeRow, later: TradeRow) -> TradeRow:
     ahead, behind = (later, earlier) if _PROGRESS[later.state] > _PROGRESS[earlier.state] else (earlier, later)
     filled = {
         field: getattr(behind, field)
-        for field in ("code_first", "code_last", "transferred_on", "buyer_usci")
+        for field in ("price", "price_fen", "mode", "code_first", "code_last", "transferred_on", "buyer_usci")
         if getattr(ahead, field) is None and getattr(behind, field) is not None
     }
     return replace(ahead, **filled) if filled else ahead
@@ -152,7 +152,7 @@ def control_total_ok(controls: Iterable[Match | None]) -> Match | None:
 def _same_buyer(one: TradeRow, other: TradeRow, key: Callable[[str], str]) -> bool:
     """An enterprise may appear by alias; its credit code, where both rows give it, decides."""
     if one.buyer_usci and other.buyer_usci:
-        return one.buyer_usci == other.buyer_usci
+        return one.buyer_usci.upper() == other.buyer_usci.upper()
     return key(one.buyer_name) == key(other.buyer_name)
 
 

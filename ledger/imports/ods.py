@@ -16,7 +16,7 @@ CELLS_MAX = 3_000_000
 """In all tables together."""
 CHARACTERS_MAX = 64 * 1024 * 1024
 CELL_CHARACTERS_MAX = 32_767
-SPANS_MAX = 1_000
+SPANS_MAX = 200
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"

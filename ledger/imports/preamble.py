@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from unicodedata import normalize
 
 from ledger.imports.cells import CellError, Period, month_end, parse_date
+from ledger.imports.sheets import StatementUnreadable
 
 _PLATFORMS = (
     ("BEIJING", ("北京电力交易中心",)),
@@ -27,9 +28,15 @@ _AS_OF = re.compile(r"(截至|截止|统计|报告期|月份|期间|时点)")
 
 
 def platform_of(texts: Iterable[str], name: str) -> str:
-    """Name the platform by its title line or file name; the national GEC platform where none is named."""
-    joined = normalize("NFKC", " ".join((*texts, name)))
-    return next((code for code, words in _PLATFORMS if any(word in joined for word in words)), GEC_PLATFORM)
+    """Name the platform by its title lines, else by the file's name; the national GEC platform where none is named."""
+    said = normalize("NFKC", " ".join(texts))
+    named = [code for code, words in _PLATFORMS if any(word in said for word in words)]
+    if len(named) > 1:
+        raise StatementUnreadable("platform_ambiguous", f"{name} names several platforms: {', '.join(named)}.")
+    if named:
+        return named[0]
+    folded = normalize("NFKC", name)
+    return next((code for code, words in _PLATFORMS if any(word in folded for word in words)), GEC_PLATFORM)
 
 
 def trading_period(texts: Iterable[str]) -> Period | None:

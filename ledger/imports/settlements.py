@@ -72,7 +72,8 @@ class _Reading:
         self.month = month
         self.problems: list[RowProblem] = []
         self.warnings: list[RowProblem] = []
-        self.totals: SettlementTotals | None = None
+        self._totals: dict[str, list[SettlementTotals]] = {}
+        """What is printed, by how much it covers."""
         self._parsers = _parsers(table)
         for field in ("settled_kwh",):
             if table.units.get(field) is None:
@@ -89,7 +90,7 @@ class _Reading:
             if isinstance(given, BrokenRecord):
                 self._report(line, None, given.rule, given.given, "quotes in pairs around a cell")
                 continue
-            above = cells = furniture.filled(given + [""] * (self.table.width - len(given)), above)
+            cells = furniture.filled(given + [""] * (self.table.width - len(given)), above)
             kind = furniture.kind_of(cells)
             if kind == "total" and is_null(cells[self.table.columns["contract"]]):
                 self._take_total(line, cells)
@@ -98,6 +99,7 @@ class _Reading:
             elif any(cells) and not (kind == "footer" and self._is_empty(cells)):
                 row = self._row(line, cells)
                 if row is not None:
+                    above = cells
                     yield row
 
     def _take_header(self, cells: list[str]) -> None:
@@ -159,8 +161,6 @@ class _Reading:
         return f"{year}-{month:02}", is_correction
 
     def _take_total(self, line: int, cells: list[str]) -> None:
-        if furniture.reach_of(furniture.label_of(cells)) == "page":
-            return
         before = len(self.problems)
         fields = ("settled_kwh", "amount", "due", "transferred", "tail_kwh")
         values = [
@@ -168,7 +168,18 @@ class _Reading:
             for field in fields
         ]
         if len(self.problems) == before:
-            self.totals = SettlementTotals(*values)
+            reach = furniture.reach_of(furniture.label_of(cells))
+            self._totals.setdefault(reach, []).append(SettlementTotals(*values))
+
+    @property
+    def totals(self) -> SettlementTotals | None:
+        """What covers the whole sheet: a total of all, else of the pages together, else a running one."""
+        for reach in ("whole", "sum"):
+            if reach in self._totals:
+                return self._totals[reach][-1]
+        if "page" in self._totals:
+            return _added(self._totals["page"])
+        return self._totals["running"][-1] if "running" in self._totals else None
 
     def _is_empty(self, cells: list[str]) -> bool:
         figures = (cells[self.table.columns[field]] for field in ("settled_kwh", "due"))

@@ -79,10 +79,10 @@ class _SummaryReading:
 
     def read(self) -> None:
         lines = [row for row in self.table.sheet if row[0] > self.table.header_line_last]
-        data: list[tuple[int, list[str]]] = []
+        data: list[tuple[int, list[str], Table]] = []
         above: list[str] = []
         for line, given in lines:
-            above = cells = furniture.filled(self._padded(line, given), above)
+            cells = furniture.filled(self._padded(line, given), above)
             kind = furniture.kind_of(cells)
             if self._is_header(cells):
                 self.table = reheaded(self.table, cells) or self.table
@@ -92,11 +92,19 @@ class _SummaryReading:
             if kind == "total":
                 self._take_total(line, cells)
             elif not self._is_remark(cells):
-                data.append((line, cells))
+                data.append((line, cells, self.table))
+                above = cells
         # A spreadsheet drops the last noughts of a number, so the column's finest figure tells its digits.
-        places = max((_places(self._cell(cells, "traded")) for _, cells in data), default=0)
-        for line, cells in data:
+        places = 0
+        for _, cells, self.table in data:
+            places = max(places, _places(self._cell(cells, "traded")))
+        named: dict[str, int] = {}
+        for line, cells, self.table in data:
             self._take_row(line, cells, places)
+            name = squeeze_or_blank(self._cell(cells, "name"))
+            if named.setdefault(name, line) != line:
+                expected = f"each enterprise once; it stands in line {named[name]} too"
+                self.warnings.append(self._problem(line, "name", "enterprise_twice", name, expected))
 
     def _take_row(self, line: int, cells: list[str], places: int) -> None:
         before = len(self.problems)
@@ -138,7 +146,8 @@ class _SummaryReading:
         return ("INTENTION" if any(word in said for word in _INTENTION) else "ENTERPRISE"), 0
 
     def _take_total(self, line: int, cells: list[str]) -> None:
-        if furniture.reach_of(furniture.label_of(cells)) == "page":
+        reach = furniture.reach_of(furniture.label_of(cells))
+        if reach == "page" or (reach == "running" and self.totals is not None):
             return
         before = len(self.problems)
         subscribed = self._read(line, cells, "subscribed", self._count("subscribed"))
@@ -198,7 +207,8 @@ class _SummaryReading:
         return self._has_no_figures(cells) and furniture.is_sparse(cells)
 
     def _has_no_figures(self, cells: list[str]) -> bool:
-        return all(not self._cell(cells, field).strip() for field in ("subscribed", "traded", "retired"))
+        figures = (self._cell(cells, field) for field in ("subscribed", "traded", "retired"))
+        return not any(character.isdigit() for text in figures for character in text)
 
     def _report(self, line: int, field: str | None, rule: str, given: str, expected: str) -> None:
         self.problems.append(self._problem(line, field, rule, given, expected))
@@ -206,6 +216,14 @@ class _SummaryReading:
     def _problem(self, line: int, field: str | None, rule: str, given: str, expected: str) -> RowProblem:
         column = self.table.headers.get(field, field) if field else None
         return RowProblem(self.file, self.table.sheet.name, line, column, rule, given.strip()[:80], expected)
+
+
+def squeeze_or_blank(text: str) -> str:
+    """A name as names are compared; an error value of the spreadsheet is none."""
+    try:
+        return squeeze(text)
+    except CellError:
+        return ""
 
 
 def _places(text: str) -> int:

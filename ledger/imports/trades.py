@@ -36,6 +36,8 @@ from ledger.imports.trade_cells import has_digit, trade_parsers
 GIVEN_CHARACTERS_MAX = 80
 PROBLEMS_MAX = 50_000
 """Bad cells; a file with more of them is none of ours."""
+SHORT_NOTE = 8
+"""A line of one short text without a figure is a note, whatever it says."""
 NOTED_MAX = 1_000
 """Problems, and warnings, of a sheet that are told; the others are counted."""
 _VOIDED = re.compile(r"作废|冲销|红冲|冲红|撤单|撤销|失效")
@@ -94,7 +96,7 @@ class TradeReading:
                     self._report(line, None, cells.rule, cells.given, "quotes in pairs around a cell")
                     continue
                 cells = [*cells, *[""] * (self.width - len(cells))]  # noqa: PLW2901 (widened)
-            above = cells = furniture.filled(cells, above)  # noqa: PLW2901 (filled)
+            cells = furniture.filled(cells, above)  # noqa: PLW2901 (filled)
             values = template.copy()
             values[0] = line
             try:
@@ -105,7 +107,7 @@ class TradeReading:
             except CellError:
                 self._set_aside(line, cells)
                 continue
-            row = TradeRow(*values)
+            row, above = TradeRow(*values), cells
             if row.quantity < 0 or row.state == REVERSAL:
                 row = _signed(row)
             if self._holds_together(row):
@@ -139,7 +141,8 @@ class TradeReading:
 
     def _set_aside(self, line: int, cells: list[str]) -> None:
         """Decide what a row is that does not read as a trade, and report it if it should have been one."""
-        if not any(cell.strip() for cell in cells):
+        texts = [cell for cell in cells if cell.strip()]
+        if not texts or (len(texts) == 1 and not has_digit(texts[0]) and len(texts[0]) < SHORT_NOTE):
             return
         kind = furniture.kind_of(cells)
         keys = [cells[self.columns[field]] for field in ("order", "project_code", "quantity", "amount")]

@@ -86,7 +86,8 @@ def combine(own: Unit | None, column: Unit | None) -> Unit | None:
     return Unit(column.measures, column.noun, own.numerator * noun.numerator, noun.denominator)
 
 
-_DECLARED = re.compile(r"(?<![报制送能业电购售用管办承])单\s*位\s*(?:[::]|为|是)\s*([^。]*)")
+_DECLARED = re.compile(r"(?<![报制送能业电购售用管办承])单\s*位\s*(:|为|是)\s*([^。]*)")
+_IN_BRACKETS = re.compile(r"单\s*位\s*[(\[【]([^)\]】]*)[)\]】]")
 _LABEL = re.compile(r"[^\s、,;/:]{1,8}\s*:")
 _BRACKETED = re.compile(r"\([^()]*\)")
 _OF_WHAT = re.compile(r"^(绿证|证书|数量|电量|金额|价格|单价|费用|认购|交易|成交)+(单位)?")
@@ -95,10 +96,12 @@ _OF_WHAT = re.compile(r"^(绿证|证书|数量|电量|金额|价格|单价|费�
 def declared_units(text: str) -> list[str]:
     """List the units that a title line declares: 单位：万张、元 -> ["万张", "元"]; what is no unit stays as it is."""
     names: list[str] = []
-    for found in _DECLARED.findall(normalize("NFKC", text)):
+    folded = _IN_BRACKETS.sub(r"单位:\1 ", normalize("NFKC", text))
+    for verb, found in _DECLARED.findall(folded):
         label = _LABEL.search(found)  # another figure's label, such as 截至:
         said = _BRACKETED.sub("", found[: label.start()] if label else found)
-        for name in re.split(r"[、,;\s和及与]+", said):
+        words = re.split(r"[、,;\s和及与]+", said)
+        for name in words if verb == ":" else words[:1]:  # after a verb the sentence may go on
             names += [name] if unit_of(_plain(name)) else name.split("/")
     return [_plain(name) for name in names if name]
 
