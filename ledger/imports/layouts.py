@@ -207,7 +207,8 @@ def _header_candidates(sheet: Sheet) -> list[tuple[int, int, list[str]]]:
 def _are_units(cells: list[str]) -> bool:
     """Whether a row says nothing but in which units the columns above it are."""
     said = [cell for cell in cells if cell.strip()]
-    return bool(said) and all(unit_of(cell.strip().strip("()")) for cell in said)
+    bare = (_BRACKETS.sub(r"\1", "".join(normalize("NFKC", cell).split())) for cell in said)
+    return bool(said) and all(unit_of(cell) for cell in bare)
 
 
 def reheaded(table: Table, cells: list[str]) -> Table | None:

@@ -36,13 +36,17 @@ _DIFFERENCE_FEN_MAX = 1
 
 
 def read_settlement(name: str, tables: tuple[Table, ...]) -> SettlementStatement:
-    """Read a settlement, each sheet for its own month; refuse one without a month, or without units."""
+    """Read a settlement; refuse one without a month or of several, or without units."""
     texts = [text for table in tables for text in (*table.preamble, table.sheet.name or "")]
     months = [as_of_month([*table.preamble, table.sheet.name or ""], name) for table in tables]
-    month = next((found for found in months if found is not None), None)
-    if month is None:
-        raise StatementUnreadable("month_missing", f"{name} does not say which month it settles.")
-    readings = [_Reading(name, table, own or month) for table, own in zip(tables, months, strict=True)]
+    named = sorted({month for month in months if month is not None})
+    if len(named) != 1:
+        rule, said = (
+            ("several_months", "settles several") if named else ("month_missing", "does not say which it settles")
+        )
+        raise StatementUnreadable(rule, f"A settlement is of one month; {name} {said}.")
+    (month,) = named
+    readings = [_Reading(name, table, month) for table in tables]
     rows = tuple(row for reading in readings for row in reading)
     totals = [reading.totals for reading in readings if reading.totals is not None]
     return SettlementStatement(

@@ -86,24 +86,31 @@ def combine(own: Unit | None, column: Unit | None) -> Unit | None:
     return Unit(column.measures, column.noun, own.numerator * noun.numerator, noun.denominator)
 
 
-_DECLARED = re.compile(r"(?<![报制送能业电购售用管办承])单\s*位\s*(:|为|是)\s*([^。]*)")
+_NOT_OF_A_COMPANY = "(?<![报制送能业电购售用管办承])单\\s*位"
+_AFTER_COLON = re.compile(rf"{_NOT_OF_A_COMPANY}\s*:\s*([^。]*)")
+_AFTER_VERB = re.compile(rf"{_NOT_OF_A_COMPANY}\s*(?:为|是)\s*([^。,、;\s]+)")
 _IN_BRACKETS = re.compile(r"单\s*位\s*[(\[【]([^)\]】]*)[)\]】]")
 _LABEL = re.compile(r"[^\s、,;/:]{1,8}\s*:")
-_BRACKETED = re.compile(r"\([^()]*\)")
+_BRACKETED = re.compile(r"[(\[【]([^()\[\]【】]*)[)\]】]")
 _OF_WHAT = re.compile(r"^(绿证|证书|数量|电量|金额|价格|单价|费用|认购|交易|成交)+(单位)?")
 
 
 def declared_units(text: str) -> list[str]:
     """List the units that a title line declares: 单位：万张、元 -> ["万张", "元"]; what is no unit stays as it is."""
-    names: list[str] = []
     folded = _IN_BRACKETS.sub(r"单位:\1 ", normalize("NFKC", text))
-    for verb, found in _DECLARED.findall(folded):
+    names: list[str] = _AFTER_VERB.findall(folded)
+    for found in _AFTER_COLON.findall(folded):
         label = _LABEL.search(found)  # another figure's label, such as 截至:
-        said = _BRACKETED.sub("", found[: label.start()] if label else found)
-        words = re.split(r"[、,;\s和及与]+", said)
-        for name in words if verb == ":" else words[:1]:  # after a verb the sentence may go on
+        said = _BRACKETED.sub(_unit_or_nothing, found[: label.start()] if label else found)
+        words = re.split(r"[、,;\s和及与]+", re.split(r"[)\]】]", said)[0])
+        for name in words:
             names += [name] if unit_of(_plain(name)) else name.split("/")
     return [_plain(name) for name in names if name]
+
+
+def _unit_or_nothing(bracketed: re.Match[str]) -> str:
+    """数量(万张) names its unit in brackets; what else stands in them is a remark."""
+    return bracketed[1] if unit_of(bracketed[1]) else ""
 
 
 def _plain(name: str) -> str:
