@@ -39,7 +39,13 @@ async def closing_of(reading: Reading, scope: Scope, month: str, state: str) -> 
     figures = {f"{line.commodity}/{line.kind}": str(line.quantity) for line in lines if line.quantity}
     figures |= {"open_breaks": str(breaks), "imports": str(len(_of_month(jobs, first, last)))}
     digest = hashlib.sha256(msgspec.json.encode(found)).hexdigest()
-    return ClosePeriod(month=month, state=state, tree_size=size, figures=figures, positions=digest)  # type: ignore[arg-type]  # as asked
+    return ClosePeriod(
+        month=month,
+        state=state,  # type: ignore[arg-type]  # as asked
+        tree_size=size,
+        figures=figures,
+        positions=digest,
+    )
 
 
 def _of_month(jobs: Iterable[JobSeen], first: datetime.date, last: datetime.date) -> list[JobSeen]:

@@ -61,7 +61,7 @@ ROOMS = (
     Room(
         "a controller writes no SQL", "api",
         ("ledger.core", "ledger.writer", "ledger.imports", "ledger.reports", "ledger.proof", "ledger.keys",
-         "ledger.settings", "ledger.database"),
+         "ledger.settings", "ledger.database", "ledger.closing"),
         never=("ledger.store", "ledger.core.posting_engine.decide_posting", "ledger.core.decision"),
     ),
     Room("a migration means the same in ten years", "migrations", (), libraries=("alembic", "sqlalchemy")),
@@ -70,7 +70,8 @@ ROOMS = (
 MAY = {
     "httpx": ("ledger.bench",),  # the measuring client is a caller like any other
     "uvicorn": ("ledger.cli", "ledger.demo"),  # it starts the server, and knows the application by its name only
-    "psycopg": ("api.problems",),  # a lost database becomes 503: faults are mapped, nothing is asked
+    # A lost database becomes 503, or is waited for: faults are mapped, nothing is asked.
+    "psycopg": ("api.problems", "ledger.imports.worker"),
     "psycopg_pool": ("api.problems",),
 }
 """Who may use a library that its room leaves to another, and why."""

@@ -80,9 +80,10 @@ async def _prepare(urls: schema.Urls) -> tuple[int, str, str]:
     commands: list[Any] = [RegisterParty(party=party, kind="enterprise", name=name) for party, name in names]
     commands += [RegisterParty(party="bench", kind="platform", name="bench platform")]
     keys = [make_key(), make_key()]
-    for key, role, tenant in zip(keys, ("operator", "enterprise"), (None, "B-000"), strict=True):
+    roles: tuple[Any, ...] = ("operator", "enterprise")
+    for key, role, tenant in zip(keys, roles, (None, "B-000"), strict=True):
         command = CreateCredential(
-            credential=key.credential, role=role, tenant=tenant, subject=f"system:bench-{role}",  # type: ignore[arg-type]  # roles
+            credential=key.credential, role=role, tenant=tenant, subject=f"system:bench-{role}",
             secret_sha256=key.secret_sha256,
         )  # fmt: skip
         commands.append(command)

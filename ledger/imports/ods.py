@@ -31,7 +31,8 @@ def read_ods(name: str, content: bytes) -> list[Sheet]:
     reading, table, named = _Reading(name), ElementTree.Element("none"), dict[str, str]()
     try:
         # This parser fetches nothing from outside, and no document with entities comes here.
-        for event, element in ElementTree.iterparse(io.BytesIO(content), events=("start", "end")):  # noqa: S314
+        walk = ElementTree.iterparse(io.BytesIO(content), events=("start", "end"))  # noqa: S314 (see above)
+        for event, element in walk:
             if event == "start":
                 if element.tag == _TABLE + "table":
                     table, named = element, dict(element.attrib)

@@ -37,7 +37,8 @@ MERGED_ROWS_MAX = 200_000
 SHORT_BYTES_MAX = 256
 
 _PARTS = re.compile(
-    r"\[Content_Types\]\.xml|_rels/.*|xl/(_rels/.*|worksheets/.*|workbook\.xml|styles\.xml|sharedStrings\.xml)|content\.xml",
+    r"\[Content_Types\]\.xml|_rels/.*|content\.xml"
+    r"|xl/(_rels/.*|worksheets/.*|workbook\.xml|styles\.xml|sharedStrings\.xml)",
     re.IGNORECASE,
 )
 _CELL = re.compile(rb"<c\b[^<>]*?\br=\"([A-Za-z]{1,9})(\d{1,12})\"")

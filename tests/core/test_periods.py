@@ -1,5 +1,7 @@
 """Months are closed in order, take no more facts, and are opened again by two people."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,8 @@ REPORTED = Evidence(level="REPORTED", document="e" * 64)
 def closing(month: str, state: str = "closed") -> ClosePeriod:
     """Close a month with these figures."""
     figures = {"GEC/holding_ent": "0"}
-    return ClosePeriod(month=month, state=state, tree_size=9, figures=figures, positions="f" * 64)  # type: ignore[arg-type]
+    kind: Any = state
+    return ClosePeriod(month=month, state=kind, tree_size=9, figures=figures, positions="f" * 64)
 
 
 def posted(park: Park, trade_id: str, **more: object) -> PostingBody:

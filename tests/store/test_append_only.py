@@ -35,6 +35,8 @@ TABLES = (
     "credential",
     "checkpoint",
     "signing_key",
+    "import_job",
+    "import_row",
 )
 FUNCTIONS = {
     "ledger_now": "",
