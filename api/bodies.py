@@ -401,6 +401,18 @@ class PartyChangeIn(_In, kw_only=True):
     document: Sha256 | None = None
 
 
+class ClosingIn(_In, kw_only=True):
+    """How a month is closed: softly (only confirmed facts still count in it) or for good."""
+
+    state: Literal["soft", "closed"]
+
+
+class ReopeningIn(_In, kw_only=True):
+    """Why a closed month is opened again."""
+
+    reason: Literal["error", "late_fact", "notice"]
+
+
 class RuleIn(_In, kw_only=True):
     """A rule to put in force: which facts it judges, by the day they occurred on, and where it comes from."""
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import UploadFile
-from litestar.params import FromPath, MultipartBody, QueryParameter
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import MultipartBody, PathParameter, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from api import cursors, problems
@@ -22,6 +23,8 @@ from ledger.imports.sheets import BYTES_MAX
 from ledger.reports.scope import scope_of
 from ledger.writer import Ledger
 
+ImportPath = Annotated[str, PathParameter(pattern=r"^[0-9a-f]{32}$", description="The import's id.")]
+_EVENTS = ResponseSpec(str, media_type="text/event-stream", generate_examples=False, description="Events, as they come")
 RowLimit = Annotated[int, QueryParameter(ge=1, le=cursors.LIMIT_MAX, description="Rows on a page.")]
 Verdict = Annotated[
     Literal["duplicate", "conflict"] | None,
@@ -104,7 +107,7 @@ class ImportController(Controller):
         "/{import_id:str}", operation_id="getImport", summary="One import", opt=MAY_READ_PARK.opt(),
         responses=problems.declared(*problems.READ),
     )  # fmt: skip
-    async def show(self, request: Request[Any, Any, Any], import_id: FromPath[str]) -> ImportOut:
+    async def show(self, request: Request[Any, Any, Any], import_id: ImportPath) -> ImportOut:
         """Its state, and the report of what it says, would post, or has posted."""
         return _out(await _job(request, import_id))
 
@@ -115,7 +118,7 @@ class ImportController(Controller):
     async def rows(
         self,
         request: Request[Any, Any, Any],
-        import_id: FromPath[str],
+        import_id: ImportPath,
         verdict: Verdict = None,
         limit: RowLimit = 100,
         cursor: Cursor = None,
@@ -136,7 +139,7 @@ class ImportController(Controller):
         opt=MAY_IMPORT.opt(), status_code=202, responses=problems.declared(*problems.WRITE),
     )  # fmt: skip
     async def order(
-        self, request: Request[Any, Any, Any], import_id: FromPath[str], sign_off: SignOffReason = None
+        self, request: Request[Any, Any, Any], import_id: ImportPath, sign_off: SignOffReason = None
     ) -> Response[ImportOut]:
         """It is planned anew against the book as it is now, and posts whole or not at all; a large one in chunks.
 
@@ -151,16 +154,16 @@ class ImportController(Controller):
         "/{import_id:str}/rejection", operation_id="postImportRejection", summary="Reject an import",
         opt=MAY_IMPORT.opt(), status_code=200, responses=problems.declared(*problems.WRITE),
     )  # fmt: skip
-    async def reject(self, request: Request[Any, Any, Any], import_id: FromPath[str]) -> Response[ImportOut]:
+    async def reject(self, request: Request[Any, Any, Any], import_id: ImportPath) -> Response[ImportOut]:
         """Nothing of it posts; the file stays kept."""
         await _decide(request, import_id, "rejected")
         return await _answer(request, import_id, status_code=200)
 
     @get(
         "/{import_id:str}/events", operation_id="listenToImport", summary="An import's progress, as it comes",
-        opt=MAY_READ_PARK.opt(), responses=problems.declared(*problems.READ),
+        opt=MAY_READ_PARK.opt(), responses={200: _EVENTS} | problems.declared(*problems.READ),
     )  # fmt: skip
-    async def listen(self, request: Request[Any, Any, Any], import_id: FromPath[str]) -> ServerSentEvent:
+    async def listen(self, request: Request[Any, Any, Any], import_id: ImportPath) -> ServerSentEvent:
         """Server-sent events named `progress`, each the import's document; the last is named `settled`."""
         await _job(request, import_id)
         return ServerSentEvent(_progress(request, import_id))

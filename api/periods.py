@@ -1,12 +1,12 @@
 """Periods: months of the book, closed with their figures and opened again by two people."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.params import JSONBody, PathParameter
 
 from api import problems
+from api.bodies import ClosingIn, ReopeningIn
 from api.problems import Problem
 from api.schemas import PeriodOut, PeriodsOut, ReceiptOut
 from api.security import MAY_IMPORT, MAY_READ_PARK, credential_of
@@ -20,18 +20,6 @@ from ledger.core.refusal import Refusal
 from ledger.reports.scope import scope_of
 
 MonthPath = Annotated[str, PathParameter(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", description="YYYY-MM.")]
-
-
-class ClosingIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a month is closed: softly (only confirmed facts still count in it) or for good."""
-
-    state: Literal["soft", "closed"]
-
-
-class ReopeningIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why a closed month is opened again."""
-
-    reason: Literal["error", "late_fact", "notice"]
 
 
 class PeriodController(Controller):
