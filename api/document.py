@@ -10,6 +10,7 @@ import msgspec
 from litestar import Litestar
 
 from api import bodies, events, schemas
+from api.reconciliations import MEDIA_TYPES
 from ledger.writer import BATCH_MAX
 
 _REF = "#/components/schemas/{name}"
@@ -34,6 +35,9 @@ def openapi_document(app: Litestar) -> bytes:
     document["components"]["schemas"].update(_components())
     document["paths"]["/v1/batches"]["post"]["requestBody"] = _batch_body()
     document["paths"]["/v1/imports"]["post"]["requestBody"] = _import_body()
+    document["paths"]["/v1/reconciliations"]["get"]["responses"]["200"]["content"] |= {
+        MEDIA_TYPES[form]: {"schema": {"type": "string"}} for form in ("csv", "xlsx")
+    }
     for operations in document["paths"].values():
         for operation in operations.values():
             _describe(operation)
@@ -61,7 +65,7 @@ def _batch_body() -> dict[str, Any]:
 
 
 def _import_body() -> dict[str, Any]:
-    file = {"type": "string", "format": "binary", "description": "A statement: CSV or XLSX."}
+    file = {"type": "string", "format": "binary", "description": "A statement: CSV, XLSX, XLS or ODS."}
     form = {"type": "object", "properties": {"file": file}, "required": ["file"], "additionalProperties": False}
     return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
 
@@ -74,7 +78,7 @@ def _describe(operation: dict[str, Any]) -> None:
         schema = _PARAMETERS.get(name, parameter["schema"])
         if schema.get("format") == "cursor" and operation["operationId"] == "listPostings":
             schema = schema | {"format": "posting-cursor"}
-        parameter["schema"] = {k: int(v) if isinstance(v, float) else v for k, v in schema.items()}
+        parameter["schema"] = _never_null({k: int(v) if isinstance(v, float) else v for k, v in schema.items()})
     for status, response in operation["responses"].items():
         headers = response.setdefault("headers", {})
         headers["X-Request-Id"] = {"description": "The caller's own, or one of ours"} | _TEXT
@@ -90,6 +94,15 @@ def _describe(operation: dict[str, Any]) -> None:
                 headers["Allow"] = {"description": "The path's methods", "required": True} | _TEXT
             case "429" | "503":
                 headers["Retry-After"] = {"description": "Seconds to wait", "required": True} | _TEXT
+
+
+def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter's schema without the null that Litestar lets an optional one be: nothing in a URL is null."""
+    if "null" not in schema.get("type", ()):
+        return schema
+    kind = [one for one in schema["type"] if one != "null"]
+    choices = {"enum": [one for one in schema["enum"] if one is not None]} if "enum" in schema else {}
+    return schema | {"type": kind[0] if len(kind) == 1 else kind} | choices
 
 
 def _names_a_moment(operation: dict[str, Any], parameter: dict[str, Any]) -> bool:

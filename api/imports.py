@@ -55,7 +55,7 @@ SETTLED = {"checked", "refused", "posted", "rejected", "unreadable"}
 """States in which nothing happens before somebody decides."""
 
 
-class StatementForm(msgspec.Struct, frozen=True):
+class StatementForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A statement file: CSV, XLSX, XLS or ODS."""
 
     file: UploadFile

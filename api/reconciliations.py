@@ -11,8 +11,9 @@ from litestar.params import QueryParameter
 
 from api import problems
 from api.accounts import EffectiveAsOf, KnownAsOf, moment_in
-from api.problems import malformed
+from api.problems import Problem
 from api.security import MAY_READ_PARK, credential_of
+from ledger.core.refusal import refuse
 from ledger.imports.reconciliation import Break, Column
 from ledger.imports.reconciling import Reconciliation, Reconciling
 from ledger.reports.export import Cell, as_csv, as_xlsx
@@ -24,7 +25,7 @@ Form = Annotated[
     Literal["json", "csv", "xlsx"], QueryParameter(name="format", required=False, description="By default json.")
 ]
 _DOCUMENT = ResponseSpec(Reconciliation, generate_examples=False, description="What agrees, and what does not")
-_MEDIA_TYPES = {
+MEDIA_TYPES = {
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -55,7 +56,7 @@ class ReconciliationController(Controller):
         CSV has the breaks; XLSX has them, the counts, and the summary's figures.
         """
         if last < first:
-            raise malformed("`to` must not be before `from`", "to 不得早于 from")
+            raise Problem(refuse("days_backwards", first=str(first), last=str(last)))
         credential = credential_of(request)
         scope = scope_of(credential.ledger_id, credential.principal)
         today = datetime.datetime.now(ZoneInfo(credential.zone)).date()
@@ -66,7 +67,7 @@ class ReconciliationController(Controller):
         )
         name = f"reconciliation-{first}-{last}.{form}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'} if form != "json" else {}
-        return Response(_written(found, form), media_type=_MEDIA_TYPES[form], headers=headers)
+        return Response(_written(found, form), media_type=MEDIA_TYPES[form], headers=headers)
 
 
 def _written(found: Reconciliation, form: str) -> bytes:

@@ -32,6 +32,14 @@ REASONS = (
         frozen=True,
     ),
     Reason(
+        "days_backwards",
+        422,
+        "Days run backwards",
+        "`to` ({last}) is before `from` ({first}).",
+        "起止日期颠倒",
+        "截止日 {last} 早于起始日 {first}。",
+    ),
+    Reason(
         "imports_open",
         422,
         "Imports are open",

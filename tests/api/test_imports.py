@@ -216,8 +216,8 @@ def test_only_operators_import(fresh: Service, name: str) -> None:
 def test_an_import_that_is_not_there_is_not_found(service: Service) -> None:
     """Whatever is asked of it."""
     for path in ("", "/rows", "/events"):
-        problem_of(service["operator"].get(f"/v1/imports/none{path}"), 404, "not_found")
-    problem_of(service["operator"].post("/v1/imports/none/posting"), 404, "not_found")
+        problem_of(service["operator"].get(f"/v1/imports/{'0' * 32}{path}"), 404, "not_found")
+    problem_of(service["operator"].post("/v1/imports/" + "0" * 32 + "/posting"), 404, "not_found")
 
 
 FILES: dict[str, tuple[str, bytes]] = {

@@ -44,6 +44,7 @@ PARK = frozenset({"operator", "second", "regulator", "auditor", "admin"})
 ORDER = "ORDER-OF-A-4711"
 PROMISED = 424_242
 NOBODY = "GH-777"
+IMPORT = "0" * 32
 
 
 class Row(NamedTuple):
@@ -69,6 +70,13 @@ def post(path: str, body: Callable[[str, str], Any]) -> Callable[[Client, str, s
 def item(who: str, number: str) -> list[dict[str, Any]]:
     """A batch about an enterprise."""
     return [{"type": "subscription", "quantity": "1", "enterprise": who}]
+
+
+def settled(who: str, number: str) -> dict[str, Any]:
+    """A contract's settled month."""
+    return {
+        "buyer": who, "contract": number, "platform": "GEC", "project": PROJECT, "production_month": "2026-05",
+    }  # fmt: skip
 
 
 TABLE: dict[str, Row] = {
@@ -227,8 +235,28 @@ TABLE: dict[str, Row] = {
     "postBatch": Row(POSTERS, post("/v1/batches", item), (403, "not_your_account")),
     "postImport": Row(
         OPERATOR,
-        lambda caller, who, _: caller.post("/v1/imports?dry_run=true", files={"file": ("x.csv", who.encode())}),
+        lambda caller, who, _: caller.post("/v1/imports", files={"file": ("x.csv", who.encode())}),
     ),
+    "listImports": Row(PARK, get("/v1/imports")),
+    "getImport": Row(PARK, get(f"/v1/imports/{IMPORT}")),
+    "listImportRows": Row(PARK, get(f"/v1/imports/{IMPORT}/rows")),
+    "postImportPosting": Row(OPERATOR, lambda caller, _, __: caller.post(f"/v1/imports/{IMPORT}/posting")),
+    "postImportRejection": Row(OPERATOR, lambda caller, _, __: caller.post(f"/v1/imports/{IMPORT}/rejection")),
+    "listenToImport": Row(PARK, get(f"/v1/imports/{IMPORT}/events")),
+    "reconcile": Row(PARK, get("/v1/reconciliations?from=2024-07-01&to=2024-07-31")),
+    "listPeriods": Row(PARK, get("/v1/periods")),
+    "postPeriodClosing": Row(OPERATOR, post("/v1/periods/2020-01/closings", lambda _, __: {"state": "soft"})),
+    "postPeriodReopening": Row(OPERATOR, post("/v1/periods/2020-01/reopenings", lambda _, __: {"reason": "error"})),
+    "postBundleCorrection": Row(
+        OPERATOR,
+        post(
+            "/v1/bundles/corrections",
+            lambda who, number: (
+                settled(who, number) | {"seller": SELLER, "energy_kwh": "1", "quantity": "1", "evidence": PROVED}
+            ),
+        ),
+    ),
+    "postCorrectionLink": Row(OPERATOR, post("/v1/bundles/links", settled)),
     "getHealth": Row(EVERYBODY, get("/healthz"), open=True),
     "getReadiness": Row(EVERYBODY, get("/readyz"), open=True),
 }
