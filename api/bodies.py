@@ -16,7 +16,6 @@ from ledger.core.events import (
     ReversalReason,
     SubscriptionChange,
 )
-from ledger.core.policy import Rule
 
 QuantityText = Annotated[
     str,
@@ -66,11 +65,11 @@ CHOICES: dict[str, tuple[str, ...]] = {field: get_args(choice) for field, choice
 """What a field that is one of several words may be, for those who gave another."""
 
 
-class _In(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BodyIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
 
-class EvidenceIn(_In, kw_only=True):
+class EvidenceIn(BodyIn, kw_only=True):
     """What the fact rests on: the SHA-256 of the document, the line in it, how far it is confirmed."""
 
     level: Level = "REPORTED"
@@ -78,14 +77,14 @@ class EvidenceIn(_In, kw_only=True):
     line: Annotated[str, Meta(pattern=r"^[A-Za-z0-9!._-]{1,64}$")] | None = None
 
 
-class SerialsIn(_In, kw_only=True):
+class SerialsIn(BodyIn, kw_only=True):
     """A range of serials inside the lot, both ends included."""
 
     first: Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,17})$")]
     last: Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,17})$")]
 
 
-class PostingIn(_In, kw_only=True):
+class PostingIn(BodyIn, kw_only=True):
     """One posting. Leave the lot out on both sides and the engine selects: soonest expiry, then lowest serial."""
 
     account: AccountName
@@ -95,7 +94,7 @@ class PostingIn(_In, kw_only=True):
     serials: Annotated[tuple[SerialsIn, ...], Meta(max_length=100)] = ()
 
 
-class FactIn(_In, kw_only=True):
+class FactIn(BodyIn, kw_only=True):
     """What every fact says: when it occurred, from which day it counts, and what it rests on."""
 
     occurred_on: datetime.date | None = None
@@ -103,7 +102,7 @@ class FactIn(_In, kw_only=True):
     evidence: EvidenceIn = EvidenceIn()
 
 
-class MatchIn(_In, kw_only=True):
+class MatchIn(BodyIn, kw_only=True):
     """Which lots may be selected: those of a production month, a source of energy, a province; all that is given."""
 
     production_month: Month | None = None
@@ -188,6 +187,26 @@ class TradeVoidIn(FactIn, kw_only=True):
     trade: TradeId
     quantity: PositiveText | None = None
     serials: Annotated[tuple[SerialsIn, ...], Meta(max_length=100)] = ()
+
+
+class TradeCorrectionIn(FactIn, kw_only=True):
+    """So many certificates of a trade that is not in the book went back, as the platform's statement names it."""
+
+    platform: PartyId
+    order: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    project: ProjectCode
+    production_month: Month
+    buyer: PartyId
+    seller: PartyId
+    quantity: PositiveText
+    amount_fen: PositiveText | None = None
+    energy_source: Annotated[str, Meta(pattern=r"^[a-z_]{1,32}$")] | None = None
+
+
+class TradeLinkIn(FactIn, kw_only=True):
+    """A trade that corrections waited for has come, and as much was taken off it."""
+
+    trade: TradeId
 
 
 class TradeDeliveryIn(FactIn, kw_only=True):
@@ -312,7 +331,7 @@ class ProvinceReceiptIn(UnitsIn, kw_only=True):
     lot: LotCode | None = None
 
 
-class PartIn(_In, kw_only=True):
+class PartIn(BodyIn, kw_only=True):
     """So many certificates of a lot; of a numbered one it must be said which."""
 
     lot: LotCode
@@ -373,54 +392,6 @@ class OfferAnswerIn(FactIn, kw_only=True):
 
     offer: Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,17})$")]
     answer: OfferAnswer
-
-
-PartyName = Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
-
-
-class PartyIn(_In, kw_only=True):
-    """A party to register: enterprise, project, province, platform or an outside seller."""
-
-    party: PartyId
-    kind: PartyKind
-    name: PartyName
-    aliases: Annotated[tuple[PartyName, ...], Meta(max_length=20)] = ()
-    sector: Annotated[str, Meta(max_length=100, pattern=PLAIN)] | None = None
-    usci: Annotated[str, Meta(max_length=40, pattern=PLAIN)] | None = None
-    grid_user: Annotated[str, Meta(max_length=40, pattern=PLAIN)] | None = None
-
-
-class PartyChangeIn(_In, kw_only=True):
-    """What changes about a party: `name` and `alias` need a name, `merger` needs into whom."""
-
-    change: PartyChange
-    on: datetime.date
-    """From which day on."""
-    name: PartyName | None = None
-    into: PartyId | None = None
-    document: Sha256 | None = None
-
-
-class ClosingIn(_In, kw_only=True):
-    """How a month is closed: softly (only confirmed facts still count in it) or for good."""
-
-    state: Literal["soft", "closed"]
-
-
-class ReopeningIn(_In, kw_only=True):
-    """Why a closed month is opened again."""
-
-    reason: Literal["error", "late_fact", "notice"]
-
-
-class RuleIn(_In, kw_only=True):
-    """A rule to put in force: which facts it judges, by the day they occurred on, and where it comes from."""
-
-    in_force_from: datetime.date
-    in_force_to: datetime.date | None = None
-    """The last day, included; without it, until another rule takes its place."""
-    source: Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
-    rule: Rule
 
 
 class BreakSettlementIn(FactIn, kw_only=True):

@@ -84,6 +84,19 @@ EVENTS = (
         _TRADES,
     ),
     Event(
+        "/trades/corrections", "postTradeCorrection", "trade_correction", bodies.TradeCorrectionIn,
+        wishes.trade_correction,
+        "Correct a trade that is not in the book (冲销, 原交易缺失)",
+        "Certificates went back by a statement, and their trade has not come yet: they stand in suspense until then.",
+        _TRADES,
+    ),
+    Event(
+        "/trades/links", "postTradeLink", "trade_link", bodies.TradeLinkIn, _plainly(events.LinkTrade),
+        "Link waiting corrections to their trade",
+        "The trade has come, and as much as waited was withdrawn from it: suspense is cleared of it.",
+        _TRADES,
+    ),
+    Event(
         "/trades/deliveries", "postTradeDelivery", "trade_delivery", bodies.TradeDeliveryIn, _plainly(events.Deliver),
         "Count a trade as delivery on a subscription (履约)",
         "A transferred trade takes as much off its buyer's promise as it brought, once.",

@@ -7,7 +7,7 @@ from litestar import Controller, Request, Response, get, post
 from litestar.params import JSONBody, PathParameter
 
 from api import problems
-from api.bodies import PartyChangeIn, PartyIn
+from api.park_bodies import PartyChangeIn, PartyIn
 from api.problems import Problem
 from api.schemas import PartiesOut, PartyChangeOut, PartyOut, ReceiptOut
 from api.security import MAY_REGISTER, credential_of

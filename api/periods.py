@@ -6,7 +6,7 @@ from litestar import Controller, Request, Response, get, post
 from litestar.params import JSONBody, PathParameter
 
 from api import problems
-from api.bodies import ClosingIn, ReopeningIn
+from api.park_bodies import ClosingIn, ReopeningIn
 from api.problems import Problem
 from api.schemas import PeriodOut, PeriodsOut, ReceiptOut
 from api.security import MAY_IMPORT, MAY_READ_PARK, credential_of

@@ -8,7 +8,7 @@ from litestar.params import JSONBody
 
 from api import cursors, problems
 from api.accounts import Cursor, Limit
-from api.bodies import RuleIn
+from api.park_bodies import RuleIn
 from api.schemas import ReceiptOut, RuleOut, RulesOut
 from api.security import MAY_SET_POLICY, credential_of
 from api.transactions import IdempotencyKey, answer

@@ -13,6 +13,7 @@ from ledger.core.events import Evidence, Leg, Posting
 from ledger.core.quantity import QUANTITY_MAX, parse_quantity
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_range import Ranges, SerialRange
+from ledger.core.settlement import correction_key, settled_lot, settlement_key
 from ledger.keys import Credential
 
 _QUANTITIES = {"quantity", "energy_kwh", "amount_fen"}
@@ -115,6 +116,19 @@ def trade(data: bodies.TradeIn, _: str | None) -> Posting:
     return command_of(events.Trade, data, trade_id=trade_id, lot=_lot(data, trade_id))
 
 
+def trade_correction(data: bodies.TradeCorrectionIn, _: str | None) -> Posting:
+    """It names its trade as the trade itself does."""
+    trade_id = "/".join((data.platform, data.order, data.project, data.production_month))
+    lot = LotFacts(
+        code=trade_id,
+        numbered=False,
+        production_month=data.production_month,
+        project=data.project,
+        source=data.energy_source,
+    )
+    return command_of(events.CorrectTrade, data, trade_id=trade_id, lot=lot)
+
+
 def retirement(data: bodies.RetirementIn, tenant: str | None) -> Posting:
     """An enterprise retires its own; anybody else says whose."""
     return command_of(events.Retire, data, enterprise=_whose(data.enterprise, tenant))
@@ -153,7 +167,7 @@ def opening(data: bodies.OpeningIn, _: str | None) -> Posting:
 
 def bundle(data: bodies.BundleIn, _: str | None) -> Posting:
     """Counted units of a settlement are a lot of their own, known by contract, project and month."""
-    code = events.settled_lot(data.buyer, data.contract, data.project, data.production_month)
+    code = settled_lot(data.buyer, data.contract, data.project, data.production_month)
     return command_of(events.SettleBundle, data, lot=_lot(data, code))
 
 
@@ -169,7 +183,7 @@ def correction_link(data: bodies.CorrectionLinkIn, _: str | None) -> Posting:
 
 def _settled_lot(data: bodies.SettledIn) -> LotFacts:
     return LotFacts(
-        code=events.settled_lot(data.buyer, data.contract, data.project, data.production_month),
+        code=settled_lot(data.buyer, data.contract, data.project, data.production_month),
         numbered=False,
         production_month=data.production_month,
         project=data.project,
@@ -229,9 +243,9 @@ def evidence_key(command: Posting) -> str | None:
         case events.OpenBalance():
             return f"opening:{command.enterprise}/{command.reference}"
         case events.SettleBundle():
-            return events.settlement_key(command.buyer, command.contract, command.lot)
+            return settlement_key(command.buyer, command.contract, command.lot)
         case events.CorrectBundle():
-            return events.correction_key(command.buyer, command.contract, command.lot, command.occurred_on)
+            return correction_key(command.buyer, command.contract, command.lot, command.occurred_on)
         case events.TransferWithEnergy():
             return f"energy:{command.enterprise}/{command.reference}"
         case events.ReceiveForProvince():

@@ -302,13 +302,56 @@ def test_a_part_taken_back_leaves_the_rest_of_the_trade(office: Office) -> None:
 
 
 def test_a_correction_without_its_trade_waits_for_it(office: Office) -> None:
-    """The file is refused as `original_missing`, and posts once the trade is in the book."""
+    """It stands in suspense as `original_missing`, and comes off the trade once that is in the book."""
     office.register(BUYER)
     back = trades(taken_back(100, transferred_on="2024-07-20"), row(2), name="back.csv")
     (report,) = office.imports(back)
-    assert [problem.rule for problem in report.problems] == ["original_missing"] and report.posted == 0
-    _, report = office.imports(trades(booked(100)), back)
-    assert report.problems == [] and office.sums("holding_ent") == {"GH-001": 100}
+    assert (report.problems, report.original_missing, report.warnings[0].rule) == ([], 1, "original_missing")
+    assert office.sums("suspense") == {"GEC": -100} and office.sums("suspense_cost") == {"GEC": -52_000}
+    (report,) = office.imports(trades(booked(2_000)))
+    assert (report.problems, report.linked) == ([], 1)
+    assert office.sums("suspense") == office.sums("suspense_cost") == {}
+    days = office.database.rows("select effective_on::text from event where command in ('void_trade', 'link_trade')")
+    assert days == [("2024-07-20",)] * 2  # as of the day before, the buyer had all of it
+
+
+def test_a_correction_of_more_than_the_trade_stays_in_suspense(office: Office) -> None:
+    """The trade posts, and the file says what still waits."""
+    office.register(BUYER)
+    (_, report) = office.imports(trades(taken_back(900), name="back.csv"), trades(booked(800)))
+    assert report.problems == [] and [w.rule for w in report.warnings] == ["reversal_above_original"]
+    assert office.sums("suspense") == {"GEC": -900} and office.sums("holding_ent") == {"GH-001": 800}
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    order=st.permutations(range(3)),
+    quantity=st.integers(10, 3_000),
+    parts=st.tuples(st.integers(1, 5), st.integers(6, 10)),
+    moved=st.booleans(),
+)
+def test_a_trade_and_its_corrections_come_to_the_same_in_any_order(
+    durable_server: Server, order: list[int], quantity: int, parts: tuple[int, int], moved: bool
+) -> None:
+    """Wherever the trade comes among two parts taken back; all of them may be all of it. A second time: nothing."""
+    days = ("2024-07-20", "2024-07-21")
+    first = quantity * parts[0] // 10
+    taken = (first, quantity * parts[1] // 10 - first)
+    original = booked(quantity) if moved else booked(quantity, transferred_on="", status="已成交待划转")
+    backs = [taken_back(part, transferred_on=day) for part, day in zip(taken, days, strict=True) if part]
+    files = [trades(line, name=f"{at}.csv") for at, line in enumerate([original, *backs])]
+    found = []
+    for files_of_it in (files, [files[at] for at in order if at < len(files)]):
+        office = Office(durable_server.clone("template_empty"))
+        office.register(BUYER)
+        assert [report.problems for report in office.imports(*files_of_it)] == [[]] * len(files)
+        found.append(positions(office))
+        size = office.size
+        assert [report.posted for report in office.imports(*files_of_it)] == [0] * len(files) and office.size == size
+        assert office.sums("suspense") == office.sums("suspense_cost") == {}
+        office.close()
+    assert found[0] == found[1]
+    assert office_holds(found[0]) == (quantity - sum(taken) if moved else 0)
 
 
 def test_a_checked_file_may_be_checked_again(office: Office) -> None:

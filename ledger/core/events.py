@@ -269,6 +269,25 @@ class CorrectBundle(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="c
     amount_fen: int | None = None
 
 
+class CorrectTrade(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="correct_trade"):
+    """So many certificates of a trade that is not in the book went back (冲销): they stand in suspense until it is."""
+
+    trade_id: str
+    buyer: str
+    seller: str
+    platform: str
+    quantity: int
+    lot: LotFacts
+    """What is known of the units."""
+    amount_fen: int | None = None
+
+
+class LinkTrade(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="link_trade"):
+    """What waited in suspense for a trade was taken off it, since it is in the book: it waits no longer."""
+
+    trade_id: str
+
+
 class LinkCorrection(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="link_correction"):
     """The settlement that a waiting correction speaks of is in the book now: all that waits comes off it."""
 
@@ -409,24 +428,9 @@ Incoming = Issue | OpenBalance | SettleBundle | TransferWithEnergy | ReceiveForP
 Posting = (
     Transfer | Subscribe | ReduceSubscription | TradeEvent | Incoming | Allocate | ListForSale | Delist
     | Freeze | Unfreeze | Retire | Expire | CancelForCcer | Reverse | Offer | AnswerOffer | SettleBreak | Succeed
-    | CorrectBundle | LinkCorrection
+    | CorrectBundle | LinkCorrection | CorrectTrade | LinkTrade
 )  # fmt: skip
 POSTINGS: tuple[type, ...] = get_args(Posting)
-
-
-def settled_lot(buyer: str, contract: str, project: str, month: str) -> str:
-    """The code of the counted lot that the settlement of a contract's month brings."""
-    return f"bundle/{buyer}/{contract}/{project}/{month}"
-
-
-def settlement_key(buyer: str, contract: str, lot: LotFacts) -> str:
-    """The ledger-wide evidence key under which a contract's month of a project is settled, once."""
-    return f"bundle:{buyer}/{contract}/{lot.project}/{lot.production_month}"
-
-
-def correction_key(buyer: str, contract: str, lot: LotFacts, day: str | None) -> str:
-    """The ledger-wide evidence key of a correction: one of a settlement on a day."""
-    return f"correction:{buyer}/{contract}/{lot.project}/{lot.production_month}/{day}"
 
 
 PARTY_FIELDS = ("enterprise", "beneficiary", "buyer", "seller", "project", "province", "platform", "receiver", "party")

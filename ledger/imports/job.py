@@ -166,7 +166,8 @@ class Importer:
             yield 0, work.take()
             return
         opened = msgspec.convert(job.opening["opened"], TradesOpened)
-        plan = TradePlan(work, opened, msgspec.convert(job.opening["closed"], TradesClosed))
+        waiting = await self._known.waiting_trades()
+        plan = TradePlan(work, opened, msgspec.convert(job.opening["closed"], TradesClosed), waiting)
         if repeats:
             await self._set_repeats_aside(job, plan)
         what = "posting" if job.state == "posting" else "checking"

@@ -10,6 +10,7 @@ from ledger.imports.documents import SettlementStatement
 from ledger.imports.draft import Draft
 from ledger.imports.report import ImportReport
 from ledger.imports.settlement_commands import KnownSettlements, Settled, keys_of
+from ledger.imports.trade_commands import WaitingTrades
 from ledger.store.session import Query, Reader, Scope
 
 
@@ -54,6 +55,11 @@ class Known:
             held={lot: held for kind, lot, held, _ in stock if kind == "holding_ent"},
         )
 
+    async def waiting_trades(self) -> WaitingTrades:
+        """What waits in suspense for trades that are not in the book, or went back of some that are."""
+        (rows,) = await self._reader.fetch(self._scope, Query(_WAITING))
+        return {trade_id: (quantity, since) for trade_id, quantity, since in rows}
+
     async def commitments(self) -> dict[str, int]:
         """What was promised, by account."""
         (rows,) = await self._reader.fetch(self._scope, Query(_COMMITMENTS))
@@ -75,7 +81,11 @@ _STOCK = """
     from visible_lot l join visible_balance b using (lot_id) join visible_account a using (account_id)
     where l.code = any(%s) and a.kind in ('suspense', 'holding_ent') group by 1, 2
 """
-
+_WAITING = """
+    select substr(l.code, 6), -sum(b.quantity)::bigint, max(b.last_on)
+    from visible_account a join visible_balance b using (account_id) join visible_lot l using (lot_id)
+    where a.kind = 'suspense' and l.code like 'void/%%' group by 1 having sum(b.quantity) < 0
+"""
 _COMMITMENTS = """
     select a.name, sum(b.quantity)::bigint from visible_account a join visible_balance b using (account_id)
     where a.commodity = 'GECSUB' group by 1

@@ -9,10 +9,8 @@ from ledger.core.events import (
     CorrectBundle,
     LinkCorrection,
     SettleBundle,
-    correction_key,
-    settled_lot,
-    settlement_key,
 )
+from ledger.core.settlement import correction_key, settled_lot, settlement_key
 from ledger.imports.documents import SettlementRow, SettlementStatement
 from ledger.imports.draft import Draft, identifier
 from ledger.imports.matching import control_total_ok, match

@@ -1,11 +1,14 @@
 """The rows of a platform's trade statement -> commands, beside what the book knows of the same trades."""
 
+import datetime
 from typing import Any
 
 from ledger.core.certificate import LotFacts
 from ledger.core.command import NoteWithdrawal
 from ledger.core.events import (
+    CorrectTrade,
     IdentifyTrade,
+    LinkTrade,
     Trade,
     TransferTrade,
     VoidTrade,
@@ -25,11 +28,16 @@ def trade_id_of(platform: str, row: TradeRow) -> str:
     return "/".join((identifier(platform), identifier(row.order), identifier(row.project_code), row.production_month))
 
 
+WaitingTrades = dict[str, tuple[int, datetime.date]]
+"""Certificates that wait in suspense for their trade, and since when, by trade."""
+
+
 class TradePlan:
     """Plans a platform's trades, some rows at a time, and adds up what the file says."""
 
-    def __init__(self, work: Draft, opened: TradesOpened, closed: TradesClosed) -> None:
+    def __init__(self, work: Draft, opened: TradesOpened, closed: TradesClosed, waiting: WaitingTrades) -> None:
         self.work = work
+        self._waiting = waiting
         self.report = work.report
         self._opened = opened
         self._closed = closed
@@ -58,7 +66,7 @@ class TradePlan:
             earlier = known.get(trade_id)
             withdrawn = set() if earlier is not None or f"trade:{trade_id}" not in used else {trade_id}
             if row.state in REVERSALS:
-                _plan_reversal(work, row, earlier, trade_id, used)
+                _plan_reversal(work, row, earlier, trade_id, used, self._platform)
                 continue
             if row.state == WITHDRAWN:
                 report.withdrawn += 1
@@ -73,6 +81,8 @@ class TradePlan:
             report.transferred += row.quantity if row.state == TRANSFERRED else 0
             if trade_id not in withdrawn:
                 _plan_trade(work, row, earlier, trade_id, self._platform)
+                if earlier is None and trade_id in self._waiting:
+                    _plan_link(work, row, trade_id, *self._waiting[trade_id])
 
     def close(self, row_count: int) -> None:
         """Compare with what the file prints under its rows, once all of them were taken."""
@@ -95,15 +105,11 @@ def void_key(trade_id: str, row: TradeRow) -> str:
     return f"void:{trade_id}/{-row.quantity}/{row.transferred_on or row.traded_on}"
 
 
-def _plan_reversal(work: Draft, row: TradeRow, earlier: Any, trade_id: str, used: set[str]) -> None:
+def _plan_reversal(work: Draft, row: TradeRow, earlier: Any, trade_id: str, used: set[str], platform: str) -> None:
     """So much of a trade is taken back (冲销): all of it, or some; figures of the file are net of it."""
     report, quantity = work.report, -row.quantity
     is_whole = row.state == REVERSAL_WHOLE or (earlier is not None and quantity == earlier[2])
     if (buyer := work.buyer(row, "买方名称")) is None:
-        return
-    if earlier is None and row.state == REVERSAL:
-        expected = "a trade that is in the book, or in this file"
-        work.problem(row, "订单编号", "original_missing", given=row.order, expected=expected)
         return
     totals = report.by_enterprise.setdefault(buyer, {"traded": 0, "transferred": 0})
     report.traded -= quantity
@@ -117,6 +123,9 @@ def _plan_reversal(work: Draft, row: TradeRow, earlier: Any, trade_id: str, used
     key = f"void:{trade_id}" if is_whole else void_key(trade_id, row)
     if key in used or (earlier is not None and earlier[5] == "VOID"):
         return
+    if earlier is None and row.state == REVERSAL:
+        _plan_waiting(work, row, trade_id, key, buyer, platform)
+        return
     void = VoidTrade(
         trade_id=trade_id,
         occurred_on=(row.transferred_on or row.traded_on).isoformat(),
@@ -126,6 +135,40 @@ def _plan_reversal(work: Draft, row: TradeRow, earlier: Any, trade_id: str, used
     work.commands.append((void, key, key))
     report.voided += 1
     report.voided_quantity += quantity
+
+
+def _plan_waiting(work: Draft, row: TradeRow, trade_id: str, key: str, buyer: str, platform: str) -> None:
+    """A trade that is not in the book is taken back: it stands in suspense until the trade comes."""
+    correct = CorrectTrade(
+        trade_id=trade_id,
+        buyer=buyer,
+        seller=work.seller(row.seller_name),
+        platform=platform,
+        quantity=-row.quantity,
+        lot=_lot_of(row, trade_id),
+        amount_fen=-row.amount_fen or None,
+        occurred_on=(row.transferred_on or row.traded_on).isoformat(),
+        evidence=work.evidence(row.line),
+    )
+    work.commands.append((correct, key, key))
+    work.report.original_missing += 1
+    expected = "a trade that is in the book, or in this file; it stands in suspense until then"
+    work.warning(row, "订单编号", "original_missing", given=row.order, expected=expected)
+
+
+def _plan_link(work: Draft, row: TradeRow, trade_id: str, quantity: int, since: datetime.date) -> None:
+    """The trade has come: what was taken back of it before is taken off it, and waits no longer."""
+    if quantity > row.quantity:
+        expected = f"no more than the trade's {row.quantity}; it stays in suspense"
+        work.warning(row, "绿证数量", "reversal_above_original", given=str(quantity), expected=expected)
+        return
+    day, evidence = max(since, row.transferred_on or row.traded_on).isoformat(), work.evidence(row.line)
+    part = None if quantity == row.quantity else quantity
+    void = VoidTrade(trade_id=trade_id, occurred_on=day, evidence=evidence, quantity=part)
+    link = LinkTrade(trade_id=trade_id, occurred_on=day, evidence=evidence)
+    work.commands.append((void, f"waited:{trade_id}", f"void:{trade_id}" if part is None else None))
+    work.commands.append((link, f"link:{trade_id}", None))
+    work.report.linked += 1
 
 
 def _plan_withdrawal(work: Draft, row: TradeRow, trade_id: str, period: Period | None) -> None:
@@ -199,14 +242,7 @@ def _trade_of(work: Draft, row: TradeRow, buyer: str, seller: str, platform: str
         seller=seller,
         platform=platform,
         quantity=row.quantity,
-        lot=LotFacts(
-            code=trade_id,
-            numbered=False,
-            production_month=row.production_month,
-            project=identifier(row.project_code),
-            source=row.energy_source,
-            tradable=row.tradable,
-        ),
+        lot=_lot_of(row, trade_id),
         code_first=row.code_first,
         code_last=row.code_last,
         mode=row.mode,
@@ -214,6 +250,17 @@ def _trade_of(work: Draft, row: TradeRow, buyer: str, seller: str, platform: str
         amount_fen=row.amount_fen,
         occurred_on=row.traded_on.isoformat(),
         evidence=work.evidence(row.line),
+    )
+
+
+def _lot_of(row: TradeRow, trade_id: str) -> LotFacts:
+    return LotFacts(
+        code=trade_id,
+        numbered=False,
+        production_month=row.production_month,
+        project=identifier(row.project_code),
+        source=row.energy_source,
+        tradable=row.tradable,
     )
 
 

@@ -11,17 +11,19 @@ from ledger.core.events import (
     POSTINGS,
     AnswerOffer,
     CorrectBundle,
+    CorrectTrade,
     LinkCorrection,
+    LinkTrade,
     Reverse,
     SettleBreak,
     TradeEvent,
     Transfer,
     parties_named,
-    settlement_key,
 )
 from ledger.core.party import lookup_name
 from ledger.core.record import PostingBody
 from ledger.core.serial_range import SerialRange, merge
+from ledger.core.settlement import settlement_key
 from ledger.store.journal import records_at
 from ledger.store.literals import texts
 
@@ -172,7 +174,7 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
                 credentials.add(command.credential)
             case command if isinstance(command, POSTINGS):
                 parties |= parties_named(command)
-                if isinstance(command, TradeEvent | SettleBreak):
+                if isinstance(command, TradeEvent | SettleBreak | CorrectTrade | LinkTrade):
                     trades.add(command.trade_id)
     await _load_trades(connection, ledger_id, book, trades.difference(book.trades))
     # Where a trade's units go back to depends on what its seller is.

@@ -256,6 +256,23 @@ TABLE: dict[str, Row] = {
             ),
         ),
     ),
+    "postTradeCorrection": Row(
+        OPERATOR,
+        post(
+            "/v1/trades/corrections",
+            lambda who, number: {
+                "platform": "GEC",
+                "order": number,
+                "project": PROJECT,
+                "production_month": "2026-05",
+                "buyer": who,
+                "seller": SELLER,
+                "quantity": "1",
+                "evidence": PROVED,
+            },
+        ),
+    ),
+    "postTradeLink": Row(OPERATOR, post("/v1/trades/links", lambda _, number: {"trade": f"GEC/{number}/P1/2026-05"})),
     "postCorrectionLink": Row(OPERATOR, post("/v1/bundles/links", settled)),
     "getHealth": Row(EVERYBODY, get("/healthz"), open=True),
     "getReadiness": Row(EVERYBODY, get("/readyz"), open=True),

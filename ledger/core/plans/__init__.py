@@ -46,6 +46,8 @@ _PLANS: dict[type, Callable[[Any, Book, str], Plan | Refusal]] = {
     events.Succeed: successions.succession,
     events.CorrectBundle: corrections.correction,
     events.LinkCorrection: corrections.link,
+    events.CorrectTrade: corrections.of_a_trade,
+    events.LinkTrade: corrections.trade_link,
 }
 
 _LEGS: dict[type, Callable[[Any, Book], tuple[Leg, ...]]] = {
@@ -66,6 +68,8 @@ _LEGS: dict[type, Callable[[Any, Book], tuple[Leg, ...]]] = {
     events.Succeed: successions.succession_touches,
     events.CorrectBundle: corrections.correction_touches,
     events.LinkCorrection: corrections.link_touches,
+    events.CorrectTrade: corrections.trade_touches,
+    events.LinkTrade: corrections.trade_link_touches,
 }
 _LEGS |= dict.fromkeys(get_args(Incoming), incoming.incoming_legs)
 

@@ -1,16 +1,19 @@
-"""Plans of a settlement that is corrected downwards (domain 2.3, 3.4), also before the settlement itself has come.
+"""Plans of a settlement, or a trade, that is corrected downwards (domain 2.3, 3.4), also before it itself has come.
 
-A statement may correct a month that is not in the book yet. Its certificates, their cost and the rest of a MWh then
-wait in suspense, under the lot the settlement will bring, until a link takes them off that settlement.
+A statement may correct what is not in the book yet. The certificates, their cost and the rest of a MWh then wait in
+suspense, under the lot the settlement will bring, or one of the trade's own, until a link takes them off the original.
 """
+
+import msgspec
 
 from ledger.core.account import account_name
 from ledger.core.book import Book
-from ledger.core.events import CorrectBundle, Leg, LinkCorrection, settlement_key
+from ledger.core.events import CorrectBundle, CorrectTrade, Leg, LinkCorrection, LinkTrade
 from ledger.core.plans.costs import cost_of, owed_no_more
 from ledger.core.plans.incoming import energy_carried
 from ledger.core.plans.plan import KWH_PER_CERTIFICATE, Plan, holding_of, missing_party, moved, planned
 from ledger.core.refusal import Refusal, refuse
+from ledger.core.settlement import settlement_key
 
 
 def correction(command: CorrectBundle, book: Book, _: str) -> Plan | Refusal:
@@ -27,7 +30,7 @@ def correction(command: CorrectBundle, book: Book, _: str) -> Plan | Refusal:
     return planned(
         "correct_bundle",
         command,
-        _waiting_legs(command, book),
+        _waiting_legs(command, command.lot.code, book) + _energy_legs(command, "suspense_energy"),
         lot=command.lot,
         status=finding,
         findings=(finding,),
@@ -47,21 +50,21 @@ def _taken_back(command: CorrectBundle, settled: int, book: Book) -> Plan | Refu
     legs = (
         *moved(source, target, quantity, lot),
         *owed_no_more(command.buyer, command.amount_fen or 0, lot, book),
-        *_energy_legs(command, "carry_contract", book),
+        *_energy_legs(command, "carry_contract"),
     )
     return planned("correct_bundle", command, legs, corrects=settled, opens=_energy_accounts(command))
 
 
-def _waiting_legs(command: CorrectBundle, book: Book) -> tuple[Leg, ...]:
-    lot, waiting = command.lot.code, account_name("suspense", command.platform)
+def _waiting_legs(command: CorrectBundle | CorrectTrade, lot: str, book: Book) -> tuple[Leg, ...]:
+    waiting = account_name("suspense", command.platform)
     legs: tuple[Leg, ...] = moved(waiting, holding_of(command.seller, book), command.quantity, lot)
     if command.amount_fen:
         payable, cost = account_name("payable", command.buyer), account_name("suspense_cost", command.platform)
         legs += (Leg(cost, "CNY", -command.amount_fen, lot), Leg(payable, "CNY", command.amount_fen, lot))
-    return legs + _energy_legs(command, "suspense_energy", book)
+    return legs
 
 
-def _energy_legs(command: CorrectBundle, kind: str, _: Book) -> tuple[Leg, ...]:
+def _energy_legs(command: CorrectBundle, kind: str) -> tuple[Leg, ...]:
     """What went back beyond whole certificates, or fell short of them: carried by the contract, or waiting."""
     rest = command.quantity * KWH_PER_CERTIFICATE - command.energy_kwh
     if not rest:
@@ -106,6 +109,48 @@ def link(command: LinkCorrection, book: Book, _: str) -> Plan | Refusal:
     return planned("link_correction", command, legs, corrects=settled)
 
 
+def of_a_trade(command: CorrectTrade, book: Book, _: str) -> Plan | Refusal:
+    """Certificates of a trade that is not in the book are back with the seller; what the buyer had is in suspense."""
+    wrong = missing_party(book, enterprise=command.buyer) or missing_party(book, seller=command.seller)
+    if wrong is not None:
+        return wrong
+    if (known := book.trades.get(command.trade_id)) is not None:
+        return refuse("trade_exists", trade=command.trade_id, transaction=known.log_index)
+    places = [account_name(kind, command.platform) for kind in ("suspense", "suspense_cost")]
+    lot = msgspec.structs.replace(command.lot, code=broken_code(command.trade_id), numbered=False, tradable=False)
+    return planned(
+        "correct_trade",
+        command,
+        _waiting_legs(command, lot.code, book),
+        lot=lot,
+        status="original_missing",
+        findings=("original_missing",),
+        opens=tuple((place, None) for place in places),
+    )
+
+
+def broken_code(trade_id: str) -> str:
+    """The counted lot of what went back of a trade and cannot be taken off it (yet)."""
+    return f"void/{trade_id}"
+
+
+def trade_link(command: LinkTrade, book: Book, _: str) -> Plan | Refusal:
+    """All that waits of a trade, once as much was taken off the trade itself."""
+    known = book.trades.get(command.trade_id)
+    if known is None:
+        return refuse("trade_unknown", trade=command.trade_id)
+    lot = broken_code(command.trade_id)
+    waiting = _held(account_name("suspense", known.platform), "GEC", lot, book)
+    cost = _held(account_name("suspense_cost", known.platform), "CNY", lot, book)
+    if waiting >= 0 or known.voided < -waiting:
+        return refuse("nothing_to_link", lot=lot)
+    suspense, payable = account_name("suspense", known.platform), account_name("payable", known.buyer)
+    legs: tuple[Leg, ...] = moved(holding_of(known.seller, book), suspense, -waiting, lot)
+    if cost:
+        legs += (Leg(payable, "CNY", cost, lot), Leg(account_name("suspense_cost", known.platform), "CNY", -cost, lot))
+    return planned("link_trade", command, legs, corrects=known.log_index)
+
+
 _SUSPENSE = ("suspense", "suspense_cost", "suspense_energy")
 _COMMODITIES = ("GEC", "CNY", "KWH")
 
@@ -127,6 +172,24 @@ def correction_touches(command: CorrectBundle, book: Book) -> tuple[Leg, ...]:
     payable = Leg(account_name("payable", command.buyer), "CNY", 1, lot)
     metered = Leg(account_name("metered_contract", command.buyer, command.contract), "KWH", 1)
     return (seller, payable, metered, *_touches(command, lot))
+
+
+def trade_touches(command: CorrectTrade, book: Book) -> tuple[Leg, ...]:
+    """The seller's accounts, and those in which a correction waits."""
+    return _waiting_legs(command, broken_code(command.trade_id), book)
+
+
+def trade_link_touches(command: LinkTrade, book: Book) -> tuple[Leg, ...]:
+    """The same, and what the buyer owes; none for a trade that is not in the book before its group."""
+    if (known := book.trades.get(command.trade_id)) is None:
+        return ()
+    lot = broken_code(command.trade_id)
+    return (
+        Leg(holding_of(known.seller, book), "GEC", 1, lot),
+        Leg(account_name("suspense", known.platform), "GEC", 1, lot),
+        Leg(account_name("suspense_cost", known.platform), "CNY", 1, lot),
+        Leg(account_name("payable", known.buyer), "CNY", 1, lot),
+    )
 
 
 def link_touches(command: LinkCorrection, _: Book) -> tuple[Leg, ...]:

@@ -16,6 +16,7 @@ from ledger.core.events import (
     VoidTrade,
 )
 from ledger.core.held_range import FOREVER, NOTHING, holds
+from ledger.core.plans.corrections import broken_code
 from ledger.core.plans.costs import owed, owed_no_more
 from ledger.core.plans.plan import Plan, Units, holding_of, missing_party, moved, numbered, planned, units_of
 from ledger.core.record import TradeState
@@ -198,11 +199,6 @@ def broken_lot(known: TradeFacts, book: Book) -> LotFacts:
     )
 
 
-def broken_code(trade_id: str) -> str:
-    """What that lot is called."""
-    return f"void/{trade_id}"
-
-
 def _still_there(place: str, known: TradeFacts, book: Book) -> bool:
     """Whether the units that stand are all where the trade brought them."""
     account = book.accounts[place, "GEC"]
@@ -283,7 +279,11 @@ def event_legs(command: TradeEvent, coming: dict[str, list[TradeEvent]], book: B
     if isinstance(command, VoidTrade):
         lots.add(broken_code(command.trade_id))
     trades = _trades(command.trade_id, coming, book)
-    return tuple(leg for one in trades for lot in sorted(lots) for leg in _everywhere(one, lot))
+    legs = tuple(leg for one in trades for lot in sorted(lots) for leg in _everywhere(one, lot))
+    if isinstance(command, VoidTrade):  # a link may follow in the same group
+        costs = (account_name("suspense_cost", one.platform) for one in trades)
+        legs += tuple(Leg(cost, "CNY", 1, broken_code(command.trade_id)) for cost in costs)
+    return legs
 
 
 def units_named(trade_id: str, coming: dict[str, list[TradeEvent]], book: Book) -> list[Units]:
