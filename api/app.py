@@ -14,6 +14,7 @@ from api.accounts import AccountController, TrialBalanceController
 from api.audit import AuditController, LimitsController
 from api.batches import BatchController
 from api.certificates import CertificateController, RetirementController
+from api.exceptions import ExceptionController
 from api.history import HistoryGuard
 from api.imports import ImportController
 from api.parties import PartyController
@@ -110,6 +111,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             AuditController,
             ProofController,
             LimitsController,
+            ExceptionController,
             ImportController,
             ReconciliationController,
             *service.HANDLERS,

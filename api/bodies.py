@@ -66,7 +66,7 @@ CHOICES: dict[str, tuple[str, ...]] = {field: get_args(choice) for field, choice
 
 
 class BodyIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
+    """What a caller sends; fields that are not here are refused."""
 
 
 class EvidenceIn(BodyIn, kw_only=True):

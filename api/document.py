@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from litestar import Litestar
 
-from api import bodies, events, park_bodies, schemas
+from api import bodies, events, import_schemas, park_bodies, schemas
 from api.reconciliations import MEDIA_TYPES
 from ledger.writer import BATCH_MAX
 
@@ -46,7 +46,8 @@ def openapi_document(app: Litestar) -> bytes:
 
 def _components() -> dict[str, Any]:
     """Every struct that crosses the wire, as msgspec itself checks it."""
-    ours = [*vars(schemas).values(), *vars(bodies).values(), *vars(park_bodies).values(), *events.ITEMS]
+    rooms = (schemas, import_schemas, bodies, park_bodies)
+    ours = [*(one for room in rooms for one in vars(room).values()), *events.ITEMS]
     structs = [one for one in ours if isinstance(one, type) and issubclass(one, msgspec.Struct)]
     _, found = msgspec.json.schema_components([s for s in structs if not s.__name__.startswith("_")], ref_template=_REF)
     return found

@@ -2,32 +2,39 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import MultipartBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, MultipartBody, PathParameter, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from api import cursors, problems
 from api.accounts import Cursor
+from api.import_schemas import ImportOut, ImportRowOut, ImportRowsOut, ImportsOut
+from api.park_bodies import LineRejectionIn
 from api.problems import Problem
-from api.schemas import ImportOut, ImportRowOut, ImportRowsOut, ImportsOut
+from api.schemas import ReceiptOut
 from api.security import MAY_IMPORT, MAY_READ_PARK, credential_of
+from api.transactions import answer
+from ledger.core.command import RejectLine, canonical
+from ledger.core.command import Request as LedgerRequest
 from ledger.core.refusal import refuse
+from ledger.imports.draft import line_key, line_of_sheet
 from ledger.imports.job import READ, SignOff, Source
 from ledger.imports.reading import ImportReading, JobSeen
 from ledger.imports.sheets import BYTES_MAX
 from ledger.reports.scope import scope_of
-from ledger.writer import Ledger
+from ledger.writer import Ledger, Posted
 
 ImportPath = Annotated[str, PathParameter(pattern=r"^[0-9a-f]{32}$", description="The import's id.")]
+LinePath = Annotated[int, PathParameter(ge=1, le=2_000_000, description="The line in the file, counted from 1.")]
 _EVENTS = ResponseSpec(str, media_type="text/event-stream", generate_examples=False, description="Events, as they come")
 RowLimit = Annotated[int, QueryParameter(ge=1, le=cursors.LIMIT_MAX, description="Rows on a page.")]
 Verdict = Annotated[
-    Literal["duplicate", "conflict"] | None,
+    Literal["duplicate", "conflict", "rejected"] | None,
     QueryParameter(required=False, description="Only rows set aside so; by default all."),
 ]
 WhoseStatement = Annotated[
@@ -44,11 +51,12 @@ FORM_BYTES_MAX = BYTES_MAX + 64 * 1024
 """A file, and the form around it."""
 LOOK_SECONDS = 0.5
 """How often a listener's job is looked at."""
+State = Literal[
+    "received", "reading", "read", "checked", "refused", "ordered", "posting", "posted", "rejected", "unreadable"
+]
+STATES = get_args(State)
 InState = Annotated[
-    Literal[
-        "received", "reading", "read", "checked", "refused", "ordered", "posting", "posted", "rejected", "unreadable"
-    ]
-    | None,
+    State | None,
     QueryParameter(name="state", required=False, description="Only imports in this state."),
 ]
 SETTLED = {"checked", "refused", "posted", "rejected", "unreadable"}
@@ -159,6 +167,55 @@ class ImportController(Controller):
         await _decide(request, import_id, "rejected")
         return await _answer(request, import_id, status_code=200)
 
+    @post(
+        "/{import_id:str}/check", operation_id="postImportCheck", summary="Check an import again",
+        opt=MAY_IMPORT.opt(), status_code=202, responses=problems.declared(*problems.WRITE),
+    )  # fmt: skip
+    async def check(self, request: Request[Any, Any, Any], import_id: ImportPath) -> Response[ImportOut]:
+        """Against the book as it is now: once a name, a rule or an original it wanted is there."""
+        await _decide(request, import_id, "read")
+        request.app.state.imports.wake()
+        return await _answer(request, import_id, status_code=202)
+
+    @post(
+        "/{import_id:str}/owner", operation_id="postImportOwner", summary="Take an import over",
+        opt=MAY_IMPORT.opt(), status_code=200, responses=problems.declared(*problems.WRITE),
+    )  # fmt: skip
+    async def own(self, request: Request[Any, Any, Any], import_id: ImportPath) -> Response[ImportOut]:
+        """The caller sees to its exceptions from now on."""
+        await _job(request, import_id)
+        async with _importer(request) as importer:
+            await importer.jobs.change(import_id, was=STATES, owner=credential_of(request).principal.actor)
+        return await _answer(request, import_id, status_code=200)
+
+    @post(
+        "/{import_id:str}/rows/{line:int}/rejection", operation_id="postLineRejection", summary="Reject a line",
+        opt=MAY_IMPORT.opt(), status_code=201, responses=problems.declared(*problems.WRITE),
+    )  # fmt: skip
+    async def reject_line(
+        self, request: Request[Any, Any, Any], import_id: ImportPath, line: LinePath, data: JSONBody[LineRejectionIn]
+    ) -> Response[ReceiptOut]:
+        """A fact of its own: this line never posts, however often its file is imported; the rest is checked again.
+
+        What the line says is no longer in the file's sums: totals that differ by it are to be signed off.
+        """
+        job = await _job(request, import_id)
+        if job.state not in READ:
+            raise Problem(refuse("import_not_ready", id=import_id, state=job.state))
+        async with _importer(request) as importer:
+            where = line_of_sheet(data.sheet, line)
+            command = RejectLine(document=job.document, sheet=where[0], line=line, reason=data.reason)
+            key = line_key(job.document, where)
+            wish = LedgerRequest(
+                command=command, principal=credential_of(request).principal, request_key=key, evidence_key=key,
+                canonical=canonical(command),
+            )  # fmt: skip
+            outcome = await importer.writer.submit(wish)
+            if isinstance(outcome, Posted):
+                await importer.jobs.change(import_id, was=READ, state="read")
+        request.app.state.imports.wake()
+        return answer(outcome)
+
     @get(
         "/{import_id:str}/events", operation_id="listenToImport", summary="An import's progress, as it comes",
         opt=MAY_READ_PARK.opt(), responses={200: _EVENTS} | problems.declared(*problems.READ),
@@ -189,7 +246,7 @@ async def _decide(request: Request[Any, Any, Any], import_id: str, state: str, s
         if state == "ordered":
             principal = credential_of(request).principal
             done = await importer.jobs.order(import_id, principal, was=READ, sign_off=sign_off)
-        else:
+        else:  # rejected, or to be checked again
             done = await importer.jobs.change(import_id, was=READ, state=state)
         if not done:
             found = (await importer.jobs.get(import_id)).state
@@ -210,7 +267,7 @@ async def _job(request: Request[Any, Any, Any], import_id: str) -> JobSeen:
 
 def _out(job: JobSeen) -> ImportOut:
     return ImportOut(
-        id=job.job_id, document=job.document, file=job.name, source=job.source, state=job.state,
+        id=job.job_id, document=job.document, file=job.name, source=job.source, state=job.state, owner=job.owner,
         received_by=job.received_by, received_at=job.received_at, changed_at=job.changed_at, rows=job.row_count,
         posted_rows=job.posted_seq,
         report=job.report,

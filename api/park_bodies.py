@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from api.bodies import PLAIN, BodyIn, PartyId, PartyKind, Sha256
-from ledger.core.command import PartyChange
+from ledger.core.command import LineRejection, PartyChange
 from ledger.core.policy import Rule
 
 PartyName = Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
@@ -33,6 +33,14 @@ class PartyChangeIn(BodyIn, kw_only=True):
     name: PartyName | None = None
     into: PartyId | None = None
     document: Sha256 | None = None
+
+
+class LineRejectionIn(BodyIn, kw_only=True):
+    """Why a line of a statement is not to post."""
+
+    reason: LineRejection
+    sheet: Annotated[str, Meta(min_length=1, max_length=100, pattern=PLAIN)] | None = None
+    """The name of its sheet, in a workbook."""
 
 
 class ClosingIn(BodyIn, kw_only=True):

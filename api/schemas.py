@@ -1,11 +1,9 @@
 """What crosses the wire outward. Quantities are decimal strings; what comes in is in `api.bodies`."""
 
-import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from ledger.imports.report import ImportReport
 from ledger.reports.invariants import Verdict
 
 
@@ -184,50 +182,6 @@ class RecordsOut(Out, kw_only=True):
     tree_size: str
     root: str
     items: list[RecordOut]
-    next_cursor: str | None
-
-
-class ImportOut(Out, kw_only=True):
-    """A statement file on its way: received, reading, read, checked, refused, ordered, posting, posted; or over."""
-
-    id: str
-    document: str
-    """SHA-256 of the file."""
-    file: str
-    source: str
-    """Whose statement it is: platform, or enterprise."""
-    state: str
-    received_by: str
-    received_at: datetime.datetime
-    changed_at: datetime.datetime
-    rows: int
-    posted_rows: int
-    report: ImportReport | None
-    """What the file says, what was wrong with it, and what was posted."""
-
-
-class ImportsOut(Out, kw_only=True):
-    """A page of imports, newest first."""
-
-    items: list[ImportOut]
-    next_cursor: str | None
-
-
-class ImportRowOut(Out, kw_only=True):
-    """A row as it was read."""
-
-    line: int
-    identity: str
-    """What makes it the same trade in another file."""
-    verdict: str | None
-    """Why it was set aside: duplicate, or conflict."""
-    values: dict[str, Any]
-
-
-class ImportRowsOut(Out, kw_only=True):
-    """A page of an import's rows, in the order of the file."""
-
-    items: list[ImportRowOut]
     next_cursor: str | None
 
 

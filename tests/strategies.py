@@ -173,6 +173,9 @@ def bodies(kind: str) -> st.SearchStrategy[record.Body]:
         "withdrawal": lambda: st.builds(
             record.WithdrawalBody, evidence=evidences(), occurred_on=st.none() | days(), trade_id=texts()
         ),
+        "rejection": lambda: st.builds(
+            record.RejectionBody, document=hashes(), line=texts(), reason=texts(), sheet=texts()
+        ),
         "close": lambda: st.builds(
             record.CloseBody, figures=figures, month=texts(), positions=text, state=texts(), tree_size=texts()
         ),

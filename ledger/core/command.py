@@ -100,6 +100,20 @@ class NoteWithdrawal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     occurred_on: str | None = None
 
 
+LineRejection = Literal["not_ours", "twice", "entered_by_hand", "platform_error"]
+"""Why a line of a statement never posts."""
+
+
+class RejectLine(msgspec.Struct, frozen=True, kw_only=True, tag="reject_line"):
+    """That a line of a statement file never posts, however often the file is imported."""
+
+    document: str
+    sheet: str
+    """By its identifier; `-` for a file without sheets."""
+    line: int
+    reason: LineRejection
+
+
 class ClosePeriod(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="close_period"):
     """Close a month, softly or for good, with the figures it is closed with."""
 
@@ -137,6 +151,7 @@ Registry = (
     | RevokeCredential
     | RecordImport
     | NoteWithdrawal
+    | RejectLine
     | ClosePeriod
     | ReopenPeriod
     | DeclareSigningKey

@@ -20,6 +20,7 @@ from ledger.core.command import (
     RecordImport,
     RegisterParty,
     Reject,
+    RejectLine,
     ReopenPeriod,
     Request,
     RevokeCredential,
@@ -58,6 +59,7 @@ from ledger.core.record import (
     Posted,
     PostingBody,
     ProposalBody,
+    RejectionBody,
     SigningKeyBody,
     WithdrawalBody,
 )
@@ -104,6 +106,8 @@ def _decide_registry(book: Book, request: Request, today: str) -> Posted | Refus
             return _allowed(role, {"operator"}, "open periods again") or propose_reopening(book, command, request)
         case NoteWithdrawal():
             return _allowed(role, {"operator"}, "import statements") or _note_withdrawal(book, command, request)
+        case RejectLine():
+            return _allowed(role, {"operator"}, "import statements") or _reject_line(book, command, request)
         case DeclareSigningKey():
             body = SigningKeyBody(key=command.key, replaces=command.replaces)
             return _allowed(role, {"admin"}, "declare signing keys") or Posted((body,))
@@ -176,6 +180,15 @@ def _note_withdrawal(book: Book, command: NoteWithdrawal, request: Request) -> P
     if key in book.evidence:
         return refuse("evidence_used", evidence=key, transaction=book.evidence[key])
     body = WithdrawalBody(evidence=command.evidence, occurred_on=command.occurred_on, trade_id=command.trade_id)
+    return Posted((body,))
+
+
+def _reject_line(book: Book, command: RejectLine, request: Request) -> Posted | Refusal:
+    key = request.evidence_key
+    assert key is not None, "a line is rejected once"
+    if key in book.evidence:
+        return refuse("evidence_used", evidence=key, transaction=book.evidence[key])
+    body = RejectionBody(document=command.document, line=str(command.line), reason=command.reason, sheet=command.sheet)
     return Posted((body,))
 
 

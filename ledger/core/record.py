@@ -225,6 +225,15 @@ class WithdrawalBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     trade_id: str
 
 
+class RejectionBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of a statement file that somebody decided not to post; its evidence key is used up."""
+
+    document: str
+    line: str
+    reason: str
+    sheet: str
+
+
 class SigningKeyBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A key that signs checkpoints from here on. Both keys sign the first one, unless the one replaced was lost."""
 
@@ -251,6 +260,7 @@ Body = (
     | AnswerBody
     | SigningKeyBody
     | WithdrawalBody
+    | RejectionBody
     | CloseBody
 )
 
@@ -279,6 +289,7 @@ BODY_TYPES: dict[str, type] = {
     "posting": PostingBody,
     "proposal": ProposalBody,
     "refusal": RefusalBody,
+    "rejection": RejectionBody,
     "retirement": RetirementBody,
     "signing_key": SigningKeyBody,
     "withdrawal": WithdrawalBody,

@@ -15,6 +15,8 @@ from ledger.imports.report import ImportReport, Problem
 
 Wish = tuple[Command, str, str | None]
 """(command, request key, evidence key)."""
+Line = tuple[str, int]
+"""(sheet by its identifier, line)."""
 Row = TradeRow | SettlementRow | SummaryRow
 
 
@@ -23,6 +25,16 @@ def identifier(text: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text):
         return text
     return "x-" + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def line_of_sheet(sheet: str | None, line: int) -> Line:
+    """A line as a rejection names it."""
+    return identifier(sheet or "-"), line
+
+
+def line_key(document: str, line: Line) -> str:
+    """The evidence key of a line that somebody rejected."""
+    return f"line:{document}:{line[0]}/{line[1]}"
 
 
 class Draft:
@@ -40,6 +52,8 @@ class Draft:
         self.names = names
         self.policies = policies
         self._sellers = sellers
+        self.rejected: set[Line] = set()
+        """Lines of the file that somebody decided not to post."""
         self.commands: list[Wish] = []
         """In the order they post."""
 
@@ -47,6 +61,10 @@ class Draft:
         """What was wished for since this was last asked."""
         taken, self.commands = self.commands, []
         return taken
+
+    def is_rejected(self, row: Row | Problem) -> bool:
+        """Whether somebody decided that this row never posts."""
+        return row.line is not None and line_of_sheet(row.sheet, row.line) in self.rejected
 
     def party(self, name: str) -> str | None:
         """The party of a name or alias, or None; names are never guessed."""

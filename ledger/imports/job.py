@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.core.command import Principal, RecordImport
 from ledger.core.events import Level
@@ -143,6 +144,8 @@ class Importer:
         work = await self._known.draft(report, _LEVELS[job.source])
         async for _, wishes in self._pages(job, work, tell, repeats=True):
             count += len(wishes)
+        report.problems = [problem for problem in report.problems if not work.is_rejected(problem)]
+        report.rejected = len(work.rejected)
         if job.poster is not None and job.poster.get("sign_off"):
             report.warnings += [problem for problem in report.problems if problem.rule == "control_total"]
             report.problems = [problem for problem in report.problems if problem.rule != "control_total"]
@@ -169,6 +172,7 @@ class Importer:
         waiting = await self._known.waiting_trades()
         plan = TradePlan(work, opened, msgspec.convert(job.opening["closed"], TradesClosed), waiting)
         if repeats:
+            await self._set_rejected_aside(job, work)
             await self._set_repeats_aside(job, plan)
         what = "posting" if job.state == "posting" else "checking"
         for first in range(after + 1, job.row_count + 1, CHUNK_ROWS):
@@ -189,14 +193,21 @@ class Importer:
         work.report.encoding = statement.encoding
         work.report.problems += [problem_of(problem) for problem in statement.problems]
         work.report.warnings += [problem_of(warning) for warning in statement.warnings]
+        statement = replace(statement, rows=tuple(row for row in statement.rows if not work.is_rejected(row)))
         if isinstance(statement, SettlementStatement):
             plan_settlement(work, statement, await self._known.settlements(work, statement))
         else:
             plan_summary(work, statement, await self._known.commitments())
 
+    async def _set_rejected_aside(self, job: Job, work: Draft) -> None:
+        await self.jobs.judge_anew(job.job_id)
+        if work.rejected:
+            rows = await self.jobs.lines(job.job_id, [line for _, line in work.rejected])
+            verdicts = {row.seq: "rejected" for row in rows if work.is_rejected(frames.row_of(row.content))}
+            await self.jobs.judge(job.job_id, verdicts)
+
     async def _set_repeats_aside(self, job: Job, plan: TradePlan) -> None:
         """Of rows that are the same trade, keep what posts of them; where they disagree, keep none."""
-        await self.jobs.judge_anew(job.job_id)
         verdicts: dict[int, str] = {}
         async for same in self.jobs.repeats(job.job_id):
             trades = [frames.row_of(row.content) for row in same]
@@ -271,7 +282,7 @@ async def import_file(
     async with importer.jobs.held(job.job_id):
         job = await importer.jobs.get(job.job_id)
         if job.state == "posted":  # by somebody who sent the same file at the same moment
-            return msgspec.structs.replace(msgspec.convert(job.report, ImportReport), posted=0, replayed=True)
+            return replace(msgspec.convert(job.report, ImportReport), posted=0, replayed=True)
         if (refused := await importer.read(job.job_id, tell)) is not None:
             return refused
         if dry_run:

@@ -7,7 +7,7 @@ from ledger.core.party import lookup_name
 from ledger.core.policy import PolicyBook, PolicyRow
 from ledger.core.record import ImportBody, decode
 from ledger.imports.documents import SettlementStatement
-from ledger.imports.draft import Draft
+from ledger.imports.draft import Draft, line_key
 from ledger.imports.report import ImportReport
 from ledger.imports.settlement_commands import KnownSettlements, Settled, keys_of
 from ledger.imports.trade_commands import WaitingTrades
@@ -23,19 +23,24 @@ class Known:
 
     async def draft(self, report: ImportReport, level: Level) -> Draft:
         """A draft that knows the parties by the lookup form of their names, and the rules by which codes are read."""
-        names, ((sellers,),), platforms, rules = await self._reader.fetch(
+        prefix = line_key(report.document, ("", 0)).removesuffix("/0")
+        names, ((sellers,),), platforms, rules, rejected = await self._reader.fetch(
             self._scope,
             Query("select lookup, party_id from visible_name"),
             Query("select count(*) from visible_party where kind = 'seller'"),
             Query("select party_id from visible_party where kind = 'platform'"),
             Query("select log_index, content from visible_policy order by 1"),
+            Query(_REJECTED, (prefix, f"{prefix}~")),
         )
         policies = PolicyBook()
         for index, content in rules:
             policies.add(index, msgspec.convert(content, PolicyRow))
         # A platform is known by its id, whatever name it was registered with.
         parties = {lookup_name(party): party for (party,) in platforms} | dict(names)
-        return Draft(report, parties, policies, sellers, level)
+        work = Draft(report, parties, policies, sellers, level)
+        lines = (key.removeprefix(prefix).rsplit("/", 1) for (key,) in rejected)
+        work.rejected = {(sheet, int(line)) for sheet, line in lines}
+        return work
 
     async def imported(self, document: str) -> ImportBody | None:
         """What the journal says of an earlier import of the file, or None; its key may have been used otherwise."""
@@ -81,6 +86,7 @@ _STOCK = """
     from visible_lot l join visible_balance b using (lot_id) join visible_account a using (account_id)
     where l.code = any(%s) and a.kind in ('suspense', 'holding_ent') group by 1, 2
 """
+_REJECTED = "select evidence_key from visible_evidence where evidence_key >= %s and evidence_key < %s"
 _WAITING = """
     select substr(l.code, 6), -sum(b.quantity)::bigint, max(b.last_on)
     from visible_account a join visible_balance b using (account_id) join visible_lot l using (lot_id)

@@ -7,7 +7,7 @@ import msgspec
 
 from ledger.imports import frames
 from ledger.imports.documents import TradeRow
-from ledger.imports.report import ImportReport
+from ledger.imports.report import ImportReport, Problem
 from ledger.store.session import Query, Reader, Scope
 
 
@@ -22,6 +22,7 @@ class JobSeen(msgspec.Struct, frozen=True, kw_only=True):
     received_by: str
     received_at: datetime.datetime
     changed_at: datetime.datetime
+    owner: str
     report: ImportReport | None
     row_count: int
     posted_seq: int
@@ -48,6 +49,15 @@ class RowSeen(msgspec.Struct, frozen=True, kw_only=True):
     values: TradeRow
 
 
+class ExceptionSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """What keeps a statement, or a line of one, from posting, since when, and who sees to it."""
+
+    import_id: str
+    owner: str
+    since: datetime.datetime
+    problem: Problem
+
+
 class ImportReading:
     """Reads imports for those who may see them."""
 
@@ -63,6 +73,16 @@ class ImportReading:
         """Imports, of one state or of any, newest first, without the first `after`."""
         (rows,) = await self._reader.fetch(scope, Query(_JOBS, (state, state, limit, after)))
         return [_seen(row) for row in rows]
+
+    async def exceptions(
+        self, scope: Scope, *, after: int, limit: int, rule: str | None, owner: str | None
+    ) -> list[ExceptionSeen]:
+        """What waits for somebody's decision, the oldest first, without the first `after`."""
+        (rows,) = await self._reader.fetch(scope, Query(_EXCEPTIONS, (rule, rule, owner, owner, limit, after)))
+        return [
+            ExceptionSeen(import_id=job, owner=whose, since=since, problem=msgspec.convert(problem, Problem))
+            for job, whose, since, problem in rows
+        ]
 
     async def rows(
         self, scope: Scope, job_id: str, *, after: int, limit: int, verdict: str | None = None
@@ -82,7 +102,8 @@ def _seen(row: tuple[Any, ...]) -> JobSeen:
 
 
 _COLUMNS: LiteralString = """
-    job_id, document, name, source, state, received_by, received_at, changed_at, report, row_count, posted_seq,
+    job_id, document, name, source, state, received_by, received_at, changed_at, owner, report, row_count,
+    posted_seq,
     (opening #>> '{opened,period,first}')::date, (opening #>> '{opened,period,last}')::date,
     coalesce(opening #>> '{whole,settlement,month}', opening #>> '{whole,summary,as_of}')
 """
@@ -94,4 +115,14 @@ _JOBS: LiteralString = f"""
 _ROWS = """
     select seq, line, identity, verdict, content from visible_import_row
     where job_id = %s and seq > %s and (%s::text is null or verdict = %s) order by seq limit %s
+"""
+_EXCEPTIONS: LiteralString = """
+    select j.job_id, j.owner, j.received_at, p.problem
+    from visible_import_job j
+    cross join lateral jsonb_array_elements(j.report -> 'problems') with ordinality as p (problem, at)
+    where j.state in ('refused', 'unreadable', 'posted')
+        and (%s::text is null or p.problem ->> 'rule' = %s) and (%s::text is null or j.owner = %s)
+        and not exists (select from visible_import_job later where later.document = j.document
+            and (later.received_at, later.job_id) > (j.received_at, j.job_id))
+    order by j.received_at, j.job_id, p.at limit %s offset %s
 """

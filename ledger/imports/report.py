@@ -37,6 +37,8 @@ class ImportReport(msgspec.Struct, kw_only=True):
     withdrawn: int = 0
     refused: int = 0
     """Rows that cannot post; when there is one, nothing was posted."""
+    rejected: int = 0
+    """Lines that somebody decided not to post."""
     new_trades: int = 0
     new_quantity: int = 0
     progressed: int = 0

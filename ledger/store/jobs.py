@@ -31,6 +31,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     received_by: str
     received_at: datetime.datetime
     changed_at: datetime.datetime
+    owner: str
+    """Who sees to it that it is decided: at first, who sent it."""
     poster: dict[str, Any] | None
     """Who had it posted, and at which attempt."""
     opening: dict[str, Any] | None
@@ -50,8 +52,8 @@ class StagedRow(msgspec.Struct, frozen=True):
     verdict: str | None = None
 
 
-_COLUMNS = """ledger_id, job_id, document, name, source, state, received_by, received_at, changed_at, poster, opening,
-    report, row_count, posted_seq"""
+_COLUMNS = """ledger_id, job_id, document, name, source, state, received_by, received_at, changed_at, owner, poster,
+    opening, report, row_count, posted_seq"""
 
 
 class Jobs:
@@ -70,9 +72,9 @@ class Jobs:
             if earlier is not None:
                 return earlier
             await self.connection.execute(
-                "insert into import_job (ledger_id, job_id, document, name, source, state, received_by) "
-                "values (%s, %s, %s, %s, %s, 'received', %s)",
-                (self.ledger_id, job_id, document, name, source, by),
+                "insert into import_job (ledger_id, job_id, document, name, source, state, received_by, owner) "
+                "values (%s, %s, %s, %s, %s, 'received', %s, %s)",
+                (self.ledger_id, job_id, document, name, source, by, by),
             )
         return await self.get(job_id)
 
@@ -175,6 +177,15 @@ class Jobs:
         text = "update import_row set verdict = null where ledger_id = %s and job_id = %s and verdict is not null"
         await self.connection.execute(text, (self.ledger_id, job_id))
 
+    async def lines(self, job_id: str, lines: Sequence[int]) -> list[StagedRow]:
+        """The rows that stand in these lines, of whatever sheet."""
+        text = (
+            "select seq, line, identity, content, verdict from import_row "
+            "where ledger_id = %s and job_id = %s and line = any(%s)"
+        )
+        cursor = await self.connection.execute(text, (self.ledger_id, job_id, list(lines)))
+        return [StagedRow(*row) for row in await cursor.fetchall()]
+
     async def rewrite(self, job_id: str, seq: int, content: bytes) -> None:
         """Put what two rows of one trade say together into the first of them."""
         text = "update import_row set content = %s where ledger_id = %s and job_id = %s and seq = %s"
@@ -220,7 +231,7 @@ _REPEATS = """
     select r.seq, r.line, r.identity, r.content, r.verdict
     from (
         select seq, identity in (lag(identity) over w, lead(identity) over w) as is_repeated
-        from import_row where ledger_id = %s and job_id = %s window w as (order by identity, seq)
+        from import_row where ledger_id = %s and job_id = %s and verdict is null window w as (order by identity, seq)
     ) as marked
     cross join lateral (
         select * from import_row r where r.ledger_id = %s and r.job_id = %s and r.seq = marked.seq offset 0

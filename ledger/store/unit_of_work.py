@@ -21,6 +21,7 @@ from ledger.core.record import (
     CredentialBody,
     PolicyBody,
     RefusalBody,
+    RejectionBody,
     SigningKeyBody,
     WithdrawalBody,
 )
@@ -71,8 +72,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def evidence_key(self) -> str | None:
-        """The evidence the record uses up: a posting, or a withdrawal that stands in the place of one."""
-        uses = self.is_own and (self.rows or isinstance(self.body, WithdrawalBody))
+        """The evidence the record uses up: a posting, or what stands in the place of one, so that none ever posts."""
+        uses = self.is_own and (self.rows or isinstance(self.body, WithdrawalBody | RejectionBody))
         return self.request.evidence_key if uses else None
 
 

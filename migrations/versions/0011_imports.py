@@ -22,6 +22,7 @@ create table import_job (
     received_by text not null,
     received_at timestamptz not null default now(),
     changed_at timestamptz not null default now(),
+    owner text not null,
     poster jsonb,
     opening jsonb,
     report jsonb,
@@ -47,8 +48,8 @@ create table import_row (
 create index import_row_identity on import_row (ledger_id, job_id, identity, seq);
 
 create view visible_import_job with (security_barrier) as
-    select job_id, document, name, source, state, received_by, received_at, changed_at, opening, report, row_count,
-        posted_seq
+    select job_id, document, name, source, state, received_by, received_at, changed_at, owner, opening, report,
+        row_count, posted_seq
     from import_job where ledger_id = ledger_now() and tenant_now() = '*';
 create view visible_import_row with (security_barrier) as
     select job_id, seq, line, identity, content, verdict

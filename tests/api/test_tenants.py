@@ -242,6 +242,12 @@ TABLE: dict[str, Row] = {
     "listImportRows": Row(PARK, get(f"/v1/imports/{IMPORT}/rows")),
     "postImportPosting": Row(OPERATOR, lambda caller, _, __: caller.post(f"/v1/imports/{IMPORT}/posting")),
     "postImportRejection": Row(OPERATOR, lambda caller, _, __: caller.post(f"/v1/imports/{IMPORT}/rejection")),
+    "postImportCheck": Row(OPERATOR, lambda caller, _, __: caller.post(f"/v1/imports/{IMPORT}/check")),
+    "postImportOwner": Row(OPERATOR, lambda caller, _, __: caller.post(f"/v1/imports/{IMPORT}/owner")),
+    "postLineRejection": Row(
+        OPERATOR, post(f"/v1/imports/{IMPORT}/rows/12/rejection", lambda _, __: {"reason": "not_ours"})
+    ),
+    "listExceptions": Row(PARK, get("/v1/exceptions")),
     "listenToImport": Row(PARK, get(f"/v1/imports/{IMPORT}/events")),
     "reconcile": Row(PARK, get("/v1/reconciliations?from=2024-07-01&to=2024-07-31")),
     "listPeriods": Row(PARK, get("/v1/periods")),

@@ -48,6 +48,7 @@ from ledger.core.record import (
     PostingBody,
     ProposalBody,
     RefusalBody,
+    RejectionBody,
     RetirementBody,
     SigningKeyBody,
     TradeState,
@@ -138,6 +139,7 @@ def bodies() -> dict[str, Body]:
         "policy ComplianceBasis": PolicyBody(row=next(r for r in SEED if isinstance(r.rule, ComplianceBasis))),
         "signing_key": SigningKeyBody(key=SIGNING_KEY, replaces=SIGNING_KEY),
         "withdrawal": WithdrawalBody(evidence=evidence, occurred_on="2024-08-31", trade_id=TRADE.trade_id),
+        "rejection": RejectionBody(document=document, line="12", reason="not_ours", sheet="-"),
         "policy Period": PolicyBody(
             row=PolicyRow(in_force_from="2000-01-01", rule=Period(month="2024-07", state="closed"), source="design D6")
         ),

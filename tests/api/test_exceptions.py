@@ -1,0 +1,103 @@
+"""The exception queue: what keeps a statement from posting is told, owned, resolved by a fact, and checked again."""
+
+import contextlib
+import datetime
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import A, Service, open_service, problem_of
+from tests.api.test_imports import NAMED, checked, posted, settled
+from tests.conftest import Server
+from tests.imports.statement_files import row, statement, total
+
+UNKNOWN = "从未登记企业有限公司"
+RIGHT, WRONG = row(1, **NAMED), row(2, buyer_name=UNKNOWN)
+
+
+@pytest.fixture
+def service(server: Server) -> Iterator[Service]:
+    """A park with a queue of its own."""
+    with contextlib.closing(open_service(server)) as found:
+        yield found
+
+
+def queue(service: Service, **asked: str) -> list[dict[str, Any]]:
+    """What waits, the oldest first."""
+    return service["operator"].get("/v1/exceptions", params=asked).json()["items"]
+
+
+def test_an_unknown_name_waits_until_it_is_an_alias(service: Service) -> None:
+    """The alias is the fact that resolves it; checked again, the file posts, and the queue is empty."""
+    operator = service["operator"]
+    job = checked(operator, statement([RIGHT, WRONG]))
+    (waiting,) = queue(service)
+    assert (waiting["import_id"], waiting["age_days"], waiting["owner"]) == (job["id"], 0, job["received_by"])
+    assert (waiting["problem"]["rule"], waiting["problem"]["given"]) == ("unknown_name", UNKNOWN)
+    assert queue(service, rule="control_total") == [] and queue(service, rule="unknown_name") == [waiting]
+    change = {"change": "alias", "on": datetime.date.today().isoformat(), "name": UNKNOWN}
+    assert operator.write(f"/v1/parties/{A}/changes", change).status_code == 201
+    assert queue(service) == [waiting]  # nothing is re-run behind anybody's back
+    assert operator.post(f"/v1/imports/{job['id']}/check").status_code == 202
+    assert settled(operator, job["id"], "checked")["report"]["problems"] == []
+    assert queue(service) == []
+
+
+def test_a_rejected_line_never_posts_and_the_others_do(service: Service) -> None:
+    """Its rejection is a record; totals that differ by it are signed off; the same file again says the same."""
+    operator, content = service["operator"], statement([RIGHT, WRONG], after=[total("200", "1040.00")])
+    job = checked(operator, content)
+    line = job["report"]["problems"][0]["line"]
+    size = service.size
+    path = f"/v1/imports/{job['id']}/rows/{line}/rejection"
+    answer = operator.write(path, {"reason": "not_ours"})
+    assert answer.status_code == 201 and service.size == size + 1
+    assert operator.write(path, {"reason": "not_ours"}).headers["Idempotent-Replayed"] == "true"
+    job = settled(operator, job["id"], "refused")
+    assert job["report"]["rejected"] == 1
+    assert [problem["rule"] for problem in job["report"]["problems"]] == ["control_total"]
+    answer = operator.post(f"/v1/imports/{job['id']}/posting?sign_off=partial_export")
+    assert answer.status_code == 202
+    job = settled(operator, job["id"], "posted")
+    assert (job["report"]["new_trades"], job["report"]["rejected"]) == (1, 1)
+    (told,) = operator.get(f"/v1/imports/{job['id']}/rows?verdict=rejected").json()["items"]
+    assert told["line"] == line and queue(service) == []
+    assert checked(operator, content)["report"]["replayed"]
+
+
+def test_of_two_lines_that_contradict_each_other_the_one_left_posts(service: Service) -> None:
+    """Rejecting one of them decides the conflict."""
+    operator = service["operator"]
+    job = checked(operator, statement([RIGHT, RIGHT | {"quantity": "101", "amount": "525.20"}]))
+    (problem,) = job["report"]["problems"]
+    assert problem["rule"] == "trade_conflict"
+    answer = operator.write(f"/v1/imports/{job['id']}/rows/{problem['line']}/rejection", {"reason": "twice"})
+    assert answer.status_code == 201
+    assert settled(operator, job["id"], "checked")["report"]["new_quantity"] == 100
+
+
+def test_somebody_takes_an_import_over(service: Service) -> None:
+    """The queue can be asked by who sees to it."""
+    job = checked(service["operator"], statement([WRONG]))
+    taken = service["second"].post(f"/v1/imports/{job['id']}/owner").json()
+    assert taken["owner"] != job["owner"]
+    assert len(queue(service, owner=taken["owner"])) == 1 and queue(service, owner=job["owner"]) == []
+
+
+def test_only_the_latest_import_of_a_file_waits(service: Service) -> None:
+    """A file sent again has its exceptions once; what is posted has none."""
+    operator, content = service["operator"], statement([WRONG])
+    checked(operator, content)
+    second = checked(operator, content)
+    assert [one["import_id"] for one in queue(service)] == [second["id"]]
+    posted(operator, statement([RIGHT]))
+    assert len(queue(service)) == 1
+
+
+def test_a_line_of_what_is_over_cannot_be_rejected(service: Service) -> None:
+    """409 as for any decision on an import that is posted."""
+    operator = service["operator"]
+    job = posted(operator, statement([RIGHT]))
+    answer = operator.write(f"/v1/imports/{job['id']}/rows/5/rejection", {"reason": "twice"})
+    problem_of(answer, 409, "import_not_ready")
