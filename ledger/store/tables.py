@@ -417,7 +417,7 @@ class ImportJob(SQLModel, table=True):
     received_by: str = Field(sa_type=Text)
     received_at: datetime.datetime = Field(sa_type=_INSTANT)
     changed_at: datetime.datetime = Field(sa_type=_INSTANT)
-    owner: str
+    owner: str = Field(sa_type=Text)
     poster: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
     opening: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
     report: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
