@@ -52,14 +52,24 @@ FORM_BYTES_MAX = BYTES_MAX + 64 * 1024
 LOOK_SECONDS = 0.5
 """How often a listener's job is looked at."""
 State = Literal[
-    "received", "reading", "read", "checked", "refused", "ordered", "posting", "posted", "rejected", "unreadable"
+    "received",
+    "reading",
+    "read",
+    "checked",
+    "refused",
+    "ordered",
+    "posting",
+    "partly_posted",
+    "posted",
+    "rejected",
+    "unreadable",
 ]
 STATES = get_args(State)
 InState = Annotated[
     State | None,
     QueryParameter(name="state", required=False, description="Only imports in this state."),
 ]
-SETTLED = {"checked", "refused", "posted", "rejected", "unreadable"}
+SETTLED = {"checked", "refused", "partly_posted", "posted", "rejected", "unreadable"}
 """States in which nothing happens before somebody decides."""
 
 

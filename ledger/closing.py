@@ -15,7 +15,7 @@ from ledger.reports.positions import positions
 from ledger.reports.reading import Moment, Reading
 from ledger.store.session import Scope
 
-_UNDECIDED = {"received", "reading", "read", "checked", "refused", "ordered", "posting"}
+_UNDECIDED = {"received", "reading", "read", "checked", "refused", "ordered", "posting", "partly_posted"}
 _SETTLED_KINDS = {"MATCHED", "DUPLICATE"}
 
 

@@ -174,7 +174,7 @@ async def _import(api: _Api, trader: _Api, file: Path, rows: int, name: str, tel
     await asyncio.to_thread(api.ask, f"/v1/imports/{job['id']}/posting", content=b"")
     stop = asyncio.Event()
     singles = asyncio.create_task(_singles(trader, stop))
-    job = await _settled(api, job["id"], {"posted", "refused"})
+    job = await _settled(api, job["id"], {"posted", "partly_posted", "refused"})
     ended = time.perf_counter()
     stop.set()
     latencies, failed = await singles

@@ -39,7 +39,7 @@ CHUNK_ROWS = 300
 """Rows of a large file that post together: a single transfer waits for the few chunks before it, no more."""
 _LEVELS: dict[str, Level] = {"platform": "CONFIRMED", "enterprise": "REPORTED"}
 _UNREAD = ("received", "reading")
-READ = ("read", "checked", "refused")
+READ = ("read", "checked", "refused", "partly_posted")
 """States in which a file can be ordered to be posted, or rejected."""
 _OPEN = (*_UNREAD, *READ, "ordered", "posting")
 
@@ -94,8 +94,9 @@ class Importer:
 
     async def check(self, job_id: str, tell: Tell = silent) -> ImportReport:
         """Say what a file that was read would post; nothing is posted."""
-        report, _ = await self._planned(await self.jobs.get(job_id), tell)
-        await self._end(job_id, report, "refused" if report.problems else "checked")
+        job = await self.jobs.get(job_id)
+        report, _ = await self._planned(job, tell)
+        await self._end(job_id, report, _refused(job) if report.problems else "checked")
         return report
 
     async def post(self, job_id: str, tell: Tell = silent) -> ImportReport:
@@ -106,7 +107,7 @@ class Importer:
         assert job.state == "ordered" and job.poster is not None
         report, count = await self._planned(job, tell)
         if report.problems or report.replayed:
-            await self._end(job_id, report, "refused" if report.problems else "posted")
+            await self._end(job_id, report, _refused(job) if report.problems else "posted")
             return report
         # From here on the plan stands: who goes on from a chunk in the middle says what was said at the beginning.
         poster, document = job.poster | {"commands": count}, msgspec.to_builtins(report)
@@ -230,35 +231,39 @@ class Importer:
         door = Door(
             self.writer, principal, file=job.name, document=job.document, keys=f"{job.job_id}/{job.poster['attempt']}"
         )
-        closing: Wish = (_record(job, report), f"import:{job.document}", None)
         work = await self._known.draft(ImportReport(file=job.name, document=job.document), _LEVELS[job.source])
         pages = self._pages(job, work, tell, after=job.posted_seq)
         if job.poster["commands"] < BATCH_MAX:
             earlier = await self._known.imported(job.document)
             wishes = [wish async for _, page in pages for wish in page]
             if earlier is None:
-                report.problems += await door.whole([*wishes, closing])
+                report.problems += await door.whole([*wishes, _closing(job, report)])
             report.posted = door.posted if earlier is None else job.poster["commands"] + 1
         else:
-            report.problems += await self._post_chunks(job, door, pages, closing)
+            await self._post_chunks(job, door, pages, report)
             report.posted = door.posted
         report.replayed = report.posted == 0 and not report.problems
-        report.refused = len({problem.line for problem in report.problems}) if door.posted else report.rows
-        await self._end(job.job_id, report, "refused" if report.problems and not report.posted else "posted")
+        state = "posted"
+        if report.problems:
+            report.refused = len({problem.line for problem in report.problems}) if report.posted else report.rows
+            state = "partly_posted" if report.posted else _refused(job)
+        await self._end(job.job_id, report, state)
         return report
 
     async def _post_chunks(
-        self, job: Job, door: Door, pages: AsyncIterator[tuple[int, list[Wish]]], closing: Wish
-    ) -> list[Problem]:
-        """Post page by page; while one is written the next are planned. Problems of the lines that were refused."""
-        problems: list[Problem] = []
+        self, job: Job, door: Door, pages: AsyncIterator[tuple[int, list[Wish]]], report: ImportReport
+    ) -> None:
+        """Post page by page; while one is written the next are planned. The report names the lines refused."""
         flying: deque[tuple[int, asyncio.Task[list[Problem]]]] = deque()
         chunks = -(-job.row_count // CHUNK_ROWS) + 1
 
         async def land() -> None:
             last, task = flying.popleft()
-            problems.extend((await task)[: PROBLEMS_SHOWN - len(problems)])
-            await self.jobs.change(job.job_id, was=["posting"], posted_seq=last)
+            problems = await task
+            report.problems += problems[: PROBLEMS_SHOWN - len(report.problems)]
+            # Whoever goes on from here after a kill has the report as it is here.
+            told = {"report": msgspec.to_builtins(report)} if problems else {}
+            await self.jobs.change(job.job_id, was=["posting"], posted_seq=last, **told)
 
         try:
             async for last, wishes in pages:
@@ -271,7 +276,8 @@ class Importer:
         finally:
             for _, task in flying:
                 task.cancel()
-        return problems + await door.chunk([closing], at=chunks, of=chunks)
+        if door.posted or job.posted_seq or not report.problems:
+            report.problems += await door.chunk([_closing(job, report)], at=chunks, of=chunks)
 
 
 async def import_file(
@@ -303,6 +309,20 @@ _FILE_FIGURES = (
     "rows", "trades", "duplicates", "withdrawn", "traded", "transferred", "amount_fen", "subscribed",
     "certificates_net", "tail_kwh",
 )  # fmt: skip
+
+
+def _refused(job: Job) -> str:
+    return "partly_posted" if job.is_partly_posted else "refused"
+
+
+def _closing(job: Job, report: ImportReport) -> Wish:
+    """The record that an import is in: of the file for good, or of all but the lines that were refused."""
+    is_whole = not report.problems
+    key = f"import:{job.document}" if is_whole else f"import-in-part:{job.document}"
+    record = _record(job, report)
+    if not is_whole:
+        record.figures["refused"] = str(len({problem.line for problem in report.problems}))
+    return record, key, None
 
 
 def _record(job: Job, report: ImportReport) -> RecordImport:

@@ -259,7 +259,7 @@ def _columns(
 
 _JOBS: LiteralString = """
     select job_id, name, document, source, opening from visible_import_job
-    where opening is not null and state in ('checked', 'refused', 'ordered', 'posting', 'posted')
+    where opening is not null and state in ('checked', 'refused', 'ordered', 'posting', 'partly_posted', 'posted')
     order by opening #>> '{opened,period,last}' nulls first, received_at
 """
 _HELD: LiteralString = """

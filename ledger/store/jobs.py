@@ -41,6 +41,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     posted_seq: int
     """The last row of those whose chunks are posted."""
 
+    @property
+    def is_partly_posted(self) -> bool:
+        """Whether an earlier attempt posted all but some lines, which were refused."""
+        return self.state == "partly_posted" or bool((self.poster or {}).get("partly"))
+
 
 class StagedRow(msgspec.Struct, frozen=True):
     """A row as it was read; `seq` counts from 1 in the order of the file."""
@@ -122,6 +127,7 @@ class Jobs:
         job = await self.get(job_id)
         attempt = 1 + int((job.poster or {}).get("attempt", 0))
         poster = {"attempt": attempt, "principal": msgspec.to_builtins(by), "sign_off": sign_off}
+        poster["partly"] = job.is_partly_posted
         return await self.change(job_id, was=was, state="ordered", poster=poster)
 
     async def clear_rows(self, job_id: str) -> None:
@@ -223,7 +229,7 @@ async def ledgers_at_work(url: str) -> list[tuple[int, str, str]]:
 
 
 OVER = ["posted", "rejected", "unreadable", "refused"]
-"""States that a job does not leave by itself."""
+"""States in which a file that is sent again gets a job of its own."""
 UNFINISHED = ["received", "reading", "read", "ordered", "posting"]
 """States in which there is work to do on a job, whoever began it."""
 _JSON = {"poster", "opening", "report"}

@@ -180,6 +180,7 @@ class Posting(SQLModel, table=True):
     __table_args__ = (
         Index("posting_history", "ledger_id", "account_id", "log_index", "leg"),
         Index("posting_effective", "ledger_id", "account_id", "effective_on", "log_index", "leg"),
+        Index("posting_lot", "ledger_id", "lot_id", "account_id"),
         _IN_SCHEMA,
     )
     ledger_id: int = Field(primary_key=True)

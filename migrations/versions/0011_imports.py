@@ -17,8 +17,8 @@ create table import_job (
     name text not null,
     source text not null default 'platform' check (source in ('platform', 'enterprise')),
     state text not null
-        check (state in ('received', 'reading', 'read', 'checked', 'refused', 'ordered', 'posting', 'posted',
-            'rejected', 'unreadable')),
+        check (state in ('received', 'reading', 'read', 'checked', 'refused', 'ordered', 'posting', 'partly_posted',
+            'posted', 'rejected', 'unreadable')),
     received_by text not null,
     received_at timestamptz not null default now(),
     changed_at timestamptz not null default now(),
