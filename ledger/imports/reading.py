@@ -119,8 +119,11 @@ _ROWS = """
 _EXCEPTIONS: LiteralString = """
     select j.job_id, j.owner, j.received_at, p.problem
     from visible_import_job j
-    cross join lateral jsonb_array_elements(j.report -> 'problems') with ordinality as p (problem, at)
-    where j.state in ('refused', 'unreadable', 'partly_posted')
+    cross join lateral jsonb_array_elements(
+        case j.state when 'checked' then j.report -> 'warnings' else j.report -> 'problems' end
+    ) with ordinality as p (problem, at)
+    where (j.state in ('refused', 'unreadable', 'partly_posted')
+            or (j.state = 'checked' and p.problem ->> 'rule' in ('price_outlier', 'price_suspect')))
         and (%s::text is null or p.problem ->> 'rule' = %s) and (%s::text is null or j.owner = %s)
         and not exists (select from visible_import_job later where later.document = j.document
             and (later.received_at, later.job_id) > (j.received_at, j.job_id))

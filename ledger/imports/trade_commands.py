@@ -20,6 +20,7 @@ from ledger.imports.documents import REVERSAL, REVERSAL_WHOLE, REVERSALS, TRANSF
 from ledger.imports.draft import Draft, identifier
 from ledger.imports.frames import TradesClosed, TradesOpened
 from ledger.imports.matching import chain_of, control_total_ok, match
+from ledger.imports.prices import Prices
 from ledger.imports.report import Problem, problem_of
 
 
@@ -38,6 +39,7 @@ class TradePlan:
     def __init__(self, work: Draft, opened: TradesOpened, closed: TradesClosed, waiting: WaitingTrades) -> None:
         self.work = work
         self._waiting = waiting
+        self._prices = Prices()
         self.report = work.report
         self._opened = opened
         self._closed = closed
@@ -75,6 +77,7 @@ class TradePlan:
                 elif earlier is not None and earlier[5] != "VOID":
                     _plan_void(work, row, earlier, period)
                 continue
+            self._prices.add(row)
             report.trades += 1
             report.traded += row.quantity
             report.amount_fen += row.amount_fen
@@ -89,6 +92,9 @@ class TradePlan:
         report, closed = self.report, self._closed
         report.rows = row_count
         report.in_transit = report.traded - report.transferred
+        for row, rows, median in self._prices.outliers():
+            expected = f"a price near the {median} yuan of its vintage; {rows} rows have this one"
+            self.work.warning(row, "单价", "price_outlier", given=row.price or "", expected=expected)
         count = match(report.traded, closed.control_count, within=closed.control_half_unit)
         amount = match(report.amount_fen, closed.control_amount_fen, within=0)
         report.control_total_ok = control_total_ok((count, amount)) or "none"

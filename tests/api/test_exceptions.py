@@ -134,3 +134,16 @@ def test_a_chunked_import_goes_on_past_a_line_that_is_refused(
     operator.post(f"/v1/imports/{before['id']}/posting")
     assert settled(operator, before["id"], "posted")["report"]["posted"] == 1  # its own record: nothing else is left
     assert queue(service) == [] and checked(operator, content, "later.csv")["report"]["replayed"]
+
+
+def test_a_price_far_off_its_vintage_waits_for_a_look(service: Service) -> None:
+    """Ten times the usual is told, and posts only if somebody says so; another vintage's price is its own."""
+    usual = [row(number, **NAMED) for number in range(1, 12)]
+    slipped = row(12, **NAMED) | {"price": "52.00", "amount": "5200.00"}
+    older = row(13, **NAMED, production_month="2022-11") | {"price": "1.00", "amount": "100.00"}
+    found = checked(service["operator"], statement([*usual, slipped, older]))
+    assert found["state"] == "checked"
+    (waiting,) = queue(service)
+    assert (waiting["problem"]["rule"], waiting["problem"]["given"]) == ("price_outlier", "52.00")
+    assert posted(service["operator"], statement([*usual, slipped, older]))["state"] == "posted"
+    assert queue(service) == []

@@ -1,0 +1,48 @@
+"""Prices that stand far off those of their vintage: a slipped point, a price in another unit, or a true bargain."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import NamedTuple
+
+from ledger.imports.documents import TradeRow
+
+FACTOR = 5
+"""As many times the median of the vintage, or as small a part of it; a slipped point is ten times."""
+ROWS_MIN = 10
+"""Fewer rows of a vintage say nothing of what is usual."""
+
+
+class Outlier(NamedTuple):
+    """A price far off its vintage, where it first stands, and how often."""
+
+    row: TradeRow
+    rows: int
+    median: Decimal
+
+
+class Prices:
+    """The prices of a statement by the year its certificates were produced in."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, dict[str, tuple[TradeRow, int]]] = defaultdict(dict)
+
+    def add(self, row: TradeRow) -> None:
+        """Take in a row that sold something."""
+        if row.price is not None:
+            found = self._seen[row.production_month[:4]]
+            first, count = found.get(row.price, (row, 0))
+            found[row.price] = first, count + 1
+
+    def outliers(self) -> Iterator[Outlier]:
+        """Each price that is no less than `FACTOR` times off the median of its vintage."""
+        for found in self._seen.values():
+            prices = sorted((Decimal(price), count) for price, (_, count) in found.items())
+            rows = sum(count for _, count in prices)
+            if rows < ROWS_MIN:
+                continue
+            median = statistics.median_low([price for price, count in prices for _ in range(count)])
+            for price, (row, count) in found.items():
+                if not median / FACTOR < Decimal(price) < median * FACTOR:
+                    yield Outlier(row, count, median)
