@@ -246,6 +246,8 @@ def evidence_key(command: Posting) -> str | None:
             return settlement_key(command.buyer, command.contract, command.lot)
         case events.CorrectBundle():
             return correction_key(command.buyer, command.contract, command.lot, command.occurred_on)
+        case events.CorrectTrade():
+            return f"void:{command.trade_id}/{command.quantity}/{command.occurred_on}"
         case events.TransferWithEnergy():
             return f"energy:{command.enterprise}/{command.reference}"
         case events.ReceiveForProvince():
