@@ -67,7 +67,8 @@ class ReadDate(msgspec.Struct, frozen=True):
 _NULLS = frozenset({"", "-", "--", "---", "—", "——", "–", "―", "/", "//", "\\", "无", "空", "n/a", "null", "none"})
 _BROKEN_VALUES = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#FORMULA!", "####")
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u200e\u200f"))
-_SCIENTIFIC = re.compile(r"[+-]?\d+(\.\d+)?[eE]\+?\d+")
+_SCIENTIFIC = re.compile(r"[+-]?(?:\d+(?:\.\d+)?[eE]\+\d+|\d{1,3}(?:\.\d+)?[eE]\d{1,3})")
+"""As spreadsheets write it; a code may have an E among its digits, but not so near to its ends."""
 
 
 def clean(text: str) -> str:

@@ -164,7 +164,7 @@ def _extended(layout: Layout, names: dict[str, list[str]], file: str) -> Layout:
 
 
 _BRACKETS = re.compile(r"[(\[【〔]([^()\[\]【】〔〕]*)[)\]】〕]")
-_TRAILING_UNIT = re.compile(r"[/,:_|、]([^/,:_|、]+(?:/[^/,:_|、]+)?)$")
+_TRAILING_UNIT = re.compile(r"(?:单位:|[/,:_|、])([^/,:_|、]+(?:/[^/,:_|、]+)?)$")
 
 
 def header_unit(text: str) -> str | None:

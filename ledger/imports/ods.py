@@ -17,6 +17,8 @@ CELLS_MAX = 3_000_000
 CHARACTERS_MAX = 64 * 1024 * 1024
 CELL_CHARACTERS_MAX = 32_767
 SPANS_MAX = 200
+ELEMENTS_MAX = 200_000
+"""From one row to the next: they are held until it ends."""
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
@@ -32,8 +34,12 @@ def read_ods(name: str, content: bytes) -> list[Sheet]:
     try:
         # This parser fetches nothing from outside, and no document with entities comes here.
         walk = ElementTree.iterparse(io.BytesIO(content), events=("start", "end"))  # noqa: S314 (see above)
+        elements = 0
         for event, element in walk:
             if event == "start":
+                elements += 1
+                if elements > ELEMENTS_MAX:
+                    raise StatementUnreadable("too_large", f"A row of {name} has more than {elements - 1:,} elements.")
                 if element.tag == _TABLE + "table":
                     table, named = element, dict(element.attrib)
                     reading = _Reading(name, reading.cells, reading.characters)
@@ -46,6 +52,7 @@ def read_ods(name: str, content: bytes) -> list[Sheet]:
                 reading.take(element)
                 element.clear()
                 table.clear()  # or the emptied rows would be kept
+                elements = 0
             elif element.tag == _TABLE + "table":
                 is_hidden = named.get(_TABLE + "style-name", "") in hidden_styles
                 sheets.append(reading.sheet(named.get(_TABLE + "name"), hidden=is_hidden))

@@ -10,6 +10,9 @@ from xlrd.biffh import XLRDError, error_text_from_code
 from ledger.imports.sheets import COLUMNS_MAX, Row, Sheet, StatementUnreadable
 from ledger.imports.workbook import CELLS_MAX, SHEETS_MAX, cell_text, fill_merged, merged_by_row
 
+_LOCKED = "EncryptedPackage".encode("utf-16-le")
+"""The stream of a compound document that a workbook with a password is packed in."""
+
 
 def read_xls(name: str, content: bytes) -> list[Sheet]:
     """Give the worksheets of an XLS file; refuse a password-protected or broken one."""
@@ -20,9 +23,11 @@ def read_xls(name: str, content: bytes) -> list[Sheet]:
             raise StatementUnreadable("too_many_sheets", f"{name} has {book.nsheets:,} sheets.")
         return [_sheet(name, book, book.sheet_by_index(at)) for at in range(book.nsheets)]
     except XLRDError as why:
-        if "encrypted" in str(why).lower() or "can't find workbook" in str(why).lower():
-            message = f"{name} is a password-protected workbook, or none at all. Save it without a password."
+        if "encrypted" in str(why).lower() or _LOCKED in content:
+            message = f"{name} is a password-protected workbook. Save it without a password."
             raise StatementUnreadable("encrypted", message) from None
+        if "can't find workbook" in str(why).lower():
+            raise StatementUnreadable("not_a_statement", f"{name} is a document without a workbook in it.") from None
         raise StatementUnreadable("truncated", f"{name} is a broken or cut workbook: {why}.") from None
     except StatementUnreadable:
         raise
