@@ -28,14 +28,8 @@ from tests.imports.corpus import SOME, Answered, Case, Flagged, Reads, Refused, 
 
 SECONDS_MAX, KIB_MAX = 10, 256 * 1024
 OPEN = frozenset({
-    "book_day_of_1904_as_number", "book_merged_note", "book_merged_title_again", "book_month_ten_that_lost_its_nought",
-    "book_number_in_wan_by_its_form", "book_row_in_red", "book_two_sheets_one_total",
-    "settlement_below_note_without_a_mark", "settlement_below_stamp", "settlement_correction_of_month_13",
-    "settlement_day_without_its_year", "settlement_merged_note", "settlement_title_and_header_again",
-    "summary_enterprise_that_did_nothing", "summary_merged_date_of_two_rows", "summary_subtotals_wrong",
-    "summary_total_with_a_part_of_it", "summary_unit_by_the_form_of_the_cell", "summary_unit_none_at_all",
-    "trades_below_count_of_rows", "trades_below_notes_without_a_mark", "trades_below_stamp",
-    "trades_header_of_two_rows_again", "trades_subtotals_of_sellers", "trades_totals_by_group_only",
+    "book_day_of_1904_as_number", "book_month_ten_that_lost_its_nought", "book_number_in_wan_by_its_form",
+    "book_row_in_red", "summary_merged_date_of_two_rows",
 })  # fmt: skip
 """Files that get another answer than they should, as far as is known; none of them posts by itself."""
 CORPUS = cases()
