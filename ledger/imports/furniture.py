@@ -152,7 +152,7 @@ def voiding(cells: list[str]) -> str:
 def strange_unit(cells: list[str], table: Table) -> str:
     """The unit that a line of one or two texts declares and the table has not: the rows below it may be in it."""
     texts = dict.fromkeys(cell for cell in cells if cell.strip())
-    if len(texts) > 2:
+    if len(texts) > 2 or not any("单" in text for text in texts):
         return ""
     # A column that names no unit counts single certificates, or yuan.
     plain = {"certificate": "个", "money": "元"}

@@ -10,7 +10,17 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from xml.etree import ElementTree
 
-from ledger.imports.sheets import COLUMNS_MAX, FIGURE, ROWS_MAX, Row, Sheet, StatementUnreadable
+from ledger.imports.sheets import (
+    COLUMNS_MAX,
+    FIGURE,
+    ROWS_MAX,
+    SERIAL_ZERO,
+    SINCE_1904,
+    Row,
+    Sheet,
+    StatementUnreadable,
+    doubted,
+)
 
 CELLS_MAX = 3_000_000
 """In all tables together."""
@@ -34,7 +44,7 @@ def read_ods(name: str, content: bytes) -> list[Sheet]:
     try:
         # This parser fetches nothing from outside, and no document with entities comes here.
         walk = ElementTree.iterparse(io.BytesIO(content), events=("start", "end"))  # noqa: S314 (see above)
-        elements = 0
+        elements, serial_zero = 0, SERIAL_ZERO
         for event, element in walk:
             if event == "start":
                 elements += 1
@@ -48,6 +58,8 @@ def read_ods(name: str, content: bytes) -> list[Sheet]:
                 properties = element.find(_STYLE + "table-properties")
                 if properties is not None and properties.get(_TABLE + "display") == "false":
                     hidden_styles.add(element.get(_STYLE + "name", ""))
+            elif element.tag == _TABLE + "null-date" and element.get(_TABLE + "date-value") == SINCE_1904.isoformat():
+                serial_zero = SINCE_1904
             elif element.tag == _TABLE + "table-row":
                 reading.take(element)
                 element.clear()
@@ -55,7 +67,7 @@ def read_ods(name: str, content: bytes) -> list[Sheet]:
                 elements = 0
             elif element.tag == _TABLE + "table":
                 is_hidden = named.get(_TABLE + "style-name", "") in hidden_styles
-                sheets.append(reading.sheet(named.get(_TABLE + "name"), hidden=is_hidden))
+                sheets.append(reading.sheet(named.get(_TABLE + "name"), serial_zero, hidden=is_hidden))
     except ElementTree.ParseError as error:
         raise StatementUnreadable("truncated", f"{name} has a broken content part: {error}.") from None
     return sheets
@@ -94,14 +106,21 @@ class _Reading:
             self.line += 1
             self.rows.append((self.line, texts))
 
-    def sheet(self, title: str | None, *, hidden: bool) -> Sheet:
+    def sheet(self, title: str | None, serial_zero: datetime.date, *, hidden: bool) -> Sheet:
         """The table, once all its rows are in."""
         rows = self.rows
 
         def again() -> Iterator[Row]:
             return ((line, list(cells)) for line, cells in rows)
 
-        return Sheet(name=title, encoding="ods", rows=again, hidden=hidden, hidden_lines=frozenset(self.hidden))
+        return Sheet(
+            name=title,
+            encoding="ods",
+            rows=again,
+            hidden=hidden,
+            marks={"hidden_row": frozenset(self.hidden)},
+            serial_zero=serial_zero,
+        )
 
     def _texts(self, row: ElementTree.Element) -> list[str]:
         texts: list[str] = []
@@ -167,7 +186,7 @@ def number_text(given: str) -> str:
         number = Decimal(given)
     except InvalidOperation:
         return given
-    if not number.is_finite() or number.adjusted() >= 15:
+    if not number.is_finite() or (number and not -CELL_CHARACTERS_MAX <= number.adjusted() < 15):
         return f"{number:E}"
     text = format(number.normalize(), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return doubted(text.rstrip("0").rstrip(".") if "." in text else text)

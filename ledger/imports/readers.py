@@ -102,7 +102,7 @@ def _delimiter(head: str) -> str:
     A table's lines are as wide as its header. The commas of a title, or the semicolons of a long list of aliases,
     differ from line to line.
     """
-    lines = [_QUOTED.sub("", line) for line in _LINE_END.split(head)[:LINES_LOOKED_AT]]
+    lines = _LINE_END.split(_QUOTED.sub("", head))[:LINES_LOOKED_AT]
 
     def fit(mark: str) -> tuple[int, int]:
         alike = Counter(count for line in lines if (count := line.count(mark)) >= 2)

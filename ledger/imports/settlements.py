@@ -28,7 +28,7 @@ from ledger.imports.cells import (
 from ledger.imports.documents import RowProblem, SettlementRow, SettlementStatement, SettlementTotals
 from ledger.imports.layouts import Headings, Table
 from ledger.imports.preamble import as_of_month, platform_of
-from ledger.imports.sheets import BrokenRecord, StatementUnreadable
+from ledger.imports.sheets import MARKS, BrokenRecord, StatementUnreadable
 from ledger.imports.trade_cells import PROJECT_CODE_CHARACTERS, read_source
 
 _CORRECTION = re.compile(r"退补|更正|冲销|冲正|红冲|调整|补结|追补|清算")
@@ -157,8 +157,8 @@ class _Reading:
             self._report(line, field, rule, found, expected)
         if len(self.problems) > before:
             return None
-        if line in self.table.sheet.hidden_lines:
-            self.warnings.append(self._problem(line, None, "hidden_row", row.contract, "a visible row"))
+        for mark in self.table.sheet.marks_of(line):
+            self.warnings.append(self._problem(line, None, mark, row.contract, MARKS[mark]))
         known = [energy for energy in (row.contracted_kwh, row.generated_kwh, row.consumed_kwh) if energy is not None]
         if len(known) == 3 and row.settled_kwh > 0 and row.settled_kwh != min(known):
             expected = f"{min(known)} kWh, the least of contract, generation and consumption"
@@ -242,7 +242,7 @@ def _parsers(table: Table, period: Period) -> dict[str, Callable[[str], Any]]:
         "amount": _nullable(lambda text: parse_amount_fen(text, units.get("amount"))),
         "due": lambda text: parse_count(text, units.get("due")),
         "transferred": _nullable(lambda text: parse_count(text, units.get("transferred"))),
-        "transferred_on": _nullable(lambda text: parse_day(text, period)),
+        "transferred_on": _nullable(lambda text: parse_day(text, period, table.sheet.serial_zero)),
         "remark": parse_text,
     }
     found |= {field: _energy(units.get(field)) for field in _ENERGIES}

@@ -33,7 +33,7 @@ from ledger.imports.documents import (
 )
 from ledger.imports.layouts import Headings, Table
 from ledger.imports.preamble import as_of_month
-from ledger.imports.sheets import BrokenRecord, StatementUnreadable
+from ledger.imports.sheets import MARKS, BrokenRecord, MergedRow, StatementUnreadable
 
 _LUMP = re.compile(
     r"(?:其余|其他|其它|剩余|另有|另外)(?:的)?([0-9]+|[一二两三四五六七八九十百]+)?(?:家|户|个)?(?:企业|单位|公司)?"
@@ -88,6 +88,8 @@ class _SummaryReading:
         headings = Headings()
         for line, given in lines:
             cells = furniture.filled(self._padded(line, given), above)
+            if isinstance(given, MergedRow) and (column := self.table.columns.get("subscribed_on")) is not None:
+                cells[column] = cells[column] or given.figures.get(column, "")
             kind = furniture.kind_of(cells)
             if again := headings.again(self.table, cells, HEADER_NAMES_MIN):
                 self.table = again
@@ -133,8 +135,8 @@ class _SummaryReading:
                 self._report(line, field, "count_negative", self._cell(cells, field), "no less than nought")
         if len(self.problems) > before or name is None:
             return
-        if line in self.table.sheet.hidden_lines:
-            self.warnings.append(self._problem(line, None, "hidden_row", name, "a visible row"))
+        for mark in self.table.sheet.marks_of(line):
+            self.warnings.append(self._problem(line, None, mark, name, MARKS[mark]))
         half = 0 if values["traded"] is None else self._half(cells, "traded", places)
         row = SummaryRow(
             line=line, sheet=self.table.sheet.name, name=name, kind=kind, lump_count=lump_count,
@@ -221,7 +223,7 @@ class _SummaryReading:
         """A month stands for its last day: by then the subscription had been made."""
         if is_null(text) or any(word in text for word in _INTENTION):
             return None
-        day = parse_date(text, self.period).last_day
+        day = parse_date(text, self.period, self.table.sheet.serial_zero).last_day
         if day > self.as_of_day:
             raise CellError("date_after_as_of", f"{self.as_of_day} or earlier")
         return day

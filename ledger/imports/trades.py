@@ -30,7 +30,7 @@ from ledger.imports.documents import (
 )
 from ledger.imports.layouts import Headings, Table
 from ledger.imports.preamble import trading_period
-from ledger.imports.sheets import BrokenRecord, StatementUnreadable
+from ledger.imports.sheets import MARKS, BrokenRecord, StatementUnreadable
 from ledger.imports.trade_cells import has_digit, trade_parsers
 
 GIVEN_CHARACTERS_MAX = 80
@@ -90,7 +90,7 @@ class TradeReading:
 
     def __iter__(self) -> Iterator[TradeRow]:
         sheet, header_line = self.table.sheet.name, self.table.header_line_last
-        hidden = self.table.sheet.hidden_lines
+        marked = frozenset[int]().union(*self.table.sheet.marks.values())
         above: list[str] = []
         template: list[Any] = [None] * len(_SLOTS)
         template[_SLOT["sheet"]] = sheet
@@ -119,8 +119,9 @@ class TradeReading:
             if row.quantity < 0 or row.state == REVERSAL:
                 row = _signed(row)
             if self._holds_together(row):
-                if line in hidden:
-                    self._warn(line, None, "hidden_row", "", "a visible row")
+                if line in marked:
+                    for mark in self.table.sheet.marks_of(line):
+                        self._warn(line, None, mark, "", MARKS[mark])
                 self.row_count += 1
                 if row.state != WITHDRAWN:
                     self._count_read += row.quantity
@@ -153,7 +154,7 @@ class TradeReading:
     def _set_aside(self, line: int, cells: list[str]) -> None:
         """Decide what a row is that does not read as a trade, and report it if it should have been one."""
         texts = [cell for cell in cells if cell.strip()]
-        if strange := furniture.strange_unit(cells, self.table):
+        if strange := furniture.strange_unit(texts, self.table):
             self._report(line, None, "unit_changes", strange, furniture.UNIT_ABOVE)
             return
         if not texts or (len(texts) == 1 and not has_digit(texts[0]) and len(texts[0]) < SHORT_NOTE):

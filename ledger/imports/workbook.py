@@ -12,7 +12,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any
 from xml.etree import ElementTree
 from xml.parsers import expat
@@ -21,7 +21,19 @@ from msgspec.structs import replace
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from ledger.imports.ods import read_ods
-from ledger.imports.sheets import COLUMNS_MAX, FIGURE, ROWS_MAX, Row, Sheet, StatementUnreadable
+from ledger.imports.sheets import (
+    COLUMNS_MAX,
+    FIGURE,
+    ROWS_MAX,
+    SERIAL_ZERO,
+    SINCE_1904,
+    MergedRow,
+    Row,
+    Sheet,
+    StatementUnreadable,
+    figure_text,
+)
+from ledger.imports.styles import Styles, read_styles, red_lines, with_suffixes
 
 MEMBERS_MAX = 1_000
 SHEETS_MAX = 100
@@ -49,7 +61,6 @@ _ROW = re.compile(rb"<row\b[^<>]*>")
 _ROW_NUMBER = re.compile(rb"\br=\"(\d{1,12})\"")
 _HIDDEN = re.compile(rb"\bhidden=\"(?:1|true)\"")
 _FORMULA_CELL = re.compile(rb"<c\b([^>]*)>(\s*<f\b(?:[^>]*/>|[^>]*>[^<]*</f>))\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
-_FIFTEEN_DIGITS = Context(prec=15)
 
 
 def read_workbook(name: str, content: bytes) -> list[Sheet]:
@@ -62,10 +73,11 @@ def read_workbook(name: str, content: bytes) -> list[Sheet]:
     if "xl/workbook.xml" not in parts:
         kind = "legacy_excel" if any(part.endswith(".bin") for part in parts) else "not_a_statement"
         raise StatementUnreadable(kind, f"{name} is an archive without a workbook in it, not XLSX.")
-    hidden: dict[str, frozenset[int]] = {}
+    marks: dict[str, dict[str, frozenset[int]]] = {}
     _check_texts(name, parts)
     areas: dict[str, int] = {}
-    listed = _sheet_parts(name, parts)
+    listed, serial_zero = _sheet_parts(name, parts)
+    styles = _styles(name, parts)
     for part in [part for part in parts if part.startswith("xl/worksheets/") and part.endswith(".xml")]:
         _check_xml(name, part, parts[part])
         parts[part] = _plain_xml(parts[part])
@@ -74,11 +86,15 @@ def read_workbook(name: str, content: bytes) -> list[Sheet]:
         cells = sum(areas[part] * max(1, sum(part == other for _, other in listed)) for part in areas)
         if cells > CELLS_MAX:
             raise StatementUnreadable("too_large", f"The sheets of {name} span {cells:,} cells.")
-        hidden[part] = _hidden_lines(parts[part])
-        parts[part] = _errors_as_text(parts[part])
+        parts[part], formed = with_suffixes(_errors_as_text(parts[part]), styles)
+        marks[part] = {
+            "hidden_row": _hidden_lines(parts[part]),
+            "row_in_red": red_lines(parts[part], styles),
+            "unit_by_form": formed,
+        }
     titles = dict(listed)
     return [
-        replace(sheet, hidden_lines=hidden.get(titles.get(sheet.name or "", ""), frozenset()))
+        replace(sheet, marks=marks.get(titles.get(sheet.name or "", ""), {}), serial_zero=serial_zero)
         for sheet in _open(name, parts)
     ]
 
@@ -219,21 +235,33 @@ def _parse(content: bytes) -> ElementTree.Element:
     return ElementTree.fromstring(content)  # noqa: S314 (see above)
 
 
-def _sheet_parts(name: str, parts: dict[str, bytes]) -> list[tuple[str, str]]:
-    """Each sheet's title, and the archive member that holds it."""
+def _sheet_parts(name: str, parts: dict[str, bytes]) -> tuple[list[tuple[str, str]], datetime.date]:
+    """Each sheet's title, and the archive member that holds it; and what serial numbers of days count from."""
     try:
         targets = {
             relation.get("Id"): (relation.get("Target") or "").removeprefix("/xl/").removeprefix("xl/")
             for relation in _parse(parts.get("xl/_rels/workbook.xml.rels", b"<none/>"))
         }
         titles: list[tuple[str, str]] = []
+        serial_zero = SERIAL_ZERO
         for element in _parse(parts["xl/workbook.xml"]).iter():
+            if element.tag.endswith("}workbookPr") and element.get("date1904") in ("1", "true"):
+                serial_zero = SINCE_1904
             if element.tag.endswith("}sheet"):
                 relation = next((value for key, value in element.items() if key.endswith("}id")), None)
                 titles.append((element.get("name") or "", "xl/" + targets.get(relation, "")))
-        return titles
+        return titles, serial_zero
     except ElementTree.ParseError as error:
         raise StatementUnreadable("truncated", f"{name} has a broken workbook part: {error}.") from None
+
+
+def _styles(name: str, parts: dict[str, bytes]) -> Styles:
+    if "xl/styles.xml" not in parts:
+        return Styles()
+    try:
+        return read_styles(parts["xl/styles.xml"])
+    except expat.ExpatError as error:
+        raise StatementUnreadable("truncated", f"{name} has a broken part of styles: {error}.") from None
 
 
 def _open(name: str, parts: dict[str, bytes]) -> list[Sheet]:
@@ -275,7 +303,7 @@ def _rows(calamine: CalamineSheet, merged: "Merged") -> Iterator[Row]:
     for index, values in enumerate(calamine.iter_rows()):
         cells = margin + [value if type(value) is str else cell_text(value) for value in values]
         if index in merged:
-            fill_merged(index, cells, merged[index], texts)
+            cells = fill_merged(index, cells, merged[index], texts)
         if any(cells):
             if max(map(len, cells)) > CELL_CHARACTERS_MAX:
                 raise StatementUnreadable(
@@ -304,11 +332,12 @@ def merged_by_row(areas: list[Area]) -> Merged:
     return found
 
 
-def fill_merged(index: int, cells: list[str], areas: list[Area], texts: dict[tuple[int, int], str]) -> None:
-    """Give every cell of a merged area its text; a spreadsheet stores it in the first cell only.
+def fill_merged(index: int, cells: list[str], areas: list[Area], texts: dict[tuple[int, int], str]) -> list[str]:
+    """The cells, in which every cell of a merged area has its text; a spreadsheet stores it in the first cell only.
 
     A figure is not repeated in the rows below it: it is one figure of them all, and counts once or not at all.
     """
+    figures: dict[int, str] = {}
     for (top, left), (_, right) in areas:
         if left >= len(cells):
             continue
@@ -318,6 +347,9 @@ def fill_merged(index: int, cells: list[str], areas: list[Area], texts: dict[tup
         if index == top or not FIGURE.fullmatch(text):
             for column in range(left, min(right + 1, len(cells))):
                 cells[column] = cells[column] or text
+        else:
+            figures[left] = text
+    return MergedRow(cells, figures) if figures else cells
 
 
 def cell_text(value: Any) -> str:
@@ -331,8 +363,4 @@ def cell_text(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
         return str(value)
-    number = Decimal(repr(value))
-    if number.adjusted() >= 15:
-        return f"{number:E}"
-    text = format(_FIFTEEN_DIGITS.plus(number), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return figure_text(Decimal(repr(value)))

@@ -27,11 +27,6 @@ from ledger.imports.matching import chain_of, control_total_ok, match, summary_c
 from tests.imports.corpus import SOME, Answered, Case, Flagged, Reads, Refused, Verdict, cases
 
 SECONDS_MAX, KIB_MAX = 10, 256 * 1024
-OPEN = frozenset({
-    "book_day_of_1904_as_number", "book_month_ten_that_lost_its_nought", "book_number_in_wan_by_its_form",
-    "book_row_in_red", "summary_merged_date_of_two_rows",
-})  # fmt: skip
-"""Files that get another answer than they should, as far as is known; none of them posts by itself."""
 CORPUS = cases()
 MEASURED = """
 import contextlib, os, psutil, shutil, signal, subprocess, sys
@@ -102,12 +97,8 @@ each = pytest.mark.parametrize("case", CORPUS, ids=lambda case: case.name)
 
 @each
 def test_a_file_has_the_verdict_of_an_auditor(case: Case, answers: dict[str, Answer]) -> None:
-    """Rows, certificates, bad rows and refusals are what the domain reference and common sense say.
-
-    What is open is told by name, and must be taken off the list once it is answered rightly.
-    """
-    found = differences(case.verdict, answers[case.name])
-    assert bool(found) == (case.name in OPEN), "; ".join(found) or "answered rightly: no longer open"
+    """Rows, certificates, bad rows and refusals are what the domain reference and common sense say."""
+    assert differences(case.verdict, answers[case.name]) == []
 
 
 @each
