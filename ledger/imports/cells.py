@@ -14,6 +14,7 @@ from unicodedata import normalize
 
 import msgspec
 
+from ledger.imports.sheets import IN_DOUBT, SERIAL_ZERO
 from ledger.imports.units import Unit, combine, unit_of
 
 DIGITS_MAX = 18
@@ -67,7 +68,8 @@ class ReadDate(msgspec.Struct, frozen=True):
 _NULLS = frozenset({"", "-", "--", "---", "—", "——", "–", "―", "/", "//", "\\", "无", "空", "n/a", "null", "none"})
 _BROKEN_VALUES = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#FORMULA!", "####")
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u200e\u200f"))
-_SCIENTIFIC = re.compile(r"[+-]?\d+(\.\d+)?[eE]\+?\d+")
+_SCIENTIFIC = re.compile(r"[+-]?(?:\d+(?:\.\d+)?[eE]\+\d+|\d{1,3}(?:\.\d+)?[eE]\d{1,3})")
+"""As spreadsheets write it; a code may have an E among its digits, but not so near to its ends."""
 
 
 def clean(text: str) -> str:
@@ -275,22 +277,25 @@ _COMPACT = re.compile(rf"([0-9]{{4}})([0-9]{{2}})([0-9]{{2}})(?:(?=[T ]){_CLOCK}
 _MONTH = re.compile(r"([0-9]{4})\s*[-/.年]\s*([0-9]{1,2})\s*(?:月份?)?|([0-9]{4})([0-9]{2})")
 _BARE_DAY = re.compile(r"([0-9]{1,2})\s*月\s*([0-9]{1,2})\s*[日号]")
 _BARE_MONTH = re.compile(r"([0-9]{1,2})\s*月份?")
-_SERIAL_ZERO = datetime.date(1899, 12, 30)  # so that 45478 is 2024-07-05, Excel's 1900 system
 LATE_DAYS_MAX = 92
 
 
-def parse_date(text: str, period: Period | None = None) -> ReadDate:
+def parse_date(text: str, period: Period | None = None, serial_zero: datetime.date = SERIAL_ZERO) -> ReadDate:
     """Read a date of day or month precision; one without a year needs the statement's period."""
     read = clean(text)
     if read.lower() in _NULLS:
         raise CellError("value_missing", "a date")
     if match := _DAY.fullmatch(read) or _COMPACT.fullmatch(read):
         return ReadDate(_day(*map(int, match.groups())), "day")
+    if text.endswith(IN_DOUBT):
+        raise CellError("month_ambiguous", f"{read[:4]}-01 or {read[:4]}-10; a spreadsheet makes {read} of both")
     if match := _MONTH.fullmatch(read):
         year, month = (int(part) for part in match.groups() if part)
         return ReadDate(_day(year, month, 1), "month")
-    if len(read) == 5 and read.isascii() and read.isdigit() and 36_526 <= int(read) <= 73_050:
-        return ReadDate(_SERIAL_ZERO + datetime.timedelta(days=int(read)), "day")
+    if len(read) == 5 and read.isascii() and read.isdigit():
+        day = serial_zero + datetime.timedelta(days=int(read))
+        if 2000 <= day.year <= 2099:
+            return ReadDate(day, "day")
     if match := _BARE_DAY.fullmatch(read):
         return ReadDate(_in_period(int(match[1]), int(match[2]), period), "day")
     if match := _BARE_MONTH.fullmatch(read):
@@ -298,17 +303,17 @@ def parse_date(text: str, period: Period | None = None) -> ReadDate:
     raise CellError("date_malformed", "a date such as 2024-07-05, 2024年7月5日 or 20240705")
 
 
-def parse_day(text: str, period: Period | None = None) -> datetime.date:
+def parse_day(text: str, period: Period | None = None, serial_zero: datetime.date = SERIAL_ZERO) -> datetime.date:
     """Read a full date; refuse one that names only a month."""
-    read = parse_date(text, period)
+    read = parse_date(text, period, serial_zero)
     if read.precision != "day":
         raise CellError("date_without_day", "a full date such as 2024-07-05")
     return read.day
 
 
-def parse_month(text: str, period: Period | None = None) -> str:
+def parse_month(text: str, period: Period | None = None, serial_zero: datetime.date = SERIAL_ZERO) -> str:
     """Read a month as YYYY-MM, also from a full date inside it."""
-    return parse_date(text, period).month
+    return parse_date(text, period, serial_zero).month
 
 
 def month_end(day: datetime.date) -> datetime.date:

@@ -164,7 +164,7 @@ def _extended(layout: Layout, names: dict[str, list[str]], file: str) -> Layout:
 
 
 _BRACKETS = re.compile(r"[(\[【〔]([^()\[\]【】〔〕]*)[)\]】〕]")
-_TRAILING_UNIT = re.compile(r"[/,:_|、]([^/,:_|、]+(?:/[^/,:_|、]+)?)$")
+_TRAILING_UNIT = re.compile(r"(?:单位:|[/,:_|、])([^/,:_|、]+(?:/[^/,:_|、]+)?)$")
 
 
 def header_unit(text: str) -> str | None:
@@ -211,8 +211,32 @@ def _are_units(cells: list[str]) -> bool:
     return bool(said) and all(unit_of(cell) for cell in bare)
 
 
-def reheaded(table: Table, cells: list[str]) -> Table | None:
-    """The table as a header printed again has it, perhaps in another order or unit; None where it is none."""
+class Headings:
+    """Watches for a header that is printed again on a new page, in one row or in two."""
+
+    def __init__(self) -> None:
+        self._above: list[str] = []
+
+    def again(self, table: Table, cells: list[str], least: int) -> Table | None:
+        """The table as it goes on below a row that names at least so many columns; None where the row is no header."""
+        above, self._above = self._above, []
+        header = cells
+        if above and _names_columns(table.layout, joined := _joined(above, cells), cells):
+            header = joined
+        if len(match_columns(table.layout, header)) < least:
+            return None
+        self._above = cells
+        return _reheaded(table, header) or table
+
+
+def _names_columns(layout: Layout, joined: list[str], cells: list[str]) -> bool:
+    """Whether most texts of a row name a column, together with the groups above them."""
+    named = sum(1 for column in match_columns(layout, joined).values() if column < len(cells) and cells[column].strip())
+    return 2 * named > sum(1 for cell in cells if cell.strip())
+
+
+def _reheaded(table: Table, cells: list[str]) -> Table | None:
+    """The table as a header printed again has it, perhaps in another order or unit."""
     columns = match_columns(table.layout, cells)
     if not table.layout.required <= columns.keys():
         return None

@@ -10,13 +10,25 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from xml.etree import ElementTree
 
-from ledger.imports.sheets import COLUMNS_MAX, FIGURE, ROWS_MAX, Row, Sheet, StatementUnreadable
+from ledger.imports.sheets import (
+    COLUMNS_MAX,
+    FIGURE,
+    ROWS_MAX,
+    SERIAL_ZERO,
+    SINCE_1904,
+    Row,
+    Sheet,
+    StatementUnreadable,
+    doubted,
+)
 
 CELLS_MAX = 3_000_000
 """In all tables together."""
 CHARACTERS_MAX = 64 * 1024 * 1024
 CELL_CHARACTERS_MAX = 32_767
 SPANS_MAX = 200
+ELEMENTS_MAX = 200_000
+"""From one row to the next: they are held until it ends."""
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
@@ -32,8 +44,12 @@ def read_ods(name: str, content: bytes) -> list[Sheet]:
     try:
         # This parser fetches nothing from outside, and no document with entities comes here.
         walk = ElementTree.iterparse(io.BytesIO(content), events=("start", "end"))  # noqa: S314 (see above)
+        elements, serial_zero = 0, SERIAL_ZERO
         for event, element in walk:
             if event == "start":
+                elements += 1
+                if elements > ELEMENTS_MAX:
+                    raise StatementUnreadable("too_large", f"A row of {name} has more than {elements - 1:,} elements.")
                 if element.tag == _TABLE + "table":
                     table, named = element, dict(element.attrib)
                     reading = _Reading(name, reading.cells, reading.characters)
@@ -42,13 +58,16 @@ def read_ods(name: str, content: bytes) -> list[Sheet]:
                 properties = element.find(_STYLE + "table-properties")
                 if properties is not None and properties.get(_TABLE + "display") == "false":
                     hidden_styles.add(element.get(_STYLE + "name", ""))
+            elif element.tag == _TABLE + "null-date" and element.get(_TABLE + "date-value") == SINCE_1904.isoformat():
+                serial_zero = SINCE_1904
             elif element.tag == _TABLE + "table-row":
                 reading.take(element)
                 element.clear()
                 table.clear()  # or the emptied rows would be kept
+                elements = 0
             elif element.tag == _TABLE + "table":
                 is_hidden = named.get(_TABLE + "style-name", "") in hidden_styles
-                sheets.append(reading.sheet(named.get(_TABLE + "name"), hidden=is_hidden))
+                sheets.append(reading.sheet(named.get(_TABLE + "name"), serial_zero, hidden=is_hidden))
     except ElementTree.ParseError as error:
         raise StatementUnreadable("truncated", f"{name} has a broken content part: {error}.") from None
     return sheets
@@ -87,14 +106,21 @@ class _Reading:
             self.line += 1
             self.rows.append((self.line, texts))
 
-    def sheet(self, title: str | None, *, hidden: bool) -> Sheet:
+    def sheet(self, title: str | None, serial_zero: datetime.date, *, hidden: bool) -> Sheet:
         """The table, once all its rows are in."""
         rows = self.rows
 
         def again() -> Iterator[Row]:
             return ((line, list(cells)) for line, cells in rows)
 
-        return Sheet(name=title, encoding="ods", rows=again, hidden=hidden, hidden_lines=frozenset(self.hidden))
+        return Sheet(
+            name=title,
+            encoding="ods",
+            rows=again,
+            hidden=hidden,
+            marks={"hidden_row": frozenset(self.hidden)},
+            serial_zero=serial_zero,
+        )
 
     def _texts(self, row: ElementTree.Element) -> list[str]:
         texts: list[str] = []
@@ -160,7 +186,7 @@ def number_text(given: str) -> str:
         number = Decimal(given)
     except InvalidOperation:
         return given
-    if not number.is_finite() or number.adjusted() >= 15:
+    if not number.is_finite() or (number and not -CELL_CHARACTERS_MAX <= number.adjusted() < 15):
         return f"{number:E}"
     text = format(number.normalize(), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return doubted(text.rstrip("0").rstrip(".") if "." in text else text)

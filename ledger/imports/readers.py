@@ -10,6 +10,7 @@ import codecs
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from ledger.imports.sheets import (
@@ -30,7 +31,7 @@ __all__ = ["BrokenRecord", "Sheet", "StatementUnreadable", "detect_encoding", "r
 
 def read_sheets(name: str, content: bytes) -> list[Sheet]:
     """Give the sheets of a CSV, XLSX, XLS or ODS file, or refuse what is empty, too large or no table at all."""
-    if not content.strip(b" \t\r\n\x00\xef\xbb\xbf"):
+    if not content.strip(b" \t\r\n\x00\xef\xbb\xbf\xff\xfe"):
         raise StatementUnreadable("empty_file", f"{name} holds no text. Nothing was read.")
     if len(content) > BYTES_MAX:
         raise StatementUnreadable(
@@ -45,6 +46,9 @@ def read_sheets(name: str, content: bytes) -> list[Sheet]:
 
 
 _OLE = b"\xd0\xcf\x11\xe0"
+LINES_LOOKED_AT = 40
+"""For the separator: a header and some of its rows."""
+_LINE_END = re.compile(r"[\r\n]+")
 _QUOTED = re.compile(r'"[^"]*"')
 _MAGIC = {
     b"\x89PNG": "a PNG picture",
@@ -93,16 +97,19 @@ def _csv_sheet(name: str, content: bytes) -> Sheet:
 
 
 def _delimiter(head: str) -> str:
-    """Choose the separator by the first line that one splits in three; the comma wins a tie.
+    """Choose the separator that splits most of the first lines alike, in three or more; the comma wins a tie.
 
-    Counting over all lines would mistake the semicolons of a long list of aliases for the separator.
+    A table's lines are as wide as its header. The commas of a title, or the semicolons of a long list of aliases,
+    differ from line to line.
     """
-    for line in head.split("\n")[:20]:
-        bare = _QUOTED.sub("", line)
-        mark = max(",\t;|", key=bare.count)
-        if bare.count(mark) >= 2:
-            return mark
-    return max(",\t;|", key=head.count)
+    lines = _LINE_END.split(_QUOTED.sub("", head))[:LINES_LOOKED_AT]
+
+    def fit(mark: str) -> tuple[int, int]:
+        alike = Counter(count for line in lines if (count := line.count(mark)) >= 2)
+        return max(((times, count) for count, times in alike.items()), default=(0, 0))
+
+    mark = max(",\t;|", key=fit)
+    return mark if fit(mark)[0] else max(",\t;|", key=head.count)
 
 
 class _Lines:
@@ -138,16 +145,25 @@ class _Lines:
 
     def _broken(self) -> StatementUnreadable:
         """Decode once more, whole, because only that gives the true offset of the broken byte."""
-        try:
-            self.content.decode(self.encoding)
-        except UnicodeDecodeError as broken:
-            line = self.content.count(b"\n", 0, broken.start) + 1
-            if broken.end >= len(self.content) and len(self.content) - broken.start < 4:
-                message = f"{self.name} ends inside a character at line {line}; it is cut short."
-                return StatementUnreadable("truncated", message, line)
-            message = f"Line {line} of {self.name} is neither UTF-8 nor {self.encoding.upper()} text."
-            return StatementUnreadable("encoding_broken", message, line)
-        raise AssertionError("the same bytes decoded the second time")
+        # What is not UTF-8 throughout was taken for GB18030; it is rather the one that it breaks later.
+        encodings = ("gb18030", "utf-8") if self.encoding == "gb18030" else (self.encoding,)
+        broken = max((_fault(self.content, encoding) for encoding in encodings), key=lambda fault: fault.start)
+        text = broken.object  # without the byte order mark, if that was taken off
+        line = text.count(b"\n", 0, broken.start) + 1
+        if broken.end >= len(text) and len(text) - broken.start < 4:
+            message = f"{self.name} ends inside a character at line {line}; it is cut short."
+            return StatementUnreadable("truncated", message, line)
+        message = f"Line {line} of {self.name} is neither UTF-8 nor {self.encoding.upper()} text."
+        return StatementUnreadable("encoding_broken", message, line)
+
+
+def _fault(content: bytes, encoding: str) -> UnicodeDecodeError:
+    """Where the content is not of this encoding."""
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError as broken:
+        return broken
+    raise AssertionError("the same bytes decoded the second time")
 
 
 def _records(name: str, content: bytes, encoding: str, delimiter: str) -> Iterator[Row]:

@@ -12,7 +12,9 @@ from typing import Any
 from ledger.imports import furniture
 from ledger.imports.cells import (
     CellError,
+    Period,
     is_null,
+    month_end,
     parse_amount_fen,
     parse_code,
     parse_count,
@@ -24,15 +26,17 @@ from ledger.imports.cells import (
     required_text,
 )
 from ledger.imports.documents import RowProblem, SettlementRow, SettlementStatement, SettlementTotals
-from ledger.imports.layouts import Table, match_columns, reheaded
+from ledger.imports.layouts import Headings, Table
 from ledger.imports.preamble import as_of_month, platform_of
-from ledger.imports.sheets import BrokenRecord, StatementUnreadable
+from ledger.imports.sheets import MARKS, BrokenRecord, StatementUnreadable
 from ledger.imports.trade_cells import PROJECT_CODE_CHARACTERS, read_source
 
 _CORRECTION = re.compile(r"退补|更正|冲销|冲正|红冲|调整|补结|追补|清算")
 _MONTH = re.compile(r"(?:(20[0-9]{2})\s*[年\-/.]\s*)?([0-9]{1,2})\s*月")
 _ENERGIES = ("contracted_kwh", "generated_kwh", "consumed_kwh", "settled_kwh", "tail_kwh")
 _DIFFERENCE_FEN_MAX = 1
+HEADER_NAMES_MIN = 4
+"""A row that names so many columns is a header printed again."""
 
 
 def read_settlement(name: str, tables: tuple[Table, ...]) -> SettlementStatement:
@@ -78,7 +82,9 @@ class _Reading:
         self.warnings: list[RowProblem] = []
         self._totals: dict[str, list[SettlementTotals]] = {}
         """What is printed, by how much it covers."""
-        self._parsers = _parsers(table)
+        self._headings = Headings()
+        self._period = Period(month, month_end(month))
+        self._parsers = _parsers(table, self._period)
         for field in ("settled_kwh",):
             if table.units.get(field) is None:
                 header = table.headers[field]
@@ -98,26 +104,33 @@ class _Reading:
             kind = furniture.kind_of(cells)
             if kind == "total" and is_null(cells[self.table.columns["contract"]]):
                 self._take_total(line, cells)
-            elif self._is_header(cells):
-                self._take_header(cells)
-            elif any(cells) and not (kind == "footer" and self._is_empty(cells)):
+            elif again := self._headings.again(self.table, cells, HEADER_NAMES_MIN):
+                # A header printed again may order its columns anew.
+                self.table, self._parsers = again, _parsers(again, self._period)
+            elif strange := furniture.strange_unit(cells, self.table):
+                self._report(line, None, "unit_changes", strange, furniture.UNIT_ABOVE)
+            elif not any(cells):
+                continue
+            elif self._is_furniture(kind, cells):
+                if voiding := furniture.voiding(cells):
+                    warning = self._problem(line, None, "note_says_void", voiding, furniture.NO_VOIDING)
+                    self.warnings.append(warning)
+            else:
                 row = self._row(line, cells)
                 if row is not None:
                     above = cells
                     yield row
-
-    def _take_header(self, cells: list[str]) -> None:
-        """A header printed again may order its columns anew."""
-        again = reheaded(self.table, cells)
-        if again is not None:
-            self.table, self._parsers = again, _parsers(again)
 
     def _row(self, line: int, cells: list[str]) -> SettlementRow | None:
         before = len(self.problems)
         values = {field: self._read(line, cells, field, parse) for field, parse in self._parsers.items()}
         if len(self.problems) > before:
             return None
-        production_month, is_correction = self._month_of(values["remark"], values["settled_kwh"])
+        try:
+            production_month, is_correction = self._month_of(values["remark"], values["settled_kwh"])
+        except CellError as error:
+            self._report(line, "remark", error.rule, values["remark"] or "", error.expected)
+            return None
         row = SettlementRow(
             line=line,
             sheet=self.table.sheet.name,
@@ -144,8 +157,8 @@ class _Reading:
             self._report(line, field, rule, found, expected)
         if len(self.problems) > before:
             return None
-        if line in self.table.sheet.hidden_lines:
-            self.warnings.append(self._problem(line, None, "hidden_row", row.contract, "a visible row"))
+        for mark in self.table.sheet.marks_of(line):
+            self.warnings.append(self._problem(line, None, mark, row.contract, MARKS[mark]))
         known = [energy for energy in (row.contracted_kwh, row.generated_kwh, row.consumed_kwh) if energy is not None]
         if len(known) == 3 and row.settled_kwh > 0 and row.settled_kwh != min(known):
             expected = f"{min(known)} kWh, the least of contract, generation and consumption"
@@ -158,8 +171,10 @@ class _Reading:
         """The month the certificates are of, and whether the row corrects one: 退补更正（5月） is the last May."""
         is_correction = settled_kwh < 0 or (remark is not None and _CORRECTION.search(remark) is not None)
         found = _MONTH.search(remark) if is_correction and remark else None
-        if found is None or not 1 <= int(found[2]) <= 12:
+        if found is None:
             return self.month.isoformat()[:7], is_correction
+        if not 1 <= int(found[2]) <= 12:
+            raise CellError("date_impossible", "a month from 1 to 12")
         month = int(found[2])
         year = int(found[1] or self.month.year - (month > self.month.month))
         return f"{year}-{month:02}", is_correction
@@ -185,12 +200,13 @@ class _Reading:
             return _added(self._totals["page"])
         return self._totals["running"][-1] if "running" in self._totals else None
 
-    def _is_empty(self, cells: list[str]) -> bool:
-        figures = (cells[self.table.columns[field]] for field in ("settled_kwh", "due"))
-        return all(is_null(text) for text in figures)
-
-    def _is_header(self, cells: list[str]) -> bool:
-        return len(match_columns(self.table.layout, cells)) >= 4
+    def _is_furniture(self, kind: str, cells: list[str]) -> bool:
+        """Whether a line is a signature without figures, a part of what was counted already, or a note."""
+        if kind == "part" and is_null(cells[self.table.columns["contract"]]):
+            return True
+        if kind == "footer" and all(is_null(cells[self.table.columns[field]]) for field in ("settled_kwh", "due")):
+            return True
+        return furniture.is_note(cells, self.table.preamble)
 
     def _read(self, line: int, cells: list[str], field: str, parse: Callable[[str], Any]) -> Any:
         column = self.table.columns.get(field)
@@ -209,7 +225,7 @@ class _Reading:
         return RowProblem(self.file, self.table.sheet.name, line, column, rule, given.strip()[:80], expected)
 
 
-def _parsers(table: Table) -> dict[str, Callable[[str], Any]]:
+def _parsers(table: Table, period: Period) -> dict[str, Callable[[str], Any]]:
     """Each field's reader, for the columns there are; what a row must have stands first."""
     units = table.units
     found: dict[str, Callable[[str], Any]] = {
@@ -226,7 +242,7 @@ def _parsers(table: Table) -> dict[str, Callable[[str], Any]]:
         "amount": _nullable(lambda text: parse_amount_fen(text, units.get("amount"))),
         "due": lambda text: parse_count(text, units.get("due")),
         "transferred": _nullable(lambda text: parse_count(text, units.get("transferred"))),
-        "transferred_on": _nullable(parse_day),
+        "transferred_on": _nullable(lambda text: parse_day(text, period, table.sheet.serial_zero)),
         "remark": parse_text,
     }
     found |= {field: _energy(units.get(field)) for field in _ENERGIES}

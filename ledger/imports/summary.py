@@ -20,6 +20,7 @@ from ledger.imports.cells import (
     month_end,
     parse_count,
     parse_date,
+    parse_number,
     parse_text,
     required_text,
     squeeze,
@@ -30,15 +31,17 @@ from ledger.imports.documents import (
     SummaryStatement,
     SummaryTotals,
 )
-from ledger.imports.layouts import Table, match_columns, reheaded
+from ledger.imports.layouts import Headings, Table
 from ledger.imports.preamble import as_of_month
-from ledger.imports.sheets import BrokenRecord, StatementUnreadable
+from ledger.imports.sheets import MARKS, BrokenRecord, MergedRow, StatementUnreadable
 
 _LUMP = re.compile(
     r"(?:其余|其他|其它|剩余|另有|另外)(?:的)?([0-9]+|[一二两三四五六七八九十百]+)?(?:家|户|个)?(?:企业|单位|公司)?"
 )
 _ENTERPRISES = re.compile(r"([0-9]+)\s*(?:家|户)")
 _RANGE = re.compile(r"([0-9]+)\s*[-~至—]\s*([0-9]+)")
+HEADER_NAMES_MIN = 3
+"""A row that names so many columns is a header printed again."""
 _INTENTION = ("待签", "未签", "拟签", "意向")
 
 
@@ -74,6 +77,7 @@ class _SummaryReading:
         self.period = Period(month_end(year_before) + datetime.timedelta(days=1), self.as_of_day)
         self.rows: list[SummaryRow] = []
         self.totals: SummaryTotals | None = None
+        self._page_totals: list[tuple[int, list[str], Table]] = []
         self.problems: list[RowProblem] = []
         self.warnings: list[RowProblem] = []
 
@@ -81,19 +85,28 @@ class _SummaryReading:
         lines = [row for row in self.table.sheet if row[0] > self.table.header_line_last]
         data: list[tuple[int, list[str], Table]] = []
         above: list[str] = []
+        headings = Headings()
         for line, given in lines:
             cells = furniture.filled(self._padded(line, given), above)
+            if isinstance(given, MergedRow) and (column := self.table.columns.get("subscribed_on")) is not None:
+                cells[column] = cells[column] or given.figures.get(column, "")
             kind = furniture.kind_of(cells)
-            if self._is_header(cells):
-                self.table = reheaded(self.table, cells) or self.table
+            if again := headings.again(self.table, cells, HEADER_NAMES_MIN):
+                self.table = again
                 continue
-            if not any(cells) or (kind == "footer" and self._has_no_figures(cells)):
+            if strange := furniture.strange_unit(cells, self.table):
+                self._report(line, None, "unit_changes", strange, furniture.UNIT_ABOVE)
                 continue
             if kind == "total":
                 self._take_total(line, cells)
-            elif not self._is_remark(cells):
+            elif kind == "part" or (kind == "footer" and self._has_no_figures(cells)) or self._is_remark(cells):
+                if voiding := furniture.voiding(cells):
+                    warning = self._problem(line, None, "note_says_void", voiding, furniture.NO_VOIDING)
+                    self.warnings.append(warning)
+            elif any(cells):
                 data.append((line, cells, self.table))
                 above = cells
+        self.totals = self.totals or self._total_of_pages()
         # A spreadsheet drops the last noughts of a number, so the column's finest figure tells its digits.
         places = 0
         for _, cells, self.table in data:
@@ -122,8 +135,8 @@ class _SummaryReading:
                 self._report(line, field, "count_negative", self._cell(cells, field), "no less than nought")
         if len(self.problems) > before or name is None:
             return
-        if line in self.table.sheet.hidden_lines:
-            self.warnings.append(self._problem(line, None, "hidden_row", name, "a visible row"))
+        for mark in self.table.sheet.marks_of(line):
+            self.warnings.append(self._problem(line, None, mark, name, MARKS[mark]))
         half = 0 if values["traded"] is None else self._half(cells, "traded", places)
         row = SummaryRow(
             line=line, sheet=self.table.sheet.name, name=name, kind=kind, lump_count=lump_count,
@@ -147,15 +160,39 @@ class _SummaryReading:
 
     def _take_total(self, line: int, cells: list[str]) -> None:
         reach = furniture.reach_of(furniture.label_of(cells))
-        if reach == "page" or (reach == "running" and self.totals is not None):
-            return
+        if reach == "page":
+            self._page_totals.append((line, cells, self.table))
+        elif reach != "running" or self.totals is None:
+            self.totals = self._total(line, cells) or self.totals
+
+    def _total_of_pages(self) -> SummaryTotals | None:
+        """Where no line covers them all, the subtotals do so together."""
+        pages = []
+        for page in self._page_totals:
+            line, cells, self.table = page
+            pages.append(self._total(line, cells))
+        known = [page for page in pages if page is not None]
+        if not known or len(known) < len(pages):
+            return None
+        return SummaryTotals(
+            line=known[-1].line,
+            enterprises_printed=furniture.added([page.enterprises_printed for page in known]),
+            subscribed_printed=_listed([page.subscribed_printed for page in known]),
+            subscribed=furniture.added([page.subscribed for page in known]),
+            subscribed_half_unit=sum(page.subscribed_half_unit for page in known),
+            traded_printed=_listed([page.traded_printed for page in known]),
+            traded=furniture.added([page.traded for page in known]),
+            traded_half_unit=sum(page.traded_half_unit for page in known),
+        )
+
+    def _total(self, line: int, cells: list[str]) -> SummaryTotals | None:
         before = len(self.problems)
         subscribed = self._read(line, cells, "subscribed", self._count("subscribed"))
         traded = self._read(line, cells, "traded", self._count("traded"))
         if len(self.problems) > before:
-            return
+            return None
         found = next((match for cell in cells if (match := _ENTERPRISES.fullmatch(squeeze(cell)))), None)
-        self.totals = SummaryTotals(
+        return SummaryTotals(
             line=line,
             enterprises_printed=int(found[1]) if found else None,
             subscribed_printed=parse_text(self._cell(cells, "subscribed")),
@@ -168,7 +205,16 @@ class _SummaryReading:
 
     def _count(self, field: str) -> Any:
         unit = self.table.units.get(field)
-        return lambda text: None if is_null(text) else parse_count(text, unit)
+
+        def read(text: str) -> int | None:
+            if is_null(text):
+                return None
+            if unit is None and (number := parse_number(text)).unit is None and number.value:
+                # Summaries count in 万张, in 张, in energy: a figure of none of them could be off by ten thousand.
+                raise CellError("unit_missing", "a unit such as 万张, in the cell, its header or a title line")
+            return parse_count(text, unit)
+
+        return read
 
     def _half(self, cells: list[str], field: str, places: int | None) -> int:
         return half_unit(self._cell(cells, field), self.table.units.get(field), decimals=places)
@@ -177,7 +223,7 @@ class _SummaryReading:
         """A month stands for its last day: by then the subscription had been made."""
         if is_null(text) or any(word in text for word in _INTENTION):
             return None
-        day = parse_date(text, self.period).last_day
+        day = parse_date(text, self.period, self.table.sheet.serial_zero).last_day
         if day > self.as_of_day:
             raise CellError("date_after_as_of", f"{self.as_of_day} or earlier")
         return day
@@ -199,12 +245,10 @@ class _SummaryReading:
             self._report(line, field, error.rule, text, error.expected)
             return None
 
-    def _is_header(self, cells: list[str]) -> bool:
-        return len(match_columns(self.table.layout, cells)) >= 3
-
     def _is_remark(self, cells: list[str]) -> bool:
-        """A line with no figures and one or two texts is a note, not an enterprise."""
-        return self._has_no_figures(cells) and furniture.is_sparse(cells)
+        """A line with no figures and one or two texts is a note, unless they are a running number and a name."""
+        is_numbered = self._cell(cells, "sequence").strip().isdigit() and self._cell(cells, "name").strip()
+        return self._has_no_figures(cells) and furniture.is_sparse(cells) and not is_numbered
 
     def _has_no_figures(self, cells: list[str]) -> bool:
         figures = (self._cell(cells, field) for field in ("subscribed", "traded", "retired"))
@@ -216,6 +260,11 @@ class _SummaryReading:
     def _problem(self, line: int, field: str | None, rule: str, given: str, expected: str) -> RowProblem:
         column = self.table.headers.get(field, field) if field else None
         return RowProblem(self.file, self.table.sheet.name, line, column, rule, given.strip()[:80], expected)
+
+
+def _listed(printed: list[str | None]) -> str | None:
+    """The figures as they are printed, one behind the other."""
+    return " + ".join(filter(None, printed)) or None
 
 
 def squeeze_or_blank(text: str) -> str:

@@ -105,7 +105,7 @@ class _Memo(dict[str, Any]):
 
 def trade_parsers(table: Table, period: Period | None) -> dict[str, Callable[[str], Any]]:
     """Give each field its reader; texts that repeat from row to row are remembered."""
-    units = table.units
+    units, serial_zero = table.units, table.sheet.serial_zero
     repeated: dict[str, Callable[[str], Any]] = {
         "mode": _word(_MODES, "mode_unknown"),
         "buyer_name": required_text,
@@ -115,13 +115,13 @@ def trade_parsers(table: Table, period: Period | None) -> dict[str, Callable[[st
         "project_code": _project_code,
         "energy_source": read_source,
         "province": parse_text,
-        "production_month": lambda text: parse_month(text, period),
+        "production_month": lambda text: parse_month(text, period, serial_zero),
         "tradability": _tradable,
         "quantity": lambda text: parse_count(text, units["quantity"]),
         "price": lambda text: parse_price(text, units.get("price")),
         "price_fen": lambda text: _fen(parse_price(text, units.get("price"))),
-        "traded_on": lambda text: parse_day(text, period),
-        "transferred_on": lambda text: None if is_null(text) else parse_day(text, period),
+        "traded_on": lambda text: parse_day(text, period, serial_zero),
+        "transferred_on": lambda text: None if is_null(text) else parse_day(text, period, serial_zero),
         "status": _required_word(_STATES, "state_unknown"),
         "remark": parse_text,
     }

@@ -28,9 +28,9 @@ from ledger.imports.documents import (
     RowProblem,
     TradeRow,
 )
-from ledger.imports.layouts import Table, match_columns, reheaded
+from ledger.imports.layouts import Headings, Table
 from ledger.imports.preamble import trading_period
-from ledger.imports.sheets import BrokenRecord, StatementUnreadable
+from ledger.imports.sheets import MARKS, BrokenRecord, StatementUnreadable
 from ledger.imports.trade_cells import has_digit, trade_parsers
 
 GIVEN_CHARACTERS_MAX = 80
@@ -54,7 +54,11 @@ class Control(NamedTuple):
 
 def control_of(readings: list["TradeReading"]) -> Control:
     """The file's own totals, once all its rows were read."""
-    totals = [total for reading in readings if (total := reading.totals.control()) is not None]
+    # A sheet without rows needs no total.
+    printed = [reading.totals.control() for reading in readings if reading.row_count or reading.totals.control()]
+    totals = [total for total in printed if total is not None]
+    if len(totals) < len(printed):
+        return Control(None, None, 0)
     counts, amounts = [total.count for total in totals], [total.amount_fen for total in totals]
     return Control(
         count=None if not counts or None in counts else sum(count for count in counts if count),
@@ -75,6 +79,10 @@ class TradeReading:
         self.problem_count = 0
         self.warnings: list[RowProblem] = []
         self.totals = furniture.Totals()
+        self.row_count = 0
+        self._count_read = 0
+        """Certificates of the rows that stand."""
+        self._headings = Headings()
         self.columns = table.columns
         self._check_units()
         self._parsers = trade_parsers(table, self.period)
@@ -82,7 +90,7 @@ class TradeReading:
 
     def __iter__(self) -> Iterator[TradeRow]:
         sheet, header_line = self.table.sheet.name, self.table.header_line_last
-        hidden = self.table.sheet.hidden_lines
+        marked = frozenset[int]().union(*self.table.sheet.marks.values())
         above: list[str] = []
         template: list[Any] = [None] * len(_SLOTS)
         template[_SLOT["sheet"]] = sheet
@@ -111,8 +119,12 @@ class TradeReading:
             if row.quantity < 0 or row.state == REVERSAL:
                 row = _signed(row)
             if self._holds_together(row):
-                if line in hidden:
-                    self._warn(line, None, "hidden_row", "", "a visible row")
+                if line in marked:
+                    for mark in self.table.sheet.marks_of(line):
+                        self._warn(line, None, mark, "", MARKS[mark])
+                self.row_count += 1
+                if row.state != WITHDRAWN:
+                    self._count_read += row.quantity
                 yield row
 
     def _planned(self) -> list[tuple[int, int, Callable[[str], Any]]]:
@@ -142,39 +154,46 @@ class TradeReading:
     def _set_aside(self, line: int, cells: list[str]) -> None:
         """Decide what a row is that does not read as a trade, and report it if it should have been one."""
         texts = [cell for cell in cells if cell.strip()]
+        if strange := furniture.strange_unit(texts, self.table):
+            self._report(line, None, "unit_changes", strange, furniture.UNIT_ABOVE)
+            return
         if not texts or (len(texts) == 1 and not has_digit(texts[0]) and len(texts[0]) < SHORT_NOTE):
             return
+        again = self._headings.again(self.table, cells, len(self.columns) // 2 + 1)
         kind = furniture.kind_of(cells)
         keys = [cells[self.columns[field]] for field in ("order", "project_code", "quantity", "amount")]
         if kind == "total" and _blank(keys[1]):
             self._take_total(line, cells)
-        elif len(match_columns(self.table.layout, cells)) >= len(self.columns) // 2 + 1:
-            self._take_header(cells)
-        elif not (kind == "footer" and not all(map(has_digit, keys[:2]))) and not (
-            _blank(*keys) and furniture.is_sparse(cells)
+        elif again is not None:
+            self._take_header(again)
+        elif (
+            (kind in ("footer", "part") and not all(map(has_digit, keys[:2])))
+            or (_blank(*keys) and furniture.is_sparse(cells))
+            or furniture.is_note(cells, self.table.preamble)
         ):
+            if voiding := furniture.voiding(cells):
+                self._warn(line, None, "note_says_void", voiding, furniture.NO_VOIDING)
+        else:
             self._report_cells(line, cells)
 
     def _take_total(self, line: int, cells: list[str]) -> None:
         count, amount = cells[self.columns["quantity"]], cells[self.columns["amount"]]
         try:
-            self.totals.add(
-                label=furniture.label_of(cells),
+            total = furniture.Total(
                 count=None if is_null(count) else parse_count(count, self.table.units["quantity"]),
                 half_unit=0 if is_null(count) else _half(count, self.table.units["quantity"]),
                 amount_fen=None if is_null(amount) else parse_amount_fen(amount, self.table.units["amount"]),
             )
+            self.totals.add(total, label=furniture.label_of(cells), count_read=self._count_read)
         except CellError as error:
             self._report(line, furniture.label_of(cells), error.rule, f"{count} / {amount}", error.expected)
 
-    def _take_header(self, cells: list[str]) -> None:
+    def _take_header(self, again: Table) -> None:
         """A header repeated on a new page may order its columns anew."""
-        again = reheaded(self.table, cells)
-        if again is not None:
-            self.table, self.columns = again, again.columns
-            self._check_units()
-            self._parsers = trade_parsers(again, self.period)
-            self._plan = self._planned()
+        self.table, self.columns = again, again.columns
+        self._check_units()
+        self._parsers = trade_parsers(again, self.period)
+        self._plan = self._planned()
 
     def _report_cells(self, line: int, cells: list[str]) -> None:
         """Read every cell again, one at a time, so that each bad one is named."""

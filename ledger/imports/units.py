@@ -66,12 +66,20 @@ def _prices(units: dict[str, Unit]) -> dict[str, Unit]:
 
 
 UNITS = _table()
+_EITHER = re.compile("[/、或]")
 
 
 def unit_of(text: str) -> Unit | None:
     """Find a unit by its printed name, whatever its width, case or blanks."""
     folded = "".join(normalize("NFKC", text).split()).lower().replace("每", "/").replace("·", "")
-    return UNITS.get(folded)
+    return UNITS.get(folded) or _of_one_worth(folded)
+
+
+def _of_one_worth(names: str) -> Unit | None:
+    """The unit that has several names here, such as 个/张; names of different units are none."""
+    units = [UNITS.get(name) for name in _EITHER.split(names)]
+    worths = {unit and (unit.measures, unit.numerator, unit.denominator) for unit in units}
+    return units[0] if len(worths) == 1 else None
 
 
 def combine(own: Unit | None, column: Unit | None) -> Unit | None:

@@ -12,15 +12,28 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any
 from xml.etree import ElementTree
+from xml.parsers import expat
 
 from msgspec.structs import replace
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from ledger.imports.ods import read_ods
-from ledger.imports.sheets import COLUMNS_MAX, FIGURE, ROWS_MAX, Row, Sheet, StatementUnreadable
+from ledger.imports.sheets import (
+    COLUMNS_MAX,
+    FIGURE,
+    ROWS_MAX,
+    SERIAL_ZERO,
+    SINCE_1904,
+    MergedRow,
+    Row,
+    Sheet,
+    StatementUnreadable,
+    figure_text,
+)
+from ledger.imports.styles import Styles, read_styles, red_lines, with_suffixes
 
 MEMBERS_MAX = 1_000
 SHEETS_MAX = 100
@@ -38,38 +51,50 @@ SHORT_BYTES_MAX = 256
 
 _PARTS = re.compile(
     r"\[Content_Types\]\.xml|_rels/.*|content\.xml"
-    r"|xl/(_rels/.*|worksheets/.*|workbook\.xml|styles\.xml|sharedStrings\.xml)",
+    r"|META-INF/manifest\.xml|xl/(_rels/.*|worksheets/.*|workbook\.xml|styles\.xml|sharedStrings\.xml)",
     re.IGNORECASE,
 )
-_CELL = re.compile(rb"<c\b[^<>]*?\br=\"([A-Za-z]{1,9})(\d{1,12})\"")
+_CELL = re.compile(rb"<c\b[^<>]*?\br=\"([A-Za-z]{1,9})(\d{1,12})\"[^<>]*>?")
+_EMPTY_CELL = re.compile(rb"<c(?:\s+[\w:.-]+=\"[^\"<>]*\")*\s*/>")
+_ROW_AND_IF_EMPTY = re.compile(rb"(<row\b[^<>]*>)(\s*(?:" + _EMPTY_CELL.pattern + rb"\s*)*</row>)?")
 _ROW = re.compile(rb"<row\b[^<>]*>")
 _ROW_NUMBER = re.compile(rb"\br=\"(\d{1,12})\"")
 _HIDDEN = re.compile(rb"\bhidden=\"(?:1|true)\"")
 _FORMULA_CELL = re.compile(rb"<c\b([^>]*)>(\s*<f\b(?:[^>]*/>|[^>]*>[^<]*</f>))\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
-_FIFTEEN_DIGITS = Context(prec=15)
 
 
 def read_workbook(name: str, content: bytes) -> list[Sheet]:
     """Give the worksheets of an XLSX or ODS file, or refuse an archive that is cut, swollen or something else."""
     parts = _inflate(name, content)
+    if b"encryption-data" in parts.get("META-INF/manifest.xml", b""):
+        raise StatementUnreadable("encrypted", f"{name} is password-protected. Save it without one.")
     if "content.xml" in parts:
         return read_ods(name, parts["content.xml"])
     if "xl/workbook.xml" not in parts:
         kind = "legacy_excel" if any(part.endswith(".bin") for part in parts) else "not_a_statement"
         raise StatementUnreadable(kind, f"{name} is an archive without a workbook in it, not XLSX.")
-    hidden: dict[str, frozenset[int]] = {}
+    marks: dict[str, dict[str, frozenset[int]]] = {}
     _check_texts(name, parts)
-    cells = 0
+    areas: dict[str, int] = {}
+    listed, serial_zero = _sheet_parts(name, parts)
+    styles = _styles(name, parts)
     for part in [part for part in parts if part.startswith("xl/worksheets/") and part.endswith(".xml")]:
+        _check_xml(name, part, parts[part])
         parts[part] = _plain_xml(parts[part])
-        cells += _area(name, part, parts[part])
+        areas[part] = _area(name, part, parts[part])
+        # A part that several sheets are made of is laid out for each of them.
+        cells = sum(areas[part] * max(1, sum(part == other for _, other in listed)) for part in areas)
         if cells > CELLS_MAX:
             raise StatementUnreadable("too_large", f"The sheets of {name} span {cells:,} cells.")
-        hidden[part] = _hidden_lines(parts[part])
-        parts[part] = _errors_as_text(parts[part])
-    titles = _sheet_parts(name, parts)
+        parts[part], formed = with_suffixes(_errors_as_text(parts[part]), styles)
+        marks[part] = {
+            "hidden_row": _hidden_lines(parts[part]),
+            "row_in_red": red_lines(parts[part], styles),
+            "unit_by_form": formed,
+        }
+    titles = dict(listed)
     return [
-        replace(sheet, hidden_lines=hidden.get(titles.get(sheet.name or "", ""), frozenset()))
+        replace(sheet, marks=marks.get(titles.get(sheet.name or "", ""), {}), serial_zero=serial_zero)
         for sheet in _open(name, parts)
     ]
 
@@ -92,6 +117,9 @@ def _inflate(name: str, content: bytes) -> dict[str, bytes]:
                 parts[member.filename] = b""
             if not _PARTS.fullmatch(member.filename):
                 continue
+            if member.filename in parts:
+                message = f"{name} packs {member.filename} twice; which of them is meant, nobody can tell."
+                raise StatementUnreadable("not_a_statement", message)
             with archive.open(member) as stream:
                 part = stream.read(member.file_size + 1)
             inflated += len(part)
@@ -131,6 +159,14 @@ def _check_texts(name: str, parts: dict[str, bytes]) -> None:
             raise StatementUnreadable("too_large", f"{name} repeats a text of {longest:,} bytes in {uses:,} cells.")
 
 
+def _check_xml(name: str, part: str, xml: bytes) -> None:
+    """Refuse a sheet whose elements do not close in order: calamine would read on, and past some of its rows."""
+    try:
+        expat.ParserCreate().Parse(xml, True)
+    except expat.ExpatError as error:
+        raise StatementUnreadable("truncated", f"{part} of {name} is broken or cut: {error}.") from None
+
+
 def _plain_xml(xml: bytes) -> bytes:
     """The XML as most programs write it: names without a prefix, attributes in double quotes."""
     if b"<row" not in xml and b":row" in xml:
@@ -147,6 +183,8 @@ def _area(name: str, part: str, xml: bytes) -> int:
     cells = 0
     for match in _CELL.finditer(xml):
         cells += 1
+        if match[0].endswith(b"/>") and _EMPTY_CELL.fullmatch(match[0]):
+            continue  # it has a form and no value, and is not laid out
         letters, number = match.groups()
         columns[letters] = None
         row_last = max(row_last, int(number))
@@ -154,7 +192,8 @@ def _area(name: str, part: str, xml: bytes) -> int:
     if cells < xml.count(b"<c ") + xml.count(b"<c>"):
         # Cells without an address follow each other, so the fullest row is as wide as its cells.
         column_last = max(column_last, *(row.count(b"<c") for row in xml.split(b"<row")))
-    numbers = (found for row in _ROW.findall(xml) if (found := _ROW_NUMBER.search(row)))
+    rows = (row for row, empty in _ROW_AND_IF_EMPTY.findall(xml) if not empty and not row.endswith(b"/>"))
+    numbers = (found for row in rows if (found := _ROW_NUMBER.search(row)))
     row_last = max(row_last, max((int(found[1]) for found in numbers), default=0))
     if column_last > COLUMNS_MAX:
         raise StatementUnreadable("too_many_columns", f"{part} of {name} has {column_last:,} columns.")
@@ -196,21 +235,33 @@ def _parse(content: bytes) -> ElementTree.Element:
     return ElementTree.fromstring(content)  # noqa: S314 (see above)
 
 
-def _sheet_parts(name: str, parts: dict[str, bytes]) -> dict[str, str]:
-    """Map each sheet's title to the archive member that holds it."""
+def _sheet_parts(name: str, parts: dict[str, bytes]) -> tuple[list[tuple[str, str]], datetime.date]:
+    """Each sheet's title, and the archive member that holds it; and what serial numbers of days count from."""
     try:
         targets = {
             relation.get("Id"): (relation.get("Target") or "").removeprefix("/xl/").removeprefix("xl/")
             for relation in _parse(parts.get("xl/_rels/workbook.xml.rels", b"<none/>"))
         }
-        titles: dict[str, str] = {}
+        titles: list[tuple[str, str]] = []
+        serial_zero = SERIAL_ZERO
         for element in _parse(parts["xl/workbook.xml"]).iter():
+            if element.tag.endswith("}workbookPr") and element.get("date1904") in ("1", "true"):
+                serial_zero = SINCE_1904
             if element.tag.endswith("}sheet"):
                 relation = next((value for key, value in element.items() if key.endswith("}id")), None)
-                titles[element.get("name") or ""] = "xl/" + targets.get(relation, "")
-        return titles
+                titles.append((element.get("name") or "", "xl/" + targets.get(relation, "")))
+        return titles, serial_zero
     except ElementTree.ParseError as error:
         raise StatementUnreadable("truncated", f"{name} has a broken workbook part: {error}.") from None
+
+
+def _styles(name: str, parts: dict[str, bytes]) -> Styles:
+    if "xl/styles.xml" not in parts:
+        return Styles()
+    try:
+        return read_styles(parts["xl/styles.xml"])
+    except expat.ExpatError as error:
+        raise StatementUnreadable("truncated", f"{name} has a broken part of styles: {error}.") from None
 
 
 def _open(name: str, parts: dict[str, bytes]) -> list[Sheet]:
@@ -252,8 +303,12 @@ def _rows(calamine: CalamineSheet, merged: "Merged") -> Iterator[Row]:
     for index, values in enumerate(calamine.iter_rows()):
         cells = margin + [value if type(value) is str else cell_text(value) for value in values]
         if index in merged:
-            fill_merged(index, cells, merged[index], texts)
+            cells = fill_merged(index, cells, merged[index], texts)
         if any(cells):
+            if max(map(len, cells)) > CELL_CHARACTERS_MAX:
+                raise StatementUnreadable(
+                    "too_large", f"A cell of line {index + 1} is longer than a spreadsheet has it."
+                )
             yield index + 1, cells
 
 
@@ -277,11 +332,12 @@ def merged_by_row(areas: list[Area]) -> Merged:
     return found
 
 
-def fill_merged(index: int, cells: list[str], areas: list[Area], texts: dict[tuple[int, int], str]) -> None:
-    """Give every cell of a merged area its text; a spreadsheet stores it in the first cell only.
+def fill_merged(index: int, cells: list[str], areas: list[Area], texts: dict[tuple[int, int], str]) -> list[str]:
+    """The cells, in which every cell of a merged area has its text; a spreadsheet stores it in the first cell only.
 
     A figure is not repeated in the rows below it: it is one figure of them all, and counts once or not at all.
     """
+    figures: dict[int, str] = {}
     for (top, left), (_, right) in areas:
         if left >= len(cells):
             continue
@@ -291,6 +347,9 @@ def fill_merged(index: int, cells: list[str], areas: list[Area], texts: dict[tup
         if index == top or not FIGURE.fullmatch(text):
             for column in range(left, min(right + 1, len(cells))):
                 cells[column] = cells[column] or text
+        else:
+            figures[left] = text
+    return MergedRow(cells, figures) if figures else cells
 
 
 def cell_text(value: Any) -> str:
@@ -304,8 +363,4 @@ def cell_text(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
         return str(value)
-    number = Decimal(repr(value))
-    if number.adjusted() >= 15:
-        return f"{number:E}"
-    text = format(_FIFTEEN_DIGITS.plus(number), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return figure_text(Decimal(repr(value)))

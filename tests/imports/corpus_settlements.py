@@ -330,6 +330,13 @@ def _furniture() -> list[Case]:
     return [
         *found,
         _case("header_again", body(BOTH[0], SPARSE, BELOW, BOTH[1]), reads(2, 200), "b.csv"),
+        _case(
+            "header_again_above_a_correction",
+            body(BOTH[0], SPARSE, BELOW, line(2, 备注="退补（5月）")),
+            reads(2, 200, cells={"1.production_month": "2024-05"}),
+            "b.csv",
+        ),
+        _case("month_between", body(BOTH[0], ["结算月份：2024年7月"], BOTH[1]), Flagged(6), "b.csv"),
         _case("title_and_header_again", title, exact, "b.csv"),
         _case(
             "header_again_in_other_order",

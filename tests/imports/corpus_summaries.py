@@ -276,6 +276,7 @@ def _furniture() -> list[Case]:
     return [
         *found,
         _case("header_again", body(ONE, HEADER, TWO, SUMS), exact),
+        _case("unit_between", body(ONE, ["单位：张"], HEADER, TWO), Flagged(5)),
         _case("title_and_header_again", body(ONE, TITLE, AS_OF, HEADER, TWO, SUMS), exact),
         _case(
             "header_again_with_two_columns_changed_over",

@@ -226,10 +226,16 @@ def _headers_of_two_rows() -> list[Case]:
     sparse = [one if at == 0 or one != groups[at - 1] else "" for at, one in enumerate(groups)]
     lines = [TITLE, PERIOD, UNITS, sparse, names, line(1), line(2)]
     again = [*lines[:6], sparse, names, line(2), total("200", "1040.00")]
+    buyer, seller = HEADER.index(CANONICAL["buyer_name"]), HEADER.index(CANONICAL["seller_name"])
+    turned, sold = [*groups], line(2)
+    turned[buyer], turned[seller] = turned[seller], turned[buyer]
+    sold[buyer], sold[seller] = sold[seller], sold[buyer]
+    name = {"1.buyer_name": row(2)["buyer_name"]}
     return [
         _case("header_of_two_rows", lines, reads(2, 200, cells={"project_code": PROJECT})),
         _case("header_of_two_rows_filled", [*lines[:3], groups, *lines[4:]], reads(2, 200)),
         _case("header_of_two_rows_again", again, reads(2, 200, control="exact")),
+        _case("header_of_two_rows_turned", [*lines[:6], turned, names, sold], reads(2, 200, cells=name)),
     ]
 
 
@@ -318,6 +324,16 @@ def _totals_that_do_not_cover_all() -> list[Case]:
         _case("totals_by_group_only", _body(line(1), total("100", "520.00"), line(2), total("100", "520.00")), exact),
         _case("total_and_year_to_date", _body(line(1), line(2), two, year), exact),
         _case(
+            "totals_by_group_wrong",
+            _body(line(1), total("100", "520.00"), line(2), total("90", "520.00")),
+            reads(2, 200, control="no"),
+        ),
+        _case(
+            "totals_by_group_and_of_all",
+            _body(line(1), total("100", "520.00"), line(2), total("100", "520.00"), two),
+            exact,
+        ),
+        _case(
             "running_totals_by_page",
             _body(line(1), total("100", "520.00", "累计"), line(2), total("200", "1040.00", "累计")),
             exact,
@@ -344,6 +360,10 @@ def _furniture() -> list[Case]:
     }
     found = [_case(f"below_{name}", _body(*rows, *lines), exact) for name, lines in below.items()]
     found.append(_case("between_note", _body(line(1), ["注：以下为补充导出"], line(2)), reads(2, 200)))
+    found.append(_case("between_unit", _body(line(1), ["单位：万张、元"], line(2, price="")), Flagged(6)))
+    found.append(_case("between_another_month", _body(line(1), ["交易月份：2024年8月"], line(2)), Flagged(6)))
+    found.append(_case("below_note_that_voids", _body(*rows, ["以上第二笔交易经双方确认作废。"]), Flagged(8)))
+    found.append(_case("below_order_cut_short", _body(line(1), ["青电2024070500"]), Flagged(6)))
     return found
 
 

@@ -163,6 +163,9 @@ def _numbers() -> list[Case]:
 
     wan = book(Page(body(line(1), typed(2, quantity=12, price="", amount=62400.0))))
     wan.active.cell(6, QUANTITY + 1).number_format = '0"万张"'
+    scaled, counted = book(Page(body(line(1), typed(2)))), book(Page(body(line(1), typed(2))))
+    scaled.active.cell(6, QUANTITY + 1).number_format = '0!.0,"万"'
+    counted.active.cell(6, QUANTITY + 1).number_format = '#,##0"个"'
     red = book(Page(body(line(1), typed(2))))
     for cell in red.active[6]:
         cell.font = Font(color="FFFF0000")
@@ -175,6 +178,8 @@ def _numbers() -> list[Case]:
         ),
         _case("number_of_nothing", partial(raw, b"|<v></v>"), reads(1, 100, (6, "value_missing"))),
         _case("number_in_wan_by_its_form", partial(saved, wan), Flagged(6)),
+        _case("number_scaled_by_its_form", partial(saved, scaled), Flagged(6)),
+        _case("number_of_certificates_by_its_form", partial(saved, counted), reads(2, 200)),
         _case("row_in_red", partial(saved, red), Flagged(6)),
         _case(
             "day_iso_in_xml",
@@ -426,10 +431,33 @@ def _xls() -> list[Case]:
         made.save(out)
         return out.getvalue()
 
+    def formed(quantity: float, form: dict[str, str]) -> bytes:
+        made = xlwt.Workbook()
+        sheet = made.add_sheet("Sheet1")
+        for number, each in enumerate(body(line(1), typed(2, quantity=quantity))):
+            for column, cell in enumerate(each):
+                is_odd = (number, column) == (5, QUANTITY)
+                sheet.write(number, column, cell, xlwt.easyxf(**form) if is_odd else xlwt.Style.default_style)
+        out = io.BytesIO()
+        made.save(out)
+        return out.getvalue()
+
     day = {"2.traded_on": "2024-07-05"}
     computed = xlwt.Formula("50+50")
     return [
         _case("xls_day_typed", partial(dated, False), reads(3, 300, cells=day), "t.xls"),
+        _case(
+            "xls_number_in_wan_by_its_form",
+            partial(formed, 0.01, {"num_format_str": '0.00"万张"'}),
+            reads(2, 200, warned=((6, "unit_by_form"),)),
+            "t.xls",
+        ),
+        _case(
+            "xls_figure_in_red",
+            partial(formed, 100, {"strg_to_parse": "font: colour red"}),
+            reads(2, 200, warned=((6, "row_in_red"),)),
+            "t.xls",
+        ),
         _case("xls_day_of_1904", partial(dated, True), reads(3, 300, cells=day), "t.xls"),
         _case(
             "xls_formula_never_computed",

@@ -27,27 +27,6 @@ from ledger.imports.matching import chain_of, control_total_ok, match, summary_c
 from tests.imports.corpus import SOME, Answered, Case, Flagged, Reads, Refused, Verdict, cases
 
 SECONDS_MAX, KIB_MAX = 10, 256 * 1024
-OPEN = frozenset({
-    "book_day_of_1904_as_number", "book_merged_note", "book_merged_title_again",
-    "book_month_ten_that_lost_its_nought", "book_number_in_wan_by_its_form", "book_row_in_red",
-    "book_two_sheets_one_total", "book_xml_sheet_twice", "book_xml_styled_to_the_last_column",
-    "book_xml_styled_to_the_last_row", "broken_byte_order_mark_of_utf_16_alone", "broken_ods_with_a_password",
-    "broken_ole_of_word", "broken_sheet_of_crossed_elements", "broken_utf_8_cut_in_a_character",
-    "broken_utf_8_of_a_broken_byte", "broken_utf_8_of_a_lost_byte", "broken_utf_8_with_mark_cut_in_a_character",
-    "cell_project_like_a_power_of_ten_apostrophe", "settlement_below_note_without_a_mark",
-    "settlement_below_stamp", "settlement_correction_of_month_13", "settlement_day_without_its_year",
-    "settlement_merged_note", "settlement_title_and_header_again", "summary_enterprise_that_did_nothing",
-    "summary_merged_date_of_two_rows", "summary_subtotals_wrong", "summary_total_with_a_part_of_it",
-    "summary_unit_by_the_form_of_the_cell", "summary_unit_none_at_all", "trades_below_count_of_rows",
-    "trades_below_notes_without_a_mark", "trades_below_stamp", "trades_header_of_two_rows_again",
-    "trades_subtotals_of_sellers", "trades_tabs_below_a_title_with_commas", "trades_totals_by_group_only",
-    "unit_header_either_name", "unit_header_on_a_line_of_its_own_in_words",
-})  # fmt: skip
-"""Files that get another answer than they should, as far as is known; none of them posts by itself."""
-OPEN_COSTS = frozenset({
-    "bomb_area_in_ten_sheets", "bomb_ods_of_780000_elements", "bomb_xml_of_a_text_that_expands",
-})  # fmt: skip
-"""Files that take up to a gigabyte of the child's memory, which is its limit."""
 CORPUS = cases()
 MEASURED = """
 import contextlib, os, psutil, shutil, signal, subprocess, sys
@@ -118,21 +97,15 @@ each = pytest.mark.parametrize("case", CORPUS, ids=lambda case: case.name)
 
 @each
 def test_a_file_has_the_verdict_of_an_auditor(case: Case, answers: dict[str, Answer]) -> None:
-    """Rows, certificates, bad rows and refusals are what the domain reference and common sense say.
-
-    What is open is told by name, and must be taken off the list once it is answered rightly.
-    """
-    found = differences(case.verdict, answers[case.name])
-    assert bool(found) == (case.name in OPEN), "; ".join(found) or "answered rightly: no longer open"
+    """Rows, certificates, bad rows and refusals are what the domain reference and common sense say."""
+    assert differences(case.verdict, answers[case.name]) == []
 
 
 @each
 def test_no_file_takes_long_or_much(case: Case, answers: dict[str, Answer]) -> None:
     """Whatever a file is made to do, the child ends within ten seconds and 256 MiB."""
     answer = answers[case.name]
-    is_bounded = answer.seconds <= SECONDS_MAX and answer.kib <= KIB_MAX
-    # How much a machine takes differs; what is open may pass on another.
-    assert is_bounded or case.name in OPEN_COSTS, (answer.seconds, answer.kib)
+    assert answer.seconds <= SECONDS_MAX and answer.kib <= KIB_MAX, (answer.seconds, answer.kib)
 
 
 def test_the_corpus_is_large_and_has_no_file_twice() -> None:

@@ -193,7 +193,7 @@ def test_merged_headings_are_filled_and_hidden_rows_known() -> None:
     book.save(packed)
     sheet = read_sheets("book.xlsx", packed.getvalue())[0]
     assert list(sheet) == [(1, ["认购", "认购", "交易"]), (2, ["1", "2", "3"])]
-    assert sheet.hidden_lines == {2}
+    assert sheet.marks_of(2) == ["hidden_row"]
 
 
 def test_rows_and_columns_keep_their_places() -> None:
