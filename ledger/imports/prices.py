@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from ledger.imports.documents import TradeRow
 
+SUSPECT_FEN = 5_000
+"""Above 50 yuan: no month's average has ever come near."""
 FACTOR = 5
 """As many times the median of the vintage, or as small a part of it; a slipped point is ten times."""
 ROWS_MIN = 10
@@ -29,8 +31,8 @@ class Prices:
         self._seen: dict[str, dict[str, tuple[TradeRow, int]]] = defaultdict(dict)
 
     def add(self, row: TradeRow) -> None:
-        """Take in a row that sold something."""
-        if row.price is not None:
+        """Take in a row that sold something; a price that no certificate ever had is told of each row as it is read."""
+        if row.price is not None and 0 < (row.price_fen or 0) <= SUSPECT_FEN:
             found = self._seen[row.production_month[:4]]
             first, count = found.get(row.price, (row, 0))
             found[row.price] = first, count + 1

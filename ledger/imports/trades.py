@@ -30,6 +30,7 @@ from ledger.imports.documents import (
 )
 from ledger.imports.layouts import Headings, Table
 from ledger.imports.preamble import trading_period
+from ledger.imports.prices import SUSPECT_FEN
 from ledger.imports.sheets import MARKS, BrokenRecord, StatementUnreadable
 from ledger.imports.trade_cells import has_digit, trade_parsers
 
@@ -41,7 +42,6 @@ SHORT_NOTE = 8
 NOTED_MAX = 1_000
 """Problems, and warnings, of a sheet that are told; the others are counted."""
 _VOIDED = re.compile(r"作废|冲销|红冲|冲红|撤单|撤销|失效")
-PRICE_SUSPECT_FEN = 5_000  # above 50 yuan no month's average has ever come near
 
 
 class Control(NamedTuple):
@@ -216,7 +216,7 @@ class TradeReading:
         if not _plainly_sound(row):
             for field, rule, given, expected in _contradictions(row):
                 self._report(row.line, field, rule, given, expected)
-        if row.price_fen is not None and not 0 < row.price_fen <= PRICE_SUSPECT_FEN:
+        if row.price_fen is not None and not 0 < row.price_fen <= SUSPECT_FEN:
             expected = "a price above 0 and up to 50 yuan"
             self._warn(row.line, "price", "price_suspect", row.price or "", expected)
         if self.period and not self.period.first <= row.traded_on <= self.period.last:

@@ -137,13 +137,14 @@ def test_a_chunked_import_goes_on_past_a_line_that_is_refused(
 
 
 def test_a_price_far_off_its_vintage_waits_for_a_look(service: Service) -> None:
-    """Ten times the usual is told, and posts only if somebody says so; another vintage's price is its own."""
+    """Each dear price is told once, as an outlier or as one no certificate has; another vintage's is its own."""
     usual = [row(number, **NAMED) for number in range(1, 12)]
-    slipped = row(12, **NAMED) | {"price": "52.00", "amount": "5200.00"}
-    older = row(13, **NAMED, production_month="2022-11") | {"price": "1.00", "amount": "100.00"}
-    found = checked(service["operator"], statement([*usual, slipped, older]))
-    assert found["state"] == "checked"
-    (waiting,) = queue(service)
-    assert (waiting["problem"]["rule"], waiting["problem"]["given"]) == ("price_outlier", "52.00")
-    assert posted(service["operator"], statement([*usual, slipped, older]))["state"] == "posted"
+    outlier = row(12, **NAMED) | {"price": "41.60", "amount": "4160.00"}
+    slipped = row(13, **NAMED) | {"price": "52.00", "amount": "5200.00"}
+    older = row(14, **NAMED, production_month="2022-11") | {"price": "1.00", "amount": "100.00"}
+    content = statement([*usual, outlier, slipped, older])
+    assert checked(service["operator"], content)["state"] == "checked"
+    told = {(one["problem"]["rule"], one["problem"]["given"]) for one in queue(service)}
+    assert told == {("price_outlier", "41.60"), ("price_suspect", "52.00")} and len(queue(service)) == 2
+    assert posted(service["operator"], content)["state"] == "posted"
     assert queue(service) == []
