@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 
 import msgspec
 
-from ledger.core.book import Book, Known
+from ledger.core.book import Book
 from ledger.core.command import (
     ChangeParty,
     RegisterParty,
@@ -22,6 +22,7 @@ from ledger.core.command import (
     private_salt,
 )
 from ledger.core.decision import decide, learn
+from ledger.core.facts import Known
 from ledger.core.parties import is_name, private_texts
 from ledger.core.party import lookup_name
 from ledger.core.record import (

@@ -19,8 +19,9 @@ import msgspec
 import psycopg
 import structlog
 
-from ledger.core.book import Book, Known
+from ledger.core.book import Book
 from ledger.core.command import Request
+from ledger.core.facts import Known
 from ledger.core.record import stamped
 from ledger.core.refusal import refuse
 from ledger.group import Deciding, Group, Ticket, encode_entries, key_of, outcome_of

@@ -179,6 +179,18 @@ def bodies(kind: str) -> st.SearchStrategy[record.Body]:
         "close": lambda: st.builds(
             record.CloseBody, figures=figures, month=texts(), positions=text, state=texts(), tree_size=texts()
         ),
+        "meter": lambda: st.builds(
+            record.MeterBody, enterprise=texts(), material=texts(), meter=texts(), rating=text, route=text,
+            site=texts(), stage=texts(), under=text,
+        ),
+        "reading": lambda: st.builds(
+            record.ReadingBody, corrects=text, enterprise=texts(), evidence=evidences(), first_on=days(),
+            hours=several, last_on=days(), meter=texts(), quantity=texts(),
+        ),
+        "inventory": lambda: st.builds(
+            record.InventoryBody, digest=text, enterprise=texts(), factors_on=text, figures=figures, findings=text,
+            inventory=text, restates=text, state=texts(), subject=texts(), tree_size=text, year=texts(),
+        ),
         "import": lambda: st.builds(record.ImportBody, document=hashes(), figures=figures, layout=texts()),
         "ledger": lambda: st.builds(record.LedgerBody, continues=text, origin=texts(), zone=texts()),
         "lot": lambda: st.builds(record.LotBody, lot=lot_facts()),

@@ -3,14 +3,18 @@
 from collections.abc import Iterable, Iterator
 
 from ledger.core.account import kind_of
+from ledger.core.activity import reported
 from ledger.core.book import Book, serial_ranges
 from ledger.core.certificate import LotFacts
 from ledger.core.policy import PolicyBook
+from ledger.core.quantity import plain
 from ledger.core.record import PostingBody, RetirementBody
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_choice import Placed
 from ledger.core.serial_range import Ranges, intersect, merge, written
 from ledger.core.trading import judge_validity
+
+WH_OF_A_CERTIFICATE = 10**6
 
 
 def judge_claim(lot: LotFacts, year: str, policies: PolicyBook, *, on: str) -> tuple[int, int] | Refusal:
@@ -28,6 +32,38 @@ def judge_claim(lot: LotFacts, year: str, policies: PolicyBook, *, on: str) -> t
     if vintage[1].match == "SAME_YEAR" and lot.production_month[:4] != year:
         return refuse("wrong_vintage", lot=lot.code, production_month=lot.production_month, year=year)
     return validity, vintage[0]
+
+
+def judge_limit(book: Book, claim: RetirementBody, quantity: int, *, on: str) -> int | Refusal | None:
+    """The id of the row by which a beneficiary claims no more than it consumed, None where no row says so.
+
+    Or `claim_above_consumption` (domain reference, invariant 9).
+    """
+    rule = book.policies.claim_limit(on)
+    if rule is None:
+        return None
+    key = claim.beneficiary, claim.year
+    claimed, metered = book.carbon.claimed[key], book.carbon.metered[key]
+    if (claimed + quantity) * WH_OF_A_CERTIFICATE > metered:
+        figures = {"claimed": claimed, "asked": quantity, "metered": plain(reported(metered, "electricity")[0])}
+        return refuse("claim_above_consumption", enterprise=claim.beneficiary, year=claim.year, **figures)
+    return rule
+
+
+def learn_claim(book: Book, index: int, body: RetirementBody) -> None:
+    """The posting after record `index` claims; whose claim it is matters where claims have a limit."""
+    if book.policies.limits_claims:
+        book.put(book.carbon.claims, index + 1, (body.beneficiary, body.year))
+
+
+def count_claim(book: Book, index: int, body: PostingBody) -> None:
+    """A retirement, or its reversal, changes what its beneficiary claims."""
+    claim = index if body.command == "retire" else int(body.reverses or 0)
+    key = book.carbon.claims.get(claim)
+    if key is not None and key in book.carbon.claimed:
+        moved = sum(max(0, int(leg.quantity)) for leg in body.legs if leg.commodity == "GEC")
+        now = book.carbon.claimed[key] + (moved if body.command == "retire" else -moved)
+        book.put(book.carbon.claimed, key, now)
 
 
 def taken_back(body: PostingBody) -> Iterator[tuple[str, Ranges]]:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from ledger.core.activity import Route
 from ledger.core.events import Evidence, Posting
 from ledger.core.policy import PolicyRow
 
@@ -134,6 +135,67 @@ class ReopenPeriod(msgspec.Struct, frozen=True, kw_only=True, tag="reopen_period
     reason: Literal["error", "late_fact", "notice"]
 
 
+class RegisterMeter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="register_meter"):
+    """A meter of an enterprise, or a count that stands for one: what it measures, where, and below which other."""
+
+    meter: str
+    enterprise: str
+    site: str
+    stage: str
+    material: str
+    route: Route | None = None
+    """Of electricity, and of nothing else."""
+    under: str | None = None
+    rating: int | None = None
+    """The most it can show in an hour, in the material's smallest unit."""
+
+
+class RecordReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="record_reading"):
+    """What a meter showed for some days of a month; it may take the place of an earlier reading."""
+
+    meter: str
+    first_on: str
+    last_on: str
+    quantity: int
+    """In the material's smallest unit."""
+    hours: tuple[int, ...] = ()
+    """Of every hour from the first day's midnight on, where they are known."""
+    corrects: int | None = None
+    """The log index of the standing reading that this one takes the place of."""
+    confirmed: bool = False
+    """Somebody looked at a quantity that seems to be in another unit."""
+    evidence: Evidence = msgspec.field(default_factory=lambda: Evidence(level="REPORTED"))
+
+
+class SubmitInventory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="submit_inventory"):
+    """An enterprise's emissions of a year, pinned: as known at a size, by the factors of a day."""
+
+    enterprise: str
+    year: str
+    tree_size: int
+    factors_on: str
+    """The day whose factors and rules judge (ISO)."""
+    digest: str
+    """SHA-256 of the document, which the same size and day always give again."""
+    figures: dict[str, str]
+    """Its totals; of a restatement also the differences, by cause."""
+    restates: int | None = None
+    """The log index of the verified inventory that this one takes the place of."""
+
+
+Findings = Literal["no_findings", "immaterial", "material", "incomplete"]
+"""What a verifier found: nothing, nothing that matters, something that does, not all that is needed."""
+
+
+class JudgeInventory(msgspec.Struct, frozen=True, kw_only=True, tag="judge_inventory"):
+    """A second person verifies a submitted inventory, or returns it."""
+
+    inventory: int
+    """Its log index."""
+    verdict: Literal["verified", "returned"]
+    findings: Findings
+
+
 class DeclareSigningKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="declare_signing_key"):
     """The key that signs the log's checkpoints from now on, and the one it takes the place of."""
 
@@ -154,6 +216,10 @@ Registry = (
     | RejectLine
     | ClosePeriod
     | ReopenPeriod
+    | RegisterMeter
+    | RecordReading
+    | SubmitInventory
+    | JudgeInventory
     | DeclareSigningKey
 )
 Command = Posting | Approve | Reject | Registry

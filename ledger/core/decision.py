@@ -6,18 +6,21 @@
 import msgspec
 
 from ledger.core.account import Account, kind_of
-from ledger.core.book import Book, Party, PostingRow, TradeFacts, serial_ranges
+from ledger.core.book import Book, PostingRow, serial_ranges
 from ledger.core.certificate import Lot
-from ledger.core.claim import taken_back
+from ledger.core.claim import count_claim, learn_claim, taken_back
 from ledger.core.command import (
     Approve,
     ChangeParty,
     ClosePeriod,
     CreateCredential,
     DeclareSigningKey,
+    JudgeInventory,
     NoteWithdrawal,
     OpenLedger,
     RecordImport,
+    RecordReading,
+    RegisterMeter,
     RegisterParty,
     Reject,
     RejectLine,
@@ -25,10 +28,14 @@ from ledger.core.command import (
     Request,
     RevokeCredential,
     SetPolicy,
+    SubmitInventory,
 )
 from ledger.core.events import (
     POSTINGS,
 )
+from ledger.core.facts import Party, TradeFacts
+from ledger.core.inventories import judge, learn_inventory, submit
+from ledger.core.metering import learn_meter, learn_reading, record_reading, register_meter
 from ledger.core.parties import change, learn_change, register
 from ledger.core.party import PARK_ACCOUNTS
 from ledger.core.periods import close
@@ -49,9 +56,11 @@ from ledger.core.record import (
     Body,
     CredentialBody,
     ImportBody,
+    InventoryBody,
     JudgementBody,
     LedgerBody,
     LotBody,
+    MeterBody,
     OfferBody,
     PartyBody,
     PartyChangeBody,
@@ -59,7 +68,9 @@ from ledger.core.record import (
     Posted,
     PostingBody,
     ProposalBody,
+    ReadingBody,
     RejectionBody,
+    RetirementBody,
     SigningKeyBody,
     WithdrawalBody,
 )
@@ -67,6 +78,8 @@ from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_range import Ranges, merge, subtract
 
 ADMINISTERED = {"operator", "admin"}
+SPEAKING = {"enterprise", "operator"}
+"""Who says what an enterprise consumed and emitted: itself, or the operator for it."""
 
 
 def decide(book: Book, request: Request, *, today: str) -> Posted | Refusal:
@@ -108,6 +121,14 @@ def _decide_registry(book: Book, request: Request, today: str) -> Posted | Refus
             return _allowed(role, {"operator"}, "import statements") or _note_withdrawal(book, command, request)
         case RejectLine():
             return _allowed(role, {"operator"}, "import statements") or _reject_line(book, command, request)
+        case RegisterMeter():
+            return _allowed(role, ADMINISTERED, "register meters") or register_meter(book, command)
+        case RecordReading():
+            return _allowed(role, SPEAKING, "record readings") or record_reading(book, command, request)
+        case SubmitInventory():
+            return _allowed(role, SPEAKING, "submit inventories") or submit(book, command, request)
+        case JudgeInventory():
+            return _allowed(role, {"operator"}, "verify inventories") or judge(book, command, request)
         case DeclareSigningKey():
             body = SigningKeyBody(key=command.key, replaces=command.replaces)
             return _allowed(role, {"admin"}, "declare signing keys") or Posted((body,))
@@ -126,6 +147,8 @@ def learn(book: Book, index: int, body: Body, names: tuple[str, ...] = ()) -> li
                 book.put(known, index, body)
             if body.command in _MARKING:
                 _learn_marks(book, index, body)
+            if book.carbon.claims and body.command in {"retire", "reverse"}:
+                count_claim(book, index, body)
         case LotBody():
             book.declare_lot(Lot(index, body.lot))
         case PartyBody():
@@ -149,6 +172,14 @@ def learn(book: Book, index: int, body: Body, names: tuple[str, ...] = ()) -> li
             learn_offer(book, index, body)
         case AnswerBody():
             learn_answer(book, index, body)
+        case RetirementBody():
+            learn_claim(book, index, body)
+        case MeterBody():
+            learn_meter(book, index, body)
+        case ReadingBody():
+            learn_reading(book, index, body)
+        case InventoryBody():
+            learn_inventory(book, index, body)
     book.size = index + 1
     return rows
 

@@ -6,16 +6,16 @@ A row is judged by the date a fact occurred on. A missing row is a refusal that 
 
 import datetime
 import re
-from collections.abc import Iterable
-from typing import Annotated, Literal
+from collections.abc import Iterable, Iterator
+from typing import Literal, TypeVar
 
 import msgspec
 
 from ledger.core.account import KINDS
+from ledger.core.activity import MATERIALS, unit_of
+from ledger.core.carbon_rules import CarbonRule, ClaimLimit, Factor, Text
 from ledger.core.quantity import COMMODITIES
 
-Text = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)]
-"""What a rule says in words: no control characters."""
 SERIAL_DIGITS_MAX = 15
 """Of a certificate's number in its series; the projections compare it as a double, exact to the half."""
 ROLES = ("enterprise", "operator", "regulator", "auditor", "admin")
@@ -140,9 +140,11 @@ Rule = (
     | CcerLinkage
     | Approval
     | Period
+    | CarbonRule
 )
 
 
+_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,12})?")
 _NUMBER, _YEAR = re.compile(r"[1-9][0-9]{0,2}"), re.compile(r"[0-9]{4}")
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
@@ -178,6 +180,12 @@ def unsound(row: PolicyRow) -> str | None:
             return "a move names kinds of accounts and a commodity of the chart."
         case Period() if _MONTH.fullmatch(rule.month) is None:
             return "a period is a month, written YYYY-MM."
+        case Factor() if rule.material not in MATERIALS or _YEAR.fullmatch(rule.data_year) is None:
+            return "a factor is of a material that meters name, and of a year, written YYYY."
+        case Factor() if _DECIMAL.fullmatch(rule.value) is None:
+            return "a factor's value is a decimal of zero or more."
+        case Factor() if rule.per != unit_of(rule.material):
+            return f"a factor of {rule.material} is for each {unit_of(rule.material)}."
         case Move() | Dating() | Approval() if rule.role not in ROLES:
             return f"a role is one of {', '.join(ROLES)}."
     return None
@@ -188,6 +196,9 @@ def _is_day(text: str) -> bool:
         return datetime.date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
+
+
+R = TypeVar("R")
 
 
 class PolicyBook(msgspec.Struct):
@@ -265,6 +276,21 @@ class PolicyBook(msgspec.Struct):
     def approval(self, command: str, of: str, on: str) -> tuple[int, Approval] | None:
         """The newest row in force by which this command needs a second person."""
         return self._newest(Approval, on, lambda rule: rule.command == command and rule.of in {"", of})
+
+    def of_kind(self, kind: type[R], on: str) -> Iterator[tuple[int, R]]:
+        """The rows of one kind in force on that day, the newest first."""
+        for index, row in reversed(self._of_kind.get(kind, ())):
+            if in_force(row, on):
+                yield index, row.rule  # type: ignore[misc]  # kept by its type
+
+    @property
+    def limits_claims(self) -> bool:
+        """Whether any row, of whatever day, holds claims to what was consumed."""
+        return ClaimLimit in self._of_kind
+
+    def claim_limit(self, on: str) -> int | None:
+        """The row in force by which no more may be claimed than was consumed."""
+        return next((index for index, _ in self.of_kind(ClaimLimit, on)), None)
 
     def names_any(self, ids: Iterable[str], kind: type) -> bool:
         """Whether any of these log indexes is a row of this kind of rule."""

@@ -10,7 +10,7 @@ from ledger.core.account import Account, account_name, kind_of
 from ledger.core.availability import enough, insufficient, is_certain
 from ledger.core.book import NO_LOT, Book, ordinal, serial_pairs
 from ledger.core.certificate import Lot, LotFacts
-from ledger.core.claim import judge_claim, judge_claim_again
+from ledger.core.claim import judge_claim, judge_claim_again, judge_limit
 from ledger.core.command import Principal, Request
 from ledger.core.events import AnswerOffer, Leg, Posting
 from ledger.core.held_range import FOREVER
@@ -241,6 +241,10 @@ def _used(
     judged = _judge_lots(book, plan, legs, dates)
     if isinstance(judged, Refusal) or plan.claim is None:
         return judged if isinstance(judged, Refusal) else (legs, judged)
+    limit = judge_limit(book, plan.claim, sum(leg.quantity for leg in legs if leg.quantity > 0), on=dates.occurred_on)
+    if isinstance(limit, Refusal):
+        return limit
+    judged |= set() if limit is None else {limit}
     key = (account_name("expense_gec", plan.claim.enterprise), "CNY")
     costs = expensed(plan.claim.enterprise, legs, opened.get(key) or book.accounts.get(key), book, dates.effective_on)
     allowed = _judge_moves(book, plan, costs, principal, dates)

@@ -7,9 +7,10 @@ approve.
 
 import msgspec
 
-from ledger.core.book import Book, ProposalFacts
+from ledger.core.book import Book
 from ledger.core.command import Approve, Principal, Reject, ReopenPeriod, Request, Role, canonical, decode
 from ledger.core.events import POSTINGS, Posting, Retire, Reverse
+from ledger.core.facts import ProposalFacts
 from ledger.core.late import LATE, is_late
 from ledger.core.periods import reopen
 from ledger.core.posting_engine import decide_posting

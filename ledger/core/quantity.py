@@ -5,6 +5,7 @@ records it is a decimal string, because JSON numbers lose whole numbers beyond 2
 """
 
 import re
+from decimal import Decimal
 
 import msgspec
 
@@ -46,3 +47,9 @@ def parse_quantity(text: str) -> int | None:
         return None
     quantity = int(text)
     return quantity if -QUANTITY_MAX <= quantity <= QUANTITY_MAX else None
+
+
+def plain(value: Decimal) -> str:
+    """A decimal as records and answers write it: without exponent, and without zeros at its end."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

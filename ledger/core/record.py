@@ -234,6 +234,56 @@ class RejectionBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     sheet: str
 
 
+class MeterBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A meter registered."""
+
+    enterprise: str
+    material: str
+    meter: str
+    rating: str | None = None
+    """The most it can show in an hour, in the material's smallest unit."""
+    route: str | None = None
+    site: str
+    stage: str
+    under: str | None = None
+
+
+class ReadingBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a meter showed from one day to another, both included."""
+
+    corrects: str | None = None
+    """The log index of the reading it takes the place of."""
+    enterprise: str
+    evidence: Evidence
+    first_on: str
+    hours: tuple[str, ...] = ()
+    last_on: str
+    meter: str
+    quantity: str
+    """In the material's smallest unit."""
+
+
+class InventoryBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An enterprise's emissions of a year as submitted, or a second person's word on them."""
+
+    digest: str | None = None
+    """SHA-256 of the document that size and day give."""
+    enterprise: str
+    factors_on: str | None = None
+    figures: dict[str, str] = {}
+    findings: str | None = None
+    inventory: str | None = None
+    """Of a judgement: the log index of what was submitted."""
+    restates: str | None = None
+    """The log index of the verified inventory that this one takes the place of."""
+    state: str
+    """submitted, verified or returned."""
+    subject: str
+    """Who said so, by an opaque id."""
+    tree_size: str | None = None
+    year: str
+
+
 class SigningKeyBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A key that signs checkpoints from here on. Both keys sign the first one, unless the one replaced was lost."""
 
@@ -262,6 +312,9 @@ Body = (
     | WithdrawalBody
     | RejectionBody
     | CloseBody
+    | MeterBody
+    | ReadingBody
+    | InventoryBody
 )
 
 
@@ -279,15 +332,18 @@ BODY_TYPES: dict[str, type] = {
     "close": CloseBody,
     "credential": CredentialBody,
     "import": ImportBody,
+    "inventory": InventoryBody,
     "judgement": JudgementBody,
     "ledger": LedgerBody,
     "lot": LotBody,
+    "meter": MeterBody,
     "offer": OfferBody,
     "party": PartyBody,
     "party_change": PartyChangeBody,
     "policy": PolicyBody,
     "posting": PostingBody,
     "proposal": ProposalBody,
+    "reading": ReadingBody,
     "refusal": RefusalBody,
     "rejection": RejectionBody,
     "retirement": RetirementBody,

@@ -4,6 +4,7 @@ Rows that a later version adds are appended to the ledgers of earlier ones when 
 """
 
 from ledger.core.account import KINDS
+from ledger.core.carbon_seed import CARBON_SEED
 from ledger.core.plans.reversals import REVERSIBLE
 from ledger.core.policy import (
     Acquisition,
@@ -323,4 +324,4 @@ def _mirrored(rows: tuple[PolicyRow, ...]) -> list[PolicyRow]:
     ]
 
 
-SEED: tuple[PolicyRow, ...] = (*_EVENTS, *_mirrored(_EVENTS))
+SEED: tuple[PolicyRow, ...] = (*_EVENTS, *_mirrored(_EVENTS), *CARBON_SEED)

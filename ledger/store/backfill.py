@@ -6,22 +6,38 @@ import psycopg
 
 from ledger.core.book import Book
 from ledger.core.decision import learn
-from ledger.core.record import PostingBody, decode
+from ledger.core.record import PostingBody, RetirementBody, decode
+from ledger.store.carbon import claim_values
 from ledger.store.changes import Changes, serial_moves, statements
 from ledger.store.journal import read_records
 
 
 def backfill(connection: psycopg.Connection[Any], ledger_id: int, name: str) -> int:
-    """Fill what transactions were, which serials they moved and marked; how many transactions that was.
+    """Fill what transactions were, which serials they moved and marked, and what they claimed; how many rows.
 
-    Only where the ledger has postings and nothing of all this: then no writer of this version has been here. The
-    head is locked meanwhile; the caller commits.
+    Only where the ledger has postings, or retirements, and nothing of all this: then no writer of this version has
+    been here. The head is locked meanwhile; the caller commits.
     """
     connection.execute("select from head where ledger_id = %s for update", (ledger_id,))
     row = connection.execute(_IS_NEEDED, {"ledger": ledger_id}).fetchone()
-    if row is None or not row[0]:
-        return 0
-    book, made = Book(name), Changes()
+    assert row is not None
+    without_events, without_claims = row
+    made = Changes()
+    if without_events:
+        _fill_events(connection, ledger_id, name, made)
+    if without_events or without_claims:
+        made.claims = [
+            claim_values(index + 1, body)
+            for index, content in enumerate(read_records(connection, ledger_id))
+            if isinstance(body := decode(content).body, RetirementBody)
+        ]
+    for text, parameters in statements(ledger_id, made, first_index=0):
+        connection.execute(text, parameters)  # type: ignore[arg-type]  # constants of this room
+    return len(made.events) + len(made.claims)
+
+
+def _fill_events(connection: psycopg.Connection[Any], ledger_id: int, name: str, made: Changes) -> None:
+    book = Book(name)
     for index, content in enumerate(read_records(connection, ledger_id)):
         body = decode(content).body
         rows = learn(book, index, body)
@@ -35,15 +51,13 @@ def backfill(connection: psycopg.Connection[Any], ledger_id: int, name: str) -> 
         for index, serials in by_index.items()
     }
     later = Changes(trades=book.trades)  # what of them is void was not kept before
-    for text, parameters in (
-        *statements(ledger_id, made, first_index=0),
-        *statements(ledger_id, later, first_index=book.size),
-    ):
+    for text, parameters in statements(ledger_id, later, first_index=book.size):
         connection.execute(text, parameters)  # type: ignore[arg-type]  # constants of this room
-    return len(made.events)
 
 
 _IS_NEEDED = """
     select exists (select from posting where ledger_id = %(ledger)s)
-        and not exists (select from event where ledger_id = %(ledger)s)
+            and not exists (select from event where ledger_id = %(ledger)s),
+        exists (select from event where ledger_id = %(ledger)s and command = 'retire')
+            and not exists (select from claim where ledger_id = %(ledger)s)
 """

@@ -23,6 +23,7 @@ from ledger.core.plans import Units, units_entering
 from ledger.core.policy import PolicyRow
 from ledger.core.proposals import unfolded
 from ledger.core.serial_range import SerialRange, merge
+from ledger.store.carbon import load_carbon
 from ledger.store.literals import texts
 from ledger.store.needs import Needs, floor_of, offered_by, touched_by, trade_events, used_by
 from ledger.store.registry import (
@@ -51,6 +52,7 @@ async def load(connection: Connection, ledger_id: int, book: Book, requests: lis
     await load_names(connection, ledger_id, book, requests)
     await load_offers(connection, ledger_id, book, requests)
     await load_originals(connection, ledger_id, book, requests)
+    await load_carbon(connection, ledger_id, book, requests)
     events = trade_events(requests)
     # The lots of trades come first: what their events touch depends on them.
     known = {book.trades[trade].lot for trade in events if trade in book.trades}

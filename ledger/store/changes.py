@@ -7,21 +7,28 @@ from typing import Any
 import msgspec
 
 from ledger.core.account import Account, kind_of
-from ledger.core.book import Book, OfferFacts, PlacedPiece, PostingRow, ProposalFacts, TradeFacts, serial_ranges
+from ledger.core.activity import Meter
+from ledger.core.book import Book, PlacedPiece, PostingRow, serial_ranges
 from ledger.core.certificate import Lot
+from ledger.core.facts import InventoryFacts, OfferFacts, ProposalFacts, TradeFacts
 from ledger.core.held_range import HeldRange
 from ledger.core.record import (
     AccountBody,
     AnswerBody,
+    InventoryBody,
     JudgementBody,
     LotBody,
+    MeterBody,
     OfferBody,
     PartyBody,
     PartyChangeBody,
     PostingBody,
     ProposalBody,
+    ReadingBody,
+    RetirementBody,
 )
 from ledger.core.serial_range import Ranges, SerialRange
+from ledger.store.carbon import claim_values, inventory_values, meter_values, reading_values
 from ledger.store.literals import numbers, texts
 from ledger.store.unit_of_work import Entry, Statement
 
@@ -43,6 +50,13 @@ class Changes(msgspec.Struct):
     offers: dict[int, OfferFacts] = msgspec.field(default_factory=dict)
     events: list[tuple[int, PostingBody]] = msgspec.field(default_factory=list)
     """What postings were, other than plain transfers."""
+    meters: list[Meter] = msgspec.field(default_factory=list)
+    readings: dict[int, tuple[Any, ...]] = msgspec.field(default_factory=dict)
+    """New ones, by log index, as columns."""
+    corrected: dict[int, int] = msgspec.field(default_factory=dict)
+    """Earlier reading -> the one that took its place."""
+    claims: list[tuple[Any, ...]] = msgspec.field(default_factory=list)
+    inventories: dict[int, InventoryFacts] = msgspec.field(default_factory=dict)
     moves: list[tuple[int, int, SerialRange]] = msgspec.field(default_factory=list)
     """(lot id, log index, serials) of what changed places."""
 
@@ -72,6 +86,23 @@ class Changes(msgspec.Struct):
                 self.party_changes.append((entry.index, body))
             case AccountBody() as body:
                 self._opened(book, body.accounts, entry.index)
+            case RetirementBody() as body:
+                self.claims.append(claim_values(entry.index + 1, body))
+            case MeterBody() as body:
+                self.meters.append(book.carbon.meters[body.meter])
+            case ReadingBody() as body:
+                reading = book.carbon.readings[body.meter][entry.index]
+                self.readings[entry.index] = reading_values(reading, body)
+                if body.corrects is not None:
+                    self.corrected[int(body.corrects)] = entry.index
+            case InventoryBody() as body:
+                self._inventory(book, entry.index, body)
+
+    def _inventory(self, book: Book, index: int, body: InventoryBody) -> None:
+        """One submitted, or decided; a verified one may have restated another."""
+        facts = book.carbon.inventories[index if body.inventory is None else int(body.inventory)]
+        touched = [facts.log_index] + ([facts.restates] if facts.restates is not None else [])
+        self.inventories.update((one, book.carbon.inventories[one]) for one in touched)
 
     def _opened(self, book: Book, names: tuple[str, ...], index: int) -> None:
         for name in names:
@@ -103,6 +134,7 @@ def statements(ledger_id: int, changes: Changes, *, first_index: int) -> Iterato
     yield from _with_state("offer", ledger_id, list(changes.offers.values()), first_index)
     yield from _inserted("serial_move", ledger_id, [(lot_id, _range(r), index) for lot_id, index, r in changes.moves])
     yield from _inserted("event", ledger_id, [event_values(index, body) for index, body in changes.events])
+    yield from _carbon(ledger_id, changes, first_index)
 
 
 _TYPES = {
@@ -115,6 +147,10 @@ _TYPES = {
     "serial_mark": "bigint text bigint int8range",
     "serial_move": "bigint int8range bigint",
     "event": "bigint text date date text text bigint text bigint",
+    "meter": "text bigint text text text text text text bigint",
+    "reading": "bigint text date date bigint text bigint",
+    "claim": "bigint text text text text text",
+    "inventory": "bigint text text text bigint date text bigint text text bigint",
     "proposal": "bigint text text text text text text bigint",
     "offer": "bigint text text date text bigint",
 }
@@ -289,4 +325,33 @@ def _with_state(
             yield Statement(
                 f"update {table} set {state} = %s, {decided} = %s where ledger_id = %s and log_index = %s",
                 (getattr(one, state), getattr(one, decided), ledger_id, one.log_index),
+            )
+
+
+def _carbon(ledger_id: int, changes: Changes, first_index: int) -> Iterator[Statement]:
+    """Meters, readings, claims and inventories; of earlier readings and inventories what came of them."""
+    yield from _inserted("meter", ledger_id, [meter_values(meter) for meter in changes.meters])
+    if before := {old: new for old, new in changes.corrected.items() if old < first_index}:
+        yield Statement(
+            """
+            update reading r set corrected_by = u.corrected_by
+            from unnest(%s::bigint[], %s::bigint[]) as u (log_index, corrected_by)
+            where r.ledger_id = %s and r.log_index = u.log_index
+            """,
+            (numbers(list(before)), numbers(list(before.values())), ledger_id),
+        )
+    yield from _inserted("reading", ledger_id, list(changes.readings.values()))
+    yield from _inserted("claim", ledger_id, changes.claims)
+    inventories = changes.inventories.values()
+    yield from _inserted(
+        "inventory", ledger_id, [inventory_values(one) for one in inventories if one.log_index >= first_index]
+    )
+    for one in inventories:
+        if one.log_index < first_index:
+            yield Statement(
+                """
+                update inventory set findings = %s, state = %s, judged_index = %s
+                where ledger_id = %s and log_index = %s
+                """,
+                (one.findings, one.state, one.judged_index, ledger_id, one.log_index),
             )

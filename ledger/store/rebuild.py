@@ -23,11 +23,14 @@ from ledger.core.record import (
     PartyChangeBody,
     PolicyBody,
     PostingBody,
+    ReadingBody,
     RefusalBody,
+    RetirementBody,
     SigningKeyBody,
     decode,
 )
 from ledger.proof.merkle import Frontier, leaf_hash, leaf_hashes
+from ledger.store.carbon import claim_values, inventory_values, meter_values, reading_values
 from ledger.store.changes import event_values, lot_values, party_change_values, serial_moves, trade_values
 from ledger.store.journal import TileBuffer, split_records
 
@@ -90,6 +93,8 @@ class _Rebuild:
         self.signing_keys: set[tuple[Any, ...]] = set()
         self.events: set[tuple[Any, ...]] = set()
         self.moves: set[tuple[int, ...]] = set()
+        self.claims: set[tuple[Any, ...]] = set()
+        self.read: dict[int, ReadingBody] = {}
 
     def run(self) -> Check:
         head = self._rows("select size, frontier, recorded_at from head where ledger_id = %s")
@@ -150,6 +155,10 @@ class _Rebuild:
                 self.party_changes.add(party_change_values(index, body))
             case SigningKeyBody() as body:
                 self.signing_keys.add((index, body.key, body.replaces))
+            case RetirementBody() as body:
+                self.claims.add(claim_values(index + 1, body))
+            case ReadingBody() as body:
+                self.read[index] = body
             case PostingBody() as body if body.command != "transfer":
                 self.events.add(event_values(index, body))
         rows = learn(self.book, index, envelope.body)
@@ -218,6 +227,15 @@ class _Rebuild:
         offers = {msgspec.structs.astuple(one) for one in book.offers.values()}
         self._compare("offer", offers, _OFFERS)
         self._registry(book)
+        self._carbon(book)
+
+    def _carbon(self, book: Book) -> None:
+        self._compare("meter", {meter_values(meter) for meter in book.carbon.meters.values()}, _METERS)
+        known = [one for readings in book.carbon.readings.values() for one in readings.values()]
+        readings = {reading_values(one, self.read[one.log_index]) for one in known}
+        self._compare("reading", readings, _READINGS)
+        self._compare("claim", self.claims, _CLAIMS)
+        self._compare("inventory", {inventory_values(one) for one in book.carbon.inventories.values()}, _INVENTORIES)
 
     def _registry(self, book: Book) -> None:
         parties = {(p.party, p.kind, p.log_index) for p in book.parties.values()}
@@ -315,6 +333,19 @@ _MARKS = "select lot_id, event, log_index, lower(serials), upper(serials) from s
 _EVENTS = """
     select log_index, command, occurred_on::text, effective_on::text, level, status, reverses, trade_id, quantity
     from event where ledger_id = %s
+"""
+_METERS = """
+    select meter_id, log_index, enterprise, site, stage, material, route, under, rating from meter where ledger_id = %s
+"""
+_READINGS = """
+    select log_index, meter_id, first_on::text, last_on::text, quantity, level, corrected_by from reading
+    where ledger_id = %s
+"""
+_CLAIMS = "select log_index, enterprise, beneficiary, purpose, year, site from claim where ledger_id = %s"
+_INVENTORIES = """
+    select log_index, enterprise, year, subject, tree_size, factors_on::text, digest, restates, findings, state,
+        judged_index
+    from inventory where ledger_id = %s
 """
 _MOVES = "select lot_id, log_index, lower(serials), upper(serials) from serial_move where ledger_id = %s"
 _CREDENTIALS = """

@@ -4,9 +4,19 @@ from typing import Any
 
 import psycopg
 
-from ledger.core.book import Book, Known, OfferFacts, Party, ProposalFacts, TradeFacts
+from ledger.core.book import Book
 from ledger.core.claim import taken_back
-from ledger.core.command import Approve, ChangeParty, CreateCredential, RegisterParty, Reject, Request, RevokeCredential
+from ledger.core.command import (
+    Approve,
+    ChangeParty,
+    CreateCredential,
+    RegisterMeter,
+    RegisterParty,
+    Reject,
+    Request,
+    RevokeCredential,
+    SubmitInventory,
+)
 from ledger.core.events import (
     POSTINGS,
     AnswerOffer,
@@ -20,6 +30,7 @@ from ledger.core.events import (
     Transfer,
     parties_named,
 )
+from ledger.core.facts import Known, OfferFacts, Party, ProposalFacts, TradeFacts
 from ledger.core.party import lookup_name
 from ledger.core.record import PostingBody
 from ledger.core.serial_range import SerialRange, merge
@@ -172,6 +183,8 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
                 parties.update(() if command.tenant is None else (command.tenant,))
             case RevokeCredential() as command:
                 credentials.add(command.credential)
+            case RegisterMeter() | SubmitInventory() as command:
+                parties.add(command.enterprise)
             case command if isinstance(command, POSTINGS):
                 parties |= parties_named(command)
                 if isinstance(command, TradeEvent | SettleBreak | CorrectTrade | LinkTrade):

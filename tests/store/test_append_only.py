@@ -37,6 +37,10 @@ TABLES = (
     "signing_key",
     "import_job",
     "import_row",
+    "meter",
+    "reading",
+    "claim",
+    "inventory",
 )
 FUNCTIONS = {
     "ledger_now": "",
@@ -52,6 +56,7 @@ FUNCTIONS = {
     "lot_balances_as_of": "'2026-01-01', 1",
     "event_legs": "'{trade}', '{inventory_gec}', '2026-01-01', 1",
     "places_of": "1, '[1,9)', 10",
+    "claims_of": "null, '2026', 99",
 }
 """What the reader may call, each with arguments that find something."""
 NO_ROWS = {"credential_of", "tenant_now", "serial_box"}

@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+from ledger.core.carbon_rules import ClaimLimit, ClaimPurpose, Factor, FactorFallback, GridRegion, SupplyRoute
 from ledger.core.certificate import LotFacts
 from ledger.core.command import Batch
 from ledger.core.events import (
@@ -37,9 +38,11 @@ from ledger.core.record import (
     CredentialBody,
     Envelope,
     ImportBody,
+    InventoryBody,
     JudgementBody,
     LedgerBody,
     LotBody,
+    MeterBody,
     OfferBody,
     PartyBody,
     PartyChangeBody,
@@ -47,6 +50,7 @@ from ledger.core.record import (
     PostedLeg,
     PostingBody,
     ProposalBody,
+    ReadingBody,
     RefusalBody,
     RejectionBody,
     RetirementBody,
@@ -151,6 +155,29 @@ def bodies() -> dict[str, Body]:
             command="correct_bundle", corrects="9", effective_on="2024-08-26", engine="1", evidence=evidence,
             findings=("original_missing",), legs=(_leg("Suspense:Import:BEIJING", -100), _leg("External:S-1", 100)),
             occurred_on="2024-08-26", policies=("12",), status="original_missing",
+        ),
+        "meter": MeterBody(
+            enterprise="GH-001", material="electricity", meter="M-1", rating="50000000", route="GRID", site="works",
+            stage="potline", under="M-0",
+        ),
+        "reading": ReadingBody(
+            corrects="33", enterprise="GH-001", evidence=evidence, first_on="2026-01-01", hours=("600",) * 24,
+            last_on="2026-01-01", meter="M-1", quantity="14400",
+        ),
+        "inventory": InventoryBody(
+            digest="d" * 64, enterprise="GH-001", factors_on="2026-06-30", figures={"scope1": "392350"}, restates="30",
+            state="submitted", subject="person:ann", tree_size="35", year="2025",
+        ),
+        "inventory judged": InventoryBody(
+            enterprise="GH-001", findings="no_findings", inventory="36", state="verified", subject="person:ben",
+            year="2025",
+        ),
+    } | {
+        f"policy {kind.__name__}": PolicyBody(row=next(row for row in SEED if isinstance(row.rule, kind)))
+        for kind in (Factor, FactorFallback, GridRegion, SupplyRoute, ClaimPurpose)
+    } | {
+        "policy ClaimLimit": PolicyBody(
+            row=PolicyRow(in_force_from="2026-01-01", rule=ClaimLimit(), source="domain 3.5, invariant 9")
         ),
     }  # fmt: skip
 

@@ -3,9 +3,10 @@
 import msgspec
 
 from ledger.core.account import account_name
-from ledger.core.book import Book, OfferFacts, serial_ranges
+from ledger.core.book import Book, serial_ranges
 from ledger.core.command import Principal
 from ledger.core.events import AnswerOffer, Leg, Offer
+from ledger.core.facts import OfferFacts
 from ledger.core.plans.plan import Plan, missing_party, moved, planned
 from ledger.core.record import AnswerBody, OfferBody
 from ledger.core.refusal import Refusal, refuse

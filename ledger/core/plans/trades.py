@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ledger.core.account import account_name
-from ledger.core.book import Book, TradeFacts
+from ledger.core.book import Book
 from ledger.core.certificate import LotFacts
 from ledger.core.events import (
     Deliver,
@@ -15,6 +15,7 @@ from ledger.core.events import (
     TransferTrade,
     VoidTrade,
 )
+from ledger.core.facts import TradeFacts
 from ledger.core.held_range import FOREVER, NOTHING, holds
 from ledger.core.plans.corrections import broken_code
 from ledger.core.plans.costs import owed, owed_no_more

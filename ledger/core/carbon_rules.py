@@ -1,0 +1,81 @@
+"""Rules of carbon accounting as data: emission factors, what stands in for a missing one, what counts as zero."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Text = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)]
+FactorKind = Literal[
+    "GRID_AVERAGE", "NATIONAL_RESIDUAL", "FOSSIL_ONLY", "EMISSION", "FOOTPRINT", "COAL_CALORIFIC", "COAL_EQUIVALENT"
+]
+"""What a factor is for: location-based Scope 2, market-based Scope 2, fossil supply, a material's direct emissions or
+those of purchased heat, product footprints (never an inventory), standard coal by the calorific or equivalent value."""
+
+
+class Factor(msgspec.Struct, frozen=True, kw_only=True, tag="factor", tag_field="kind", forbid_unknown_fields=True):
+    """What a unit of something emits, or is worth in standard coal. In force from the day it was published on.
+
+    A factor belongs to a set, the numbers of one year; the newest set that was published on a report's day judges.
+    """
+
+    data_year: Text
+    """YYYY."""
+    factor_set: Text
+    material: Text
+    """As meters name it."""
+    method: Text = ""
+    """Which emission of the material, where it has several: anode, anode_effect, calcination."""
+    of: FactorKind
+    per: Text
+    """The unit it multiplies: MWh, GJ, t or m3."""
+    region: Text
+    """CN, NW, QH, ..."""
+    value: Text
+    """A decimal, in tonnes of CO2e, or of standard coal, for each unit."""
+
+
+class FactorFallback(
+    msgspec.Struct, frozen=True, kw_only=True, tag="factor_fallback", tag_field="kind", forbid_unknown_fields=True
+):
+    """Where the newest set has no such factor for a region: that of an earlier set, or of another region, is used."""
+
+    of: FactorKind
+    region: Text
+    use: Text
+    """EARLIER_SET, or the region whose factor is used."""
+
+
+class GridRegion(
+    msgspec.Struct, frozen=True, kw_only=True, tag="grid_region", tag_field="kind", forbid_unknown_fields=True
+):
+    """The region whose grid average is the location-based factor of the park."""
+
+    region: Text
+
+
+class SupplyRoute(
+    msgspec.Struct, frozen=True, kw_only=True, tag="supply_route", tag_field="kind", forbid_unknown_fields=True
+):
+    """What electricity of a route counts as: the grid's, or zero because it comes from a plant without emissions."""
+
+    location: Literal["GRID", "ZERO"]
+    market: Literal["RESIDUAL", "ZERO"]
+    """RESIDUAL: as the residual mix, less what retired certificates cover."""
+    route: Text
+
+
+class ClaimPurpose(
+    msgspec.Struct, frozen=True, kw_only=True, tag="claim_purpose", tag_field="kind", forbid_unknown_fields=True
+):
+    """Certificates retired for this purpose count in their beneficiary's inventory."""
+
+    purpose: Text
+
+
+class ClaimLimit(
+    msgspec.Struct, frozen=True, kw_only=True, tag="claim_limit", tag_field="kind", forbid_unknown_fields=True
+):
+    """No more may be claimed for a year than the beneficiary's meters say it consumed in it."""
+
+
+CarbonRule = Factor | FactorFallback | GridRegion | SupplyRoute | ClaimPurpose | ClaimLimit

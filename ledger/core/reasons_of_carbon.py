@@ -1,0 +1,104 @@
+"""Reasons to say no of meters, readings, factors and inventories."""
+
+from ledger.core.reason import Reason
+
+REASONS = (
+    Reason(
+        "meter_exists", 409, "Meter exists", "Meter {meter} is registered already.",
+        "计量器具已登记", "计量器具 {meter} 已登记。", frozen=True,
+    ),
+    Reason(
+        "unknown_meter", 422, "Unknown meter", "There is no meter {meter}.", "计量器具不存在", "没有计量器具 {meter}。",
+    ),
+    Reason(
+        "unknown_material", 422, "Unknown material", "{material} is not metered here; known: {known}.",
+        "计量对象不存在", "不计量 {material}；可用：{known}。",
+    ),
+    Reason(
+        "unit_unknown", 422, "Unknown unit", "{given} is no unit of {material}; write one of {known}.",
+        "单位无法识别", "{given} 不是 {material} 的单位；可用：{known}。",
+    ),
+    Reason(
+        "reading_malformed", 422, "Malformed reading", "{given} {unit} is no number that makes whole {smallest}.",
+        "读数无效", "{given} {unit} 不能折算为整数 {smallest}。",
+    ),
+    Reason(
+        "reading_period", 422, "Days of no month",
+        "{first_on} to {last_on} are not days of one month, the first before the last.",
+        "读数期间无效", "{first_on} 至 {last_on} 不是同一个月内先后有序的日期。",
+    ),
+    Reason(
+        "reading_negative", 422, "Negative reading", "Meter {meter} cannot show {given}: a reading is zero or more.",
+        "读数为负", "计量器具 {meter} 的读数 {given} 为负；读数不得小于零。",
+    ),
+    Reason(
+        "reading_hours", 422, "Hours do not fit",
+        "{given} hours that sum to {sum} were given; {expected} hours that sum to {quantity} were expected.",
+        "小时读数不符", "给出 {given} 个小时值，合计 {sum}；应为 {expected} 个，合计 {quantity}。",
+    ),
+    Reason(
+        "reading_above_rating", 422, "Above the meter's rating",
+        "Meter {meter} shows {rating} an hour at most; {quantity} in {days} days, or one of its hours, is more.",
+        "超过计量器具额定值", "计量器具 {meter} 每小时最多 {rating}；{days} 天共 {quantity}，或其中某小时超过额定值。",
+    ),
+    Reason(
+        "reading_overlaps", 409, "Reading overlaps",
+        "Meter {meter} has a reading of {first_on} to {last_on} already, record {record}; correct that one.",
+        "读数期间重叠", "计量器具 {meter} 已有 {first_on} 至 {last_on} 的读数（记录 {record}）；请更正该读数。",
+        frozen=True,
+    ),
+    Reason(
+        "reading_unit_suspect", 422, "Unit suspect",
+        "Meter {meter} usually shows about {usual}; {given} is off by about {slip}, as if in another unit. "
+        "Confirm it if it is true.",
+        "疑似单位错误", "计量器具 {meter} 通常约为 {usual}；{given} 相差约 {slip} 倍，疑似单位不同。如属实请确认。",
+        frozen=True,
+    ),
+    Reason(
+        "reading_not_standing", 409, "Reading does not stand",
+        "Record {record} is no reading of meter {meter} that still stands.",
+        "读数已失效", "记录 {record} 不是计量器具 {meter} 现行有效的读数。", frozen=True,
+    ),
+    Reason(
+        "factor_missing", 422, "Factor missing",
+        "There is no factor {of} of {material} ({method}) for {region} published by {on}, nor a rule that lets another "
+        "stand in.",
+        "缺少因子", "{on} 前未发布 {region} 的 {material}（{method}）{of} 因子，也没有允许替代的规则。",
+    ),
+    Reason(
+        "claim_above_consumption", 422, "Claim above consumption",
+        "{claimed} are claimed by {enterprise} for {year} and {asked} more were asked for; "
+        "its meters show {metered} MWh.",
+        "核销超过用电量", "{enterprise} 在 {year} 年已核销 {claimed}，又请求 {asked}；计量用电量为 {metered} 兆瓦时。",
+        frozen=True,
+    ),
+    Reason(
+        "inventory_verified", 409, "Inventory is verified",
+        "The inventory of {enterprise} for {year} is verified, record {record}: it is restated, not changed.",
+        "清单已核查", "{enterprise} {year} 年清单已核查（记录 {record}）：只能重述，不能改动。", frozen=True,
+    ),
+    Reason(
+        "inventory_not_verified", 409, "No such verified inventory",
+        "Record {record} is not the verified inventory of that enterprise and year.",
+        "并非已核查清单", "记录 {record} 不是该企业该年度的已核查清单。", frozen=True,
+    ),
+    Reason(
+        "inventory_unknown", 404, "Unknown inventory", "There is no inventory {record}.",
+        "清单不存在", "没有清单 {record}。",
+    ),
+    Reason(
+        "inventory_decided", 409, "Inventory is decided",
+        "Inventory {record} is {state}; the newest of its year is {newest}.",
+        "清单已处理", "清单 {record} 状态为 {state}；该年度最新清单为 {newest}。", frozen=True,
+    ),
+    Reason(
+        "inventory_second_person", 403, "Second person needed",
+        "Inventory {record} is for a second person to verify; {subject} submitted it or is a system.",
+        "需要第二人", "清单 {record} 须由第二人核查；{subject} 为提交人或系统。",
+    ),
+    Reason(
+        "inventory_findings", 422, "Findings that matter",
+        "Inventory {record} has {findings} findings; it is returned, not verified.",
+        "存在重大发现", "清单 {record} 有 {findings} 发现；应退回，不能通过核查。",
+    ),
+)  # fmt: skip
