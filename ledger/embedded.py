@@ -113,7 +113,10 @@ class EmbeddedPostgres:
         account, version = self._account(), self._data / "PG_VERSION"
         candidates = [self._wanted] if self._wanted else installed_binaries()
         usable = [found for found in candidates if account.binaries_in(found.folder) == found]
-        major = int(version.read_text(encoding="ascii")) if version.exists() else None
+        written = version.read_text(encoding="ascii").strip() if version.exists() else None
+        if written is not None and not written.isdigit():
+            raise PostgresUnavailable(f"{version} names no version: {self._data} was never finished. Remove it.")
+        major = None if written is None else int(written)
         for found in usable:
             if major in (None, found.major):
                 return found

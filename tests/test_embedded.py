@@ -434,6 +434,13 @@ def test_other_major_version_is_refused_untouched(cluster: Path) -> None:
     assert snapshot(cluster.parent) == before
 
 
+def test_a_version_that_was_never_written_is_refused(cluster: Path) -> None:
+    """A folder whose making was cut short names no version: told as such, without a traceback."""
+    (cluster / "data" / "PG_VERSION").write_text("")
+    with pytest.raises(PostgresUnavailable, match="never finished"):
+        EmbeddedPostgres(cluster, settings=QUICK).start()
+
+
 def test_given_binaries_of_another_version_are_refused(cluster: Path) -> None:
     """Binaries that the caller insists on are not exchanged for others."""
     with EmbeddedPostgres(cluster, settings=QUICK) as pg:

@@ -22,6 +22,8 @@ from ledger.core.refusal import Refusal, refuse
 Route = Literal["GRID", "SELF_USE", "GREEN_POWER_BUNDLE", "DIRECT_CONNECTION"]
 """How electricity is supplied: by the public grid, from the consumer's own plant, by the grid with its certificates,
 over a line of its own."""
+Unit = Literal["Wh", "kJ", "g", "L"]
+"""The smallest units; L is of gas at standard conditions."""
 HOURS_MAX = 31 * 24
 
 
@@ -29,8 +31,7 @@ class Material(msgspec.Struct, frozen=True):
     """Something that is metered: energy, a fuel, a raw material or a product."""
 
     code: str
-    unit: str
-    """The smallest unit: Wh, kJ, g or L (of gas at standard conditions)."""
+    unit: Unit
     role: Literal["electricity", "heat", "fuel", "raw", "product"]
 
 
@@ -59,7 +60,7 @@ MATERIALS: dict[str, Material] = {
     )
 }
 
-_WRITTEN: dict[str, tuple[str, int]] = {
+_WRITTEN: dict[str, tuple[Unit, int]] = {
     "wh": ("Wh", 1), "kwh": ("Wh", 10**3), "mwh": ("Wh", 10**6), "gwh": ("Wh", 10**9),
     "千瓦时": ("Wh", 10**3), "度": ("Wh", 10**3), "兆瓦时": ("Wh", 10**6), "万千瓦时": ("Wh", 10**7),
     "亿千瓦时": ("Wh", 10**11), "kj": ("kJ", 1), "mj": ("kJ", 10**3), "gj": ("kJ", 10**6), "tj": ("kJ", 10**9),
@@ -69,7 +70,7 @@ _WRITTEN: dict[str, tuple[str, int]] = {
     "万立方米": ("L", 10**7),
 }  # fmt: skip
 """Units as people write them, in lower case -> (smallest unit, how many of it)."""
-REPORTED: dict[str, tuple[str, int]] = {"Wh": ("MWh", 6), "kJ": ("GJ", 6), "g": ("t", 6), "L": ("m3", 3)}
+REPORTED: dict[Unit, tuple[str, int]] = {"Wh": ("MWh", 6), "kJ": ("GJ", 6), "g": ("t", 6), "L": ("m3", 3)}
 """Smallest unit -> (the unit that factors and reports are in, by how many powers of ten it is larger)."""
 _NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,12})?")
 
@@ -108,24 +109,17 @@ class Reading(msgspec.Struct, frozen=True):
         return (last - first).days + 1
 
 
-def smallest(material: str, text: str, unit: str) -> int | Refusal:
-    """A quantity as somebody wrote it, in the material's smallest unit.
-
-    Or `unknown_material`, `unit_unknown` (also one of another dimension) or `reading_malformed`.
-    """
-    known = MATERIALS.get(material)
-    if known is None:
-        return refuse("unknown_material", material=material, known=" ".join(MATERIALS))
+def smallest(text: str, unit: str) -> tuple[int, Unit] | Refusal:
+    """A quantity as somebody wrote it, in its smallest unit; or `unit_unknown`, `reading_malformed`."""
     plain = unicodedata.normalize("NFKC", unit).replace(" ", "")
     found = _WRITTEN.get(plain.lower())
-    if found is None or found[0] != known.unit:
-        fitting = " ".join(name for name, (smallest_unit, _) in _WRITTEN.items() if smallest_unit == known.unit)
-        return refuse("unit_unknown", given=unit, material=material, known=fitting)
+    if found is None:
+        return refuse("unit_unknown", given=unit, known=" ".join(_WRITTEN))
     number = unicodedata.normalize("NFKC", text).replace(",", "").strip()
     value = Fraction(number) * found[1] if _NUMBER.fullmatch(number) else None
     if value is None or value.denominator != 1 or abs(value) > QUANTITY_MAX:
-        return refuse("reading_malformed", given=text, unit=unit, smallest=known.unit)
-    return int(value)
+        return refuse("reading_malformed", given=text, unit=unit, smallest=found[0])
+    return int(value), found[0]
 
 
 def unit_of(material: str) -> str:

@@ -124,9 +124,7 @@ def total(values: Iterable[Decimal]) -> Decimal:
     return found
 
 
-def emissions(
-    uses: Sequence[Use], claims: Sequence[Claim], policies: PolicyBook, *, year: str, on: str
-) -> Result | Refusal:
+def emissions(uses: Sequence[Use], claims: Sequence[Claim], policies: PolicyBook, *, on: str) -> Result | Refusal:
     """An enterprise's emissions in a year, by the rules and factors in force on `on`.
 
     `uses` without sub-meters; the claims are all of the beneficiary's year. Or `factor_missing`, `policy_missing`.

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from ledger.core.activity import Route
+from ledger.core.activity import Route, Unit
 from ledger.core.events import Evidence, Posting
 from ledger.core.policy import PolicyRow
 
@@ -157,7 +157,8 @@ class RecordReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     first_on: str
     last_on: str
     quantity: int
-    """In the material's smallest unit."""
+    unit: Unit
+    """Which must be the smallest unit of what the meter measures."""
     hours: tuple[int, ...] = ()
     """Of every hour from the first day's midnight on, where they are known."""
     corrects: int | None = None

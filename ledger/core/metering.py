@@ -45,12 +45,15 @@ def register_meter(book: Book, command: RegisterMeter) -> Posted | Refusal:
 
 def record_reading(book: Book, command: RecordReading, request: Request) -> Posted | Refusal:
     """A reading of a meter the caller may speak for: `unknown_meter`, also for another enterprise's, and
-    `reading_not_standing`, `reading_period`, `reading_negative`, `reading_hours`, `reading_above_rating`,
+    `unit_unfit`, `reading_not_standing`, `reading_period`, `reading_negative`, `reading_hours`, `reading_above_rating`,
     `reading_overlaps`, `reading_unit_suspect`.
     """
     meter = book.carbon.meters.get(command.meter)
     if meter is None or not _may_speak_for(request.principal, meter.enterprise):
         return refuse("unknown_meter", meter=command.meter)
+    unit = MATERIALS[meter.material].unit
+    if command.unit != unit:
+        return refuse("unit_unfit", meter=command.meter, given=command.unit, material=meter.material, expected=unit)
     standing = {one.log_index: one for one in book.carbon.readings[command.meter].values() if one.corrected_by is None}
     if command.corrects is not None and standing.pop(command.corrects, None) is None:
         return refuse("reading_not_standing", meter=command.meter, record=command.corrects)

@@ -15,8 +15,16 @@ REASONS = (
         "计量对象不存在", "不计量 {material}；可用：{known}。",
     ),
     Reason(
-        "unit_unknown", 422, "Unknown unit", "{given} is no unit of {material}; write one of {known}.",
-        "单位无法识别", "{given} 不是 {material} 的单位；可用：{known}。",
+        "unit_unknown", 422, "Unknown unit", "{given} is no unit of what is metered; write one of {known}.",
+        "单位无法识别", "{given} 不是计量单位；可用：{known}。",
+    ),
+    Reason(
+        "unit_unfit",
+        422,
+        "Unit does not fit",
+        "Meter {meter} measures {material} in {expected}, and not in {given}.",
+        "单位与计量对象不符",
+        "计量器具 {meter} 计量 {material}，单位为 {expected}，而非 {given}。",
     ),
     Reason(
         "reading_malformed", 422, "Malformed reading", "{given} {unit} is no number that makes whole {smallest}.",

@@ -42,7 +42,7 @@ def claim(quantity: int, *, site: str | None = None, purpose: str = "VOLUNTARY")
 def result(*parts: Use | Claim, on: str = FS22, rules: PolicyBook | None = None) -> Result:
     """The year of an enterprise with these meters and claims."""
     uses = [part for part in parts if isinstance(part, Use)]
-    found = emissions(uses, [one for one in parts if isinstance(one, Claim)], rules or book(), year="2024", on=on)
+    found = emissions(uses, [one for one in parts if isinstance(one, Claim)], rules or book(), on=on)
     assert isinstance(found, Result), found
     return found
 
@@ -133,16 +133,16 @@ def test_a_fallback_is_told() -> None:
 def test_a_missing_factor_is_refused_by_name() -> None:
     """Without the rule that lets another stand in there is no figure, whatever else is known."""
     rows = tuple(row for row in SEED if not isinstance(row.rule, FactorFallback))
-    found = emissions([use(MWH)], [], book(rows), year="2024", on=FS23)
+    found = emissions([use(MWH)], [], book(rows), on=FS23)
     assert isinstance(found, Refusal) and (found.code, found.figures["region"]) == ("factor_missing", "QH")
-    coal = emissions([use(TONNE, "raw_coal")], [], book(), year="2024", on=FS23)
+    coal = emissions([use(TONNE, "raw_coal")], [], book(), on=FS23)
     assert isinstance(coal, Refusal) and (coal.code, coal.figures["material"]) == ("factor_missing", "raw_coal")
 
 
 def test_a_footprint_factor_is_none_of_an_inventory() -> None:
     """With nothing but footprint factors an inventory of electricity is refused."""
     rows = tuple(row for row in SEED if not isinstance(row.rule, Factor) or row.rule.of == "FOOTPRINT")
-    found = emissions([use(MWH)], [], book(rows), year="2024", on=FS23)
+    found = emissions([use(MWH)], [], book(rows), on=FS23)
     assert isinstance(found, Refusal) and found.code == "factor_missing"
 
 
