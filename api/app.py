@@ -17,6 +17,8 @@ from api.certificates import CertificateController, RetirementController
 from api.exceptions import ExceptionController
 from api.history import HistoryGuard
 from api.imports import ImportController
+from api.inventories import FactorController, InventoryController
+from api.meters import MeterController, ReadingController
 from api.parties import PartyController
 from api.periods import PeriodController
 from api.policies import PolicyController
@@ -114,6 +116,10 @@ def create_app(settings: Settings | None = None) -> Litestar:
             ExceptionController,
             ImportController,
             ReconciliationController,
+            MeterController,
+            ReadingController,
+            FactorController,
+            InventoryController,
             *service.HANDLERS,
             metrics.show,
         ],

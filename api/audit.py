@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import Controller, Request, get
-from litestar.params import QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from api import cursors, problems
 from api.accounts import KNOWN_AS_OF, Cursor, EffectiveAsOf, Limit, moment_in
@@ -26,7 +26,7 @@ from api.security import MAY_READ_PARK, credential_of
 from ledger.core.posting_engine import PIECES_MAX
 from ledger.core.quantity import QUANTITY_MAX
 from ledger.core.record import RECORD_BYTES_MAX
-from ledger.core.refusal import refuse
+from ledger.core.refusal import Refusal, refuse
 from ledger.proof.merkle import leaf_hash
 from ledger.reports.changes import BalanceChange, changes
 from ledger.reports.invariants import invariants
@@ -35,6 +35,7 @@ from ledger.reports.scope import scope_of
 from ledger.writer import BATCH_MAX, QUEUE_MAX
 
 RecordLimit = Annotated[int, QueryParameter(ge=1, le=cursors.LIMIT_MAX, description="Records on a page.")]
+RecordIndex = Annotated[str, PathParameter(pattern=r"^(0|[1-9][0-9]{0,17})$", description="Its log index.")]
 FromIndex = Annotated[int, QueryParameter(name="from", ge=0, le=2**53, description="The first log index to show.")]
 Since = Annotated[
     str,
@@ -76,15 +77,7 @@ class AuditController(Controller):
         size, _, root = await request.app.state.reading.head(scope)
         found = await request.app.state.reading.records(scope, first=max(0, first), limit=limit)
         # Records may have come since the size was read; a page never shows more than its root covers.
-        items = [
-            RecordOut(
-                index=str(first + at),
-                bytes=base64.b64encode(content).decode(),
-                leaf_hash=leaf_hash(content).hex(),
-                record=msgspec.Raw(content),
-            )
-            for at, content in enumerate(found[: max(0, size - first)])
-        ]
+        items = [_record_out(first + at, content) for at, content in enumerate(found[: max(0, size - first)])]
         after = first + len(items)
         return RecordsOut(
             tree_size=str(size),
@@ -92,6 +85,19 @@ class AuditController(Controller):
             items=items,
             next_cursor=cursors.encode(after) if after < size else None,
         )
+
+    @get(
+        "/records/{index:str}", operation_id="getRecord", summary="One journal record",
+        responses=problems.declared(*problems.READ),
+    )  # fmt: skip
+    async def record(self, request: Request[Any, Any, Any], index: RecordIndex) -> RecordOut:
+        """The bytes that were hashed, for those the record concerns; 404 for all others."""
+        credential = credential_of(request)
+        scope = scope_of(credential.ledger_id, credential.principal)
+        found = await request.app.state.reading.record(scope, int(index))
+        if isinstance(found, Refusal):
+            raise Problem(found)
+        return _record_out(int(index), found[0])
 
     @get(
         "/invariants", operation_id="checkInvariants", summary="The twelve invariants",
@@ -159,6 +165,13 @@ def _balance_change(one: BalanceChange) -> BalanceChangeOut:
         postings=str(one.postings),
         transactions=[str(index) for index in one.transactions],
     )
+
+
+def _record_out(index: int, content: bytes) -> RecordOut:
+    return RecordOut(
+        index=str(index), bytes=base64.b64encode(content).decode(), leaf_hash=leaf_hash(content).hex(),
+        record=msgspec.Raw(content),
+    )  # fmt: skip
 
 
 class LimitsController(Controller):

@@ -49,7 +49,7 @@ class BatchController(Controller):
 
         An item's own `key` is its request key; without one it is the header's key and the item's number.
         """
-        items = await read_items(request)
+        items = await read_items(request, BatchItem)
         credential = credential_of(request)
         requests: list[LedgerRequest | Refusal] = []
         keys: list[str] = []
@@ -63,11 +63,11 @@ class BatchController(Controller):
             else:
                 requests.append(ledger_request(command, credential, keys[-1], place))
         atomic = mode == "all_or_nothing"
-        outcomes = await _submit_items(await request.app.state.writers.of(credential), requests, atomic=atomic)
+        outcomes = await submit_items(await request.app.state.writers.of(credential), requests, atomic=atomic)
         return batch_out(request, keys, outcomes, atomic=atomic)
 
 
-async def _submit_items(
+async def submit_items(
     writer: Writer, requests: Sequence[LedgerRequest | Refusal], *, atomic: bool
 ) -> Sequence[Outcome]:
     """The outcomes in order; an item refused before the queue is as one the engine refuses."""
@@ -82,8 +82,8 @@ async def _submit_items(
     return [Refused(r) if isinstance(r, Refusal) else next(found) for r in requests]
 
 
-async def read_items(request: Request[Any, Any, Any]) -> Sequence[Any]:
-    """The items of a batch's body; 400, 415 or 413 where it is none."""
+async def read_items(request: Request[Any, Any, Any], kind: Any) -> Sequence[Any]:
+    """The items of a batch's body, each of this type; 400, 415 or 413 where it is none."""
     refuse_media_type(request, JSON, NDJSON)
     content = await request.body()
     if request.content_type[0] == NDJSON:
@@ -96,17 +96,17 @@ async def read_items(request: Request[Any, Any, Any]) -> Sequence[Any]:
             raise malformed("A batch is a JSON array of items", "批量请求应为 JSON 数组")
         _refuse_count(len(given))
     try:
-        return msgspec.convert(given, list[BatchItem])  # at once: the type is looked at anew in each call
+        return msgspec.convert(given, list[kind])  # at once: the type is looked at anew in each call
     except msgspec.ValidationError:
-        raise MisfitError(_misfits(request, given)) from None
+        raise MisfitError(_misfits(request, given, kind)) from None
 
 
-def _misfits(request: Request[Any, Any, Any], given: list[Any]) -> list[dict[str, str]]:
+def _misfits(request: Request[Any, Any, Any], given: list[Any], kind: Any) -> list[dict[str, str]]:
     """What is wrong with each item that is none, up to ERRORS_MAX."""
     errors: list[dict[str, str]] = []
     for at, item in enumerate(given):
         try:
-            msgspec.convert(item, BatchItem)
+            msgspec.convert(item, kind)
         except msgspec.ValidationError as fault:
             problem, _, path = str(fault).partition(" - at `$")
             errors.append(problems.schema_error(request, f"[{at}]{path.rstrip('`')}", given, problem))

@@ -115,8 +115,8 @@ def document(inputs: Inputs, *, tree_size: int, root: str) -> Document | Refusal
         engine=ENGINE_VERSION, figures=figures(found), lines=tuple(map(_line_out, found.lines)),
         coal=tuple(
             CoalOut(
-                basis=coal.basis, material=coal.material, quantity=plain(coal.quantity), factor=_used(coal.factor),
-                tce=plain(coal.tce),
+                basis=coal.basis, material=coal.material, quantity=plain(coal.quantity),
+                factor=factor_used(coal.factor), tce=plain(coal.tce),
             )
             for coal in found.coal
         ),
@@ -138,13 +138,14 @@ def _line_out(line: Line) -> LineOut:
     return LineOut(
         scope=line.scope, method=line.method, site=line.site, material=line.material, route=line.route,
         quantity=plain(line.quantity), covered=None if line.covered is None else plain(line.covered),
-        factor=_used(line.factor), tco2e=plain(line.emissions),
+        factor=factor_used(line.factor), tco2e=plain(line.emissions),
         meters=tuple(use.meter.meter for use in line.uses),
         retirements=tuple(str(claim.transaction) for claim in line.claims),
     )  # fmt: skip
 
 
-def _used(chosen: ChosenFactor) -> FactorUsed:
+def factor_used(chosen: ChosenFactor) -> FactorUsed:
+    """A factor as answers show it."""
     return FactorUsed(
         record=str(chosen.record), factor_set=chosen.rule.factor_set, value=chosen.rule.value, per=chosen.rule.per,
         fallback=None if chosen.fallback is None else str(chosen.fallback), instead_of=chosen.instead_of,

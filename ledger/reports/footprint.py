@@ -13,7 +13,7 @@ import msgspec
 from ledger.core.activity import Meter, Reading
 from ledger.core.carbon import Claim, Use, total
 from ledger.core.facts import InventoryFacts
-from ledger.core.inventory import SCOPES, Document, Inputs, document
+from ledger.core.inventory import SCOPES, Document, Inputs, causes, document
 from ledger.core.policy import PolicyBook
 from ledger.core.quantity import plain
 from ledger.core.refusal import Refusal, refuse
@@ -127,6 +127,14 @@ class Footprint:
             figures=_sums(documents), enterprises=documents, refused=refused,
             without_meters=[party for (party,) in parties if not (inputs.get(party) and inputs[party].uses)],
         )  # fmt: skip
+
+    async def causes(self, before: Pin, after: Pin, enterprise: str) -> dict[str, dict[str, str]] | Refusal:
+        """What of the difference between two inventories came of readings, retirements, methods and factors."""
+        known = (await self.inputs(before, enterprise=enterprise)).get(enterprise)
+        now = (await self.inputs(after, enterprise=enterprise)).get(enterprise)
+        if known is None or now is None:
+            return refuse("not_found", what=f"meters of {enterprise}")
+        return causes(known, now)
 
     async def submissions(self, *, after: int, limit: int, record: int | None = None) -> list[InventoryFacts]:
         """Submitted inventories after the one of this log index, in order; or the one of `record`."""

@@ -1,0 +1,277 @@
+"""Carbon over HTTP: readings in, an inventory pinned to a size, its life, and each figure down to its sources."""
+
+import hashlib
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.api.conftest import PROVED, A, B, Client, Service, problem_of, retirement
+
+ON = "2026-06-30"
+QUERY = {"year": "2026", "factors_on": ON}
+
+
+def meter(name: str, enterprise: str = A, material: str = "electricity", **more: Any) -> dict[str, Any]:
+    """The body of a meter at the enterprise's works."""
+    route = {"route": "GRID"} if material == "electricity" else {}
+    return (
+        {"meter": name, "enterprise": enterprise, "site": "works", "stage": "all", "material": material} | route | more
+    )
+
+
+def reading(quantity: str, month: int = 1, meter: str = "E1", **more: Any) -> dict[str, Any]:
+    """The body of a reading of four weeks, in MWh."""
+    days = {"first_on": f"2026-{month:02}-01", "last_on": f"2026-{month:02}-28"}
+    return {"meter": meter, "quantity": quantity, "unit": "MWh", "evidence": PROVED} | days | more
+
+
+@pytest.fixture
+def park(fresh: Service) -> Service:
+    """Two enterprises with a meter each; the first makes aluminium too."""
+    operator = fresh["operator"]
+    for body in (meter("E1"), meter("E2", B), meter("AL1", material="aluminium"), meter("E1-sub", under="E1")):
+        assert operator.write("/v1/meters", body).status_code == 201, body
+    return fresh
+
+
+def posted(client: Client, path: str, body: dict[str, Any]) -> int:
+    """The log index of what was posted."""
+    answer = client.write(path, body)
+    assert answer.status_code == 201, answer.text
+    return int(answer.json()["transaction"])
+
+
+def draft(client: Client, **asked: str) -> dict[str, Any]:
+    """The draft of 2026 by the factors of ON."""
+    answer = client.get("/v1/inventories/draft", params=QUERY | asked)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def figures(client: Client, **asked: str) -> dict[str, str]:
+    """The draft's figures."""
+    return draft(client, **asked)["figures"]
+
+
+def test_an_enterprise_sees_its_emissions(park: Service) -> None:
+    """T1 and T4 over HTTP: both Scope 2 side by side, Scope 1 by product, sub-meters not added up again."""
+    mine = park["a"]
+    posted(mine, "/v1/readings", reading("10,000"))
+    posted(mine, "/v1/readings", reading("９００", meter="E1-sub"))
+    posted(mine, "/v1/readings", reading("500", meter="AL1", unit="吨"))
+    found = figures(mine)
+    assert (found["scope2_location"], found["scope2_market"]) == ("1567", "6096")
+    assert (found["scope1"], found["aluminium_t"]) == ("784.7", "500")
+    posted(mine, "/v1/retirements", retirement(4_000))
+    after = figures(mine)
+    assert (after["scope2_location"], after["scope2_market"]) == ("1567", "3657.6")
+    fallback = next(line for line in draft(mine)["lines"] if line["scope"] == "2_location")["factor"]
+    assert (fallback["factor_set"], fallback["instead_of"]) == ("CN-2022", "CN-2023 QH")
+
+
+def test_days_without_a_reading_are_told(park: Service) -> None:
+    """Nothing is filled in; a meter that was never read has the whole year missing, up to the report's day."""
+    posted(park["a"], "/v1/readings", reading("10"))
+    found = [(gap["meter"], gap["first_on"], gap["last_on"]) for gap in draft(park["a"])["gaps"]]
+    assert found == [("AL1", "2026-01-01", ON), ("E1", "2026-01-29", ON)]
+
+
+def test_the_park_is_the_sum_of_those_it_knows(park: Service) -> None:
+    """Who has no meter is no zero; who burns a fuel without a factor is refused by name and in no total."""
+    posted(park["operator"], "/v1/readings", reading("100"))
+    posted(park["operator"], "/v1/readings", reading("50", meter="E2"))
+    found = draft(park["regulator"])
+    assert found["figures"]["scope2_market"] == "91.44" and found["refused"] == []
+    assert found["without_meters"] and A not in found["without_meters"]
+    posted(park["operator"], "/v1/meters", meter("COAL", B, "raw_coal"))
+    posted(park["operator"], "/v1/readings", reading("1", meter="COAL", unit="t"))
+    found = draft(park["regulator"])
+    assert [(one["enterprise"], one["code"]) for one in found["refused"]] == [(B, "factor_missing")]
+    assert found["figures"]["scope2_market"] == "60.96"
+    problem = problem_of(park["b"].get("/v1/inventories/draft", params=QUERY), 422, "factor_missing")
+    assert "raw_coal" in problem["detail"]
+
+
+def test_what_was_known_then_gives_the_same_bytes(park: Service) -> None:
+    """Whatever is learnt later: a late reading, a correction, a retirement."""
+    mine = park["a"]
+    first = posted(mine, "/v1/readings", reading("100"))
+    size = str(park.size)
+    before = mine.get("/v1/inventories/draft", params=QUERY | {"known_as_of": size}).content
+    posted(mine, "/v1/readings", reading("120", corrects=str(first)))
+    posted(mine, "/v1/readings", reading("80", 2))
+    posted(mine, "/v1/retirements", retirement(7))
+    assert mine.get("/v1/inventories/draft", params=QUERY | {"known_as_of": size}).content == before
+    assert figures(mine)["consumed_mwh"] == "200"
+
+
+def test_submitted_verified_due_and_restated(park: Service) -> None:
+    """The digest is reproduced for ever; what changed since is told by cause; a restatement names its original."""
+    mine, second = park["a"], park["second"]
+    first = posted(mine, "/v1/readings", reading("100"))
+    record = posted(mine, "/v1/inventories", {"year": "2026", "factors_on": ON})
+    verdict = {"verdict": "verified", "findings": "no_findings"}
+    posted(second, f"/v1/inventories/{record}/judgements", verdict)
+    found = mine.get(f"/v1/inventories/{record}").json()
+    assert (found["reproduces"], found["restatement_due"], found["submission"]["state"]) == (True, False, "verified")
+    content = json.dumps(found["document"], sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    assert hashlib.sha256(content).hexdigest() == found["submission"]["digest"]
+    posted(mine, "/v1/readings", reading("130", corrects=str(first)))
+    posted(mine, "/v1/retirements", retirement(10))
+    found = mine.get(f"/v1/inventories/{record}").json()
+    assert (found["reproduces"], found["restatement_due"]) == (True, True)
+    assert found["causes"] == {
+        "activity": {"scope2_location": "4.701", "scope2_market": "18.288"}, "retirement": {"scope2_market": "-6.096"},
+    }  # fmt: skip
+    problem_of(mine.write("/v1/inventories", {"year": "2026"}), 409, "inventory_verified")
+    again = posted(mine, "/v1/inventories", {"year": "2026", "factors_on": ON, "restates": str(record)})
+    body = park["auditor"].get(f"/v1/audit/records/{again}").json()["record"]["body"]
+    assert (body["figures"]["activity/scope2_location"], body["restates"]) == ("4.701", str(record))
+    posted(second, f"/v1/inventories/{again}/judgements", verdict)
+    states = [one["state"] for one in mine.get("/v1/inventories").json()["items"]]
+    assert states == ["restated", "verified"]
+
+
+def test_an_approved_booking_error_makes_a_restatement_due(park: Service) -> None:
+    """The inventory that counted the claim says so; the certificates may be claimed again under a new proof only."""
+    mine, operator, second = park["a"], park["operator"], park["second"]
+    posted(mine, "/v1/readings", reading("100"))
+    claim = posted(mine, "/v1/retirements", retirement(40, proof="HX-1"))
+    record = posted(mine, "/v1/inventories", {"year": "2026", "factors_on": ON})
+    posted(second, f"/v1/inventories/{record}/judgements", {"verdict": "verified", "findings": "immaterial"})
+    back = {"transaction": str(claim), "why": "error", "evidence": PROVED}
+    answer = operator.write("/v1/reversals", back)
+    assert answer.status_code == 202 and not mine.get(f"/v1/inventories/{record}").json()["restatement_due"]
+    assert second.judge(answer.json()["transaction"], "approvals").status_code == 201
+    found = mine.get(f"/v1/inventories/{record}").json()
+    assert (found["reproduces"], found["restatement_due"]) == (True, True)
+    assert found["causes"] == {"retirement": {"scope2_market": "24.384"}}
+    problem_of(mine.write("/v1/retirements", retirement(40, proof="HX-1")), 409, "evidence_used")
+
+
+@pytest.mark.parametrize("figure", ["scope1", "scope2_location", "scope2_market"])
+def test_a_figure_leads_down_to_its_sources(park: Service, figure: str) -> None:
+    """Each level sums to the one above, exactly; at the end stand records, and an enterprise sees none but its own."""
+    posted(park["a"], "/v1/readings", reading("100.123"))
+    posted(park["a"], "/v1/readings", reading("80.001", 2))
+    posted(park["a"], "/v1/readings", reading("3", meter="AL1", unit="t"))
+    posted(park["b"], "/v1/readings", reading("50", meter="E2"))
+    posted(park["a"], "/v1/retirements", retirement(60))
+    posted(park["b"], "/v1/retirements", retirement(70))  # more than was consumed
+    auditor, records = park["auditor"], []
+
+    def descend(path: str | None, expected: str | None) -> None:
+        asked = QUERY | {"figure": figure} | ({} if path is None else {"path": path})
+        found = auditor.get("/v1/inventories/explanation", params=asked).json()
+        assert expected in {None, found["tco2e"]}
+        assert sum((Decimal(part["tco2e"]) for part in found["parts"]), Decimal(0)) == Decimal(found["tco2e"])
+        for part in found["parts"]:
+            if part["path"] is None:
+                records.append(auditor.get(f"/v1/audit/records/{part['record']}").json()["record"]["type"])
+            else:
+                descend(part["path"], part["tco2e"])
+
+    descend(None, draft(park["regulator"])["figures"][figure])
+    kinds = {"scope1": {"reading"}, "scope2_location": {"reading"}, "scope2_market": {"reading", "posting"}}
+    assert set(records) == kinds[figure]
+    other = park["b"].get("/v1/inventories/explanation", params=QUERY | {"figure": figure, "path": A})
+    problem_of(other, 404, "not_found")
+
+
+def test_many_readings_at_once(park: Service) -> None:
+    """All or nothing, or each on its own; a unit nobody knows refuses its own item."""
+    good, bad = reading("1", meter="E2"), reading("1", 2, meter="E2", unit="万张")
+    answer = park["b"].write("/v1/readings/batches", [good, bad])
+    assert problem_of(answer, 422, "unit_unknown")["items"][0]["code"] == "batch_refused"
+    answer = park["b"].write("/v1/readings/batches?mode=independent", [good, bad])
+    assert [item["status"] for item in answer.json()["items"]] == ["posted", "refused"]
+    listed = park["b"].get("/v1/readings", params={"year": "2026"}).json()
+    assert [(one["meter"], one["quantity"], one["unit"]) for one in listed["items"]] == [("E2", "1000000", "Wh")]
+    assert park["a"].get("/v1/readings", params={"year": "2026"}).json()["items"] == []
+
+
+def test_hours_of_a_month_travel_with_the_reading(park: Service) -> None:
+    """They are in the record, where anybody it concerns may read them."""
+    days = {"first_on": "2026-03-01", "last_on": "2026-03-31"}
+    body = reading("744", **days, hours=["1"] * 744)
+    index = posted(park["a"], "/v1/readings", body)
+    record = park["a"].get(f"/v1/audit/records/{index}").json()["record"]
+    assert (len(record["body"]["hours"]), record["body"]["quantity"]) == (744, "744000000")
+    problem_of(park["a"].write("/v1/readings", reading("1", 4, hours=["1"])), 422, "reading_hours")
+
+
+def test_refusals_are_told_in_chinese_too(park: Service) -> None:
+    """A reading in another unit than the meter measures, and days that are read already."""
+    answer = park["a"].write("/v1/readings", reading("1", unit="吨"), headers={"Accept-Language": "zh-CN"})
+    assert "单位为 Wh" in problem_of(answer, 422, "unit_unfit")["detail"]
+    posted(park["a"], "/v1/readings", reading("1"))
+    answer = park["a"].write("/v1/readings", reading("2"), headers={"Accept-Language": "zh-CN"})
+    assert "请更正该读数" in problem_of(answer, 409, "reading_overlaps")["detail"]
+
+
+def test_factors_have_a_source(park: Service) -> None:
+    """Those published by a day, and no other."""
+    asked = {"factors_on": "2025-06-30"}
+    found = park["a"].get("/v1/factors", params=asked).json()["items"]
+    residual = {one["factor_set"]: one["value"] for one in found if one["of"] == "NATIONAL_RESIDUAL"}
+    assert residual == {"CN-2021": "0.5942", "CN-2022": "0.5856"}
+    assert all(one["source"] and one["published_on"] <= "2025-06-30" for one in found)
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("read"), st.integers(1, 12), st.integers(0, 500)),
+        st.tuples(st.just("correct"), st.integers(0, 20), st.integers(0, 500)),
+        st.tuples(st.just("retire"), st.integers(1, 50), st.just(0)),
+        st.tuples(st.just("factor"), st.integers(1, 9_999), st.just(0)),
+    ),
+    min_size=3, max_size=8,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lively(service: Service) -> Service:
+    """One park for many histories: each has a meter of its own."""
+    return service
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=steps, number=st.integers(0, 10**9))
+def test_any_past_inventory_is_made_again_byte_for_byte(lively: Service, history: list[Any], number: int) -> None:
+    """Over random histories of late readings, corrections, retirements and factors, at every size there was."""
+    operator, admin, name = lively["operator"], lively["admin"], f"H{number}-{lively.size}"
+    posted(operator, "/v1/meters", meter(name))
+    seen: dict[str, bytes] = {}
+    standing: list[int] = []
+    for kind, number_, quantity in history:
+        if kind == "read":
+            body = reading(str(quantity), number_, meter=name, confirmed=True)
+            answer = operator.write("/v1/readings", body)
+            standing += [int(answer.json()["transaction"])] if answer.status_code == 201 else []
+        elif kind == "correct" and standing:
+            at = number_ % len(standing)
+            old = lively["auditor"].get(f"/v1/audit/records/{standing[at]}").json()["record"]["body"]
+            days = {"first_on": old["first_on"], "last_on": old["last_on"]}
+            body = reading(str(quantity), meter=name, confirmed=True, corrects=str(standing[at])) | days
+            standing[at] = posted(operator, "/v1/readings", body)
+        elif kind == "retire":
+            posted(lively["a"], "/v1/retirements", retirement(number_))
+        elif kind == "factor":
+            rule = {
+                "kind": "factor",
+                "of": "NATIONAL_RESIDUAL",
+                "region": "CN",
+                "material": "electricity",
+                "per": "MWh",
+            }
+            rule |= {"factor_set": "CN-2099", "data_year": "2099", "value": f"0.{number_:04}"}
+            posted(admin, "/v1/policies", {"in_force_from": "2026-01-01", "source": "a test", "rule": rule})
+        asked = QUERY | {"known_as_of": str(lively.size)}
+        seen[str(lively.size)] = lively["a"].get("/v1/inventories/draft", params=asked).content
+    for size, content in seen.items():
+        again = lively["a"].get("/v1/inventories/draft", params=QUERY | {"known_as_of": size})
+        assert again.content == content
