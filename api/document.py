@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from litestar import Litestar
 
-from api import bodies, events, import_schemas, park_bodies, schemas
+from api import bodies, carbon_bodies, carbon_schemas, events, import_schemas, park_bodies, schemas
 from api.reconciliations import MEDIA_TYPES
 from ledger.writer import BATCH_MAX
 
@@ -33,7 +33,8 @@ def openapi_document(app: Litestar) -> bytes:
     """The document's bytes."""
     document = app.openapi_schema.to_schema()
     document["components"]["schemas"].update(_components())
-    document["paths"]["/v1/batches"]["post"]["requestBody"] = _batch_body()
+    document["paths"]["/v1/batches"]["post"]["requestBody"] = _batch_body(events.BatchItem)
+    document["paths"]["/v1/readings/batches"]["post"]["requestBody"] = _batch_body(carbon_bodies.ReadingItemIn)
     document["paths"]["/v1/imports"]["post"]["requestBody"] = _import_body()
     document["paths"]["/v1/reconciliations"]["get"]["responses"]["200"]["content"] |= {
         MEDIA_TYPES[form]: {"schema": {"type": "string"}} for form in ("csv", "xlsx")
@@ -46,17 +47,17 @@ def openapi_document(app: Litestar) -> bytes:
 
 def _components() -> dict[str, Any]:
     """Every struct that crosses the wire, as msgspec itself checks it."""
-    rooms = (schemas, import_schemas, bodies, park_bodies)
+    rooms = (schemas, carbon_schemas, import_schemas, bodies, carbon_bodies, park_bodies)
     ours = [*(one for room in rooms for one in vars(room).values()), *events.ITEMS]
     structs = [one for one in ours if isinstance(one, type) and issubclass(one, msgspec.Struct)]
     _, found = msgspec.json.schema_components([s for s in structs if not s.__name__.startswith("_")], ref_template=_REF)
     return found
 
 
-def _batch_body() -> dict[str, Any]:
-    (item,), _ = msgspec.json.schema_components([events.BatchItem], ref_template=_REF)
+def _batch_body(kind: Any) -> dict[str, Any]:
+    (item,), _ = msgspec.json.schema_components([kind], ref_template=_REF)
     # The discriminator says again what each item's own `type` says, and tools trip over it.
-    items = {"anyOf": item["anyOf"]}
+    items = {"anyOf": item["anyOf"]} if "anyOf" in item else item
     array = {"type": "array", "minItems": 1, "maxItems": BATCH_MAX, "items": items}
     lines = array | {"description": "One item as JSON on each line."}
     return {

@@ -45,6 +45,8 @@ ORDER = "ORDER-OF-A-4711"
 PROMISED = 424_242
 NOBODY = "GH-777"
 IMPORT = "0" * 32
+READING = {"meter": "M-A", "first_on": "2026-02-01", "last_on": "2026-02-28", "quantity": "53.117", "unit": "MWh"}
+"""Of a meter of A's."""
 
 
 class Row(NamedTuple):
@@ -280,6 +282,39 @@ TABLE: dict[str, Row] = {
     ),
     "postTradeLink": Row(OPERATOR, post("/v1/trades/links", lambda _, number: {"trade": f"GEC/{number}/P1/2026-05"})),
     "postCorrectionLink": Row(OPERATOR, post("/v1/bundles/links", settled)),
+    "getRecord": Row(EVERYBODY, get("/v1/audit/records/{number}"), (404, "not_found")),
+    "listMeters": Row(EVERYBODY, get("/v1/meters")),
+    "postMeter": Row(
+        {"operator", "second", "admin"},
+        post(
+            "/v1/meters",
+            lambda who, number: {
+                "meter": f"M{number}",
+                "enterprise": who,
+                "site": "w",
+                "stage": "s",
+                "material": "electricity",
+                "route": "GRID",
+            },
+        ),
+    ),
+    "listReadings": Row(EVERYBODY, get("/v1/readings?year=2026&meter=M-A")),
+    "postReading": Row(POSTERS, post("/v1/readings", lambda _, __: READING), (422, "unknown_meter")),
+    "postReadings": Row(POSTERS, post("/v1/readings/batches", lambda _, __: [READING]), (422, "unknown_meter")),
+    "listFactors": Row(EVERYBODY, get("/v1/factors")),
+    "getDraftInventory": Row(EVERYBODY, get("/v1/inventories/draft?year=2026&enterprise={who}"), (404, "not_found")),
+    "explainFigure": Row(
+        EVERYBODY, get("/v1/inventories/explanation?year=2026&figure=scope2_location&path={who}"), (404, "not_found")
+    ),
+    "listInventories": Row(EVERYBODY, get("/v1/inventories")),
+    "getInventory": Row(EVERYBODY, get("/v1/inventories/{number}"), (404, "inventory_unknown")),
+    "postInventory": Row(
+        POSTERS, post("/v1/inventories", lambda who, _: {"year": "2026", "enterprise": who}), (404, "not_found")
+    ),
+    "postInventoryJudgement": Row(
+        OPERATOR,
+        post("/v1/inventories/7/judgements", lambda _, __: {"verdict": "returned", "findings": "material"}),
+    ),
     "getHealth": Row(EVERYBODY, get("/healthz"), open=True),
     "getReadiness": Row(EVERYBODY, get("/readyz"), open=True),
 }
@@ -291,6 +326,11 @@ def service(server: Server) -> Iterator[Service]:
     with contextlib.closing(open_service(server)) as found:
         assert found["a"].write("/v1/subscriptions", {"quantity": str(PROMISED)}).status_code == 201
         assert found["operator"].write("/v1/trades", trade(31_337, order=ORDER)).status_code == 201
+        meter = {"meter": "M-A", "enterprise": A, "site": "w-a", "stage": "s", "material": "electricity"}
+        assert found["operator"].write("/v1/meters", meter | {"route": "GRID"}).status_code == 201
+        days = {"first_on": "2026-01-01", "last_on": "2026-01-31"}
+        assert found["a"].write("/v1/readings", READING | days).status_code == 201
+        assert found["a"].write("/v1/inventories", {"year": "2026"}).status_code == 201
         yield found
 
 
@@ -304,7 +344,7 @@ def matrix(server: Server) -> Iterator[Service]:
 def secrets_of_a(service: Service) -> set[str]:
     """What B must never read: A's id, names, lots, figures, orders and keys."""
     return {
-        A, f"企业{A}", LOT, ORDER, str(GIVEN + 1000), str(PROMISED), "31337",
+        A, f"企业{A}", LOT, ORDER, str(GIVEN + 1000), str(PROMISED), "31337", "53117000", "53.117", "w-a",
         service.keys["a"], service.keys["a"].split("_")[1],
     }  # fmt: skip
 
