@@ -25,7 +25,7 @@ from ledger.core.facts import InventoryFacts
 from ledger.core.inventory import Document
 from ledger.core.policy import in_force
 from ledger.core.refusal import Refusal, refuse
-from ledger.reports.explanation import DEPTH_MAX, Explanation, Figure, explain
+from ledger.reports.explanation import Explanation, Figure, explain
 from ledger.reports.footprint import Footprint, ParkInventory, Pin
 from ledger.reports.scope import scope_of
 
@@ -43,6 +43,7 @@ FactorsOn = Annotated[
     QueryParameter(required=False, description="The newest factors published by this day judge; by default today."),
 ]
 Record = Annotated[str, PathParameter(pattern=r"^(0|[1-9][0-9]{0,17})$", description="The submission's log index.")]
+PATH = r"^[A-Za-z0-9._-]{1,64}(/[0-9]{1,6}(/[A-Za-z0-9._-]{1,64})?)?$"
 _DRAFT = ResponseSpec(Document | ParkInventory, generate_examples=False, description="Emissions of the year")
 
 
@@ -123,7 +124,7 @@ class InventoryController(Controller):
         figure: Annotated[Figure, QueryParameter(description="The figure of the inventory.")],
         path: Annotated[
             str | None,
-            QueryParameter(required=False, max_length=200, description="A part's `path`; none: the park."),
+            QueryParameter(required=False, pattern=PATH, description="A part's `path`; none: the park."),
         ] = None,
         known_as_of: KnownAsOf = None,
         factors_on: FactorsOn = None,
@@ -132,8 +133,6 @@ class InventoryController(Controller):
         reading or retirement, and there the record's log index.
         """
         steps = tuple(path.split("/")) if path else ()
-        if len(steps) > DEPTH_MAX:
-            raise Problem(refuse("not_found", what=f"part {path}"))
         pin = await _pin(request, year, known_as_of, factors_on)
         inputs = await _footprint(request).inputs(pin, enterprise=steps[0] if steps else None)
         found = explain(inputs, figure, steps, year=year, size=pin.size)

@@ -25,7 +25,10 @@ from ledger.reports.metering import meters, readings
 from ledger.reports.scope import scope_of
 
 MeterName = Annotated[
-    str | None, QueryParameter(name="meter", required=False, max_length=64, description="Only readings of this meter.")
+    str | None,
+    QueryParameter(
+        name="meter", required=False, pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Only readings of this meter."
+    ),
 ]
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
-from ledger.core.command import ChangeParty
+from ledger.core.command import ChangeParty, JudgeInventory, RecordReading, RegisterMeter, SubmitInventory
 from ledger.core.events import (
     Leg,
     Offer,
+    Retire,
     Subscribe,
     Transfer,
 )
@@ -32,6 +34,28 @@ def a_bit_of_everything(park: Park) -> None:
         park.operator(ChangeParty(party="GH-004", change="merger", on="2026-01-01", into="GH-003")),
         park.enterprise(A, Offer(enterprise=A, receiver=B, quantity=3, expires_on="2099-12-31")),
         park.enterprise(B, Subscribe(enterprise=B, quantity=1)),
+    )
+    read = RecordReading(meter="M-1", first_on="2026-01-01", last_on="2026-01-31", quantity=5, unit="Wh")
+    park.expect_posted(
+        park.operator(
+            RegisterMeter(
+                meter="M-1", enterprise=A, site="w", stage="s", material="electricity", route="GRID", rating=10**9
+            )
+        ),
+        park.enterprise(A, Retire(enterprise=A, quantity=2, purpose="OTHER", year="2026")),
+        park.enterprise(A, read),
+        park.enterprise(
+            A,
+            SubmitInventory(
+                enterprise=A, year="2026", tree_size=9, factors_on="2026-06-30", digest="d" * 64, figures={}
+            ),
+        ),
+    )
+    reading = park.database.value("select max(log_index) from reading")
+    inventory = park.database.value("select max(log_index) from inventory")
+    park.expect_posted(
+        park.enterprise(A, msgspec.structs.replace(read, quantity=7, corrects=reading)),
+        park.operator(JudgeInventory(inventory=inventory, verdict="verified", findings="no_findings")),
     )
     park.submit(park.enterprise(A, Transfer(legs=(Leg(holding(A), "GEC", -(2**40)), Leg(holding(B), "GEC", 2**40)))))
 
@@ -136,6 +160,11 @@ TAMPERINGS = {
     "an invented credential": (f"insert into credential values ({CREDENTIAL})", "credential"),
     "a forgotten request": ("delete from request where log_index = (select max(log_index) from request)", "request"),
     "used evidence": ("insert into evidence select ledger_id, 'trade:mine', size - 1 from head", "evidence"),
+    "a meter elsewhere": ("update meter set site = 'x'", "meter"),
+    "another reading": ("update reading set quantity = 6 where corrected_by is null", "reading"),
+    "a reading that stands again": ("update reading set corrected_by = 1 where corrected_by is not null", "reading"),
+    "a forgotten claim": ("delete from claim", "claim"),
+    "an inventory nobody verified": ("update inventory set state = 'submitted'", "inventory"),
     "another name": ("update private_text set content = '别的企业' where content = '企业GH-001'", "private_text"),
 }
 

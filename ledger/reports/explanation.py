@@ -19,7 +19,6 @@ from ledger.core.refusal import Refusal, refuse
 Figure = Literal["scope1", "scope2_location", "scope2_market", "scope2_heat"]
 CLAIMS = "certificates"
 """What a path calls the part that certificates take off."""
-DEPTH_MAX = 3
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
