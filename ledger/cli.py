@@ -47,6 +47,7 @@ from ledger.expiring import ExpiryReport, expire
 from ledger.imports.explaining import explain
 from ledger.imports.job import import_file, importing
 from ledger.imports.layouts import LAYOUTS_FILE, known_layouts
+from ledger.imports.meter_import import ReadingsReport, import_readings
 from ledger.imports.report import ImportReport
 from ledger.imports.sheets import StatementUnreadable
 from ledger.keys import make_key
@@ -57,7 +58,7 @@ from ledger.settings import read_settings
 from ledger.store.rebuild import check
 from ledger.store.schema import check_fitness
 from ledger.store.session import ALL_TENANTS, Reader, Scope, connect_sync
-from ledger.tables import show_import, show_layout, show_problems, show_rebuild
+from ledger.tables import show_import, show_layout, show_problems, show_readings, show_rebuild
 from ledger.writer import Posted, Refused, Writer, tune_process
 
 app = cyclopts.App(name="greenledger", help="GreenLedger (绿账): the park's book of green certificates and carbon.")
@@ -171,6 +172,34 @@ def import_(
     else:
         show_import(out, err, report)
     return 1 if report.problems else 0
+
+
+@app.command
+def readings(file: Path, *, ledger: LedgerName = None, json: Json = False) -> int:
+    """Import meter readings by the hour, day or month: columns meter, time, quantity, unit; CSV, XLSX, XLS or ODS."""
+    with opened_file(file) as source, at_database() as database, spinner(f"Importing {file.name}"):
+        report = uvloop.run(_readings(database, ledger, file.name, source))
+    if json:
+        print_json(report)
+    else:
+        show_readings(out, err, report)
+    return 1 if report.problems else 0
+
+
+async def _readings(database: Database, ledger: str | None, name: str, source: BinaryIO) -> ReadingsReport:
+    async def run(writer: Writer) -> ReadingsReport:
+        reader = Reader(database.urls.reader, connections_max=2)
+        await reader.open()
+        try:
+            files = read_settings().home / "files"
+            return await import_readings(writer, reader, files, name, source, by=local_principal())
+        finally:
+            await reader.close()
+
+    try:
+        return await opened(database, ledger, run)
+    except StatementUnreadable as why:
+        raise Unusable(f"{why.rule}: {why.message}") from why
 
 
 @app.command

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ledger.imports.explaining import TableRead
+from ledger.imports.meter_import import ReadingsReport
 from ledger.imports.report import EFFECTS, ImportReport, Problem
 from ledger.reports.invariants import Verdict
 from ledger.reports.overview import Overview
@@ -44,6 +45,18 @@ def show_import(out: Console, err: Console, report: ImportReport) -> None:
     show_problems(err, report.problems)
     if report.problems:
         err.print("Nothing was posted.", style="red")
+
+
+def show_readings(out: Console, err: Console, report: ReadingsReport) -> None:
+    """What came of a file of readings, and its problems on standard error."""
+    table = Table(title=report.file, title_justify="left")
+    table.add_column("what")
+    table.add_column("figure", justify="right")
+    for name in ("values", "readings", "posted", "replayed"):
+        table.add_row(name, f"{getattr(report, name):,}")
+    table.add_row("problems", f"{len(report.problems):,}")
+    out.print(table)
+    show_problems(err, report.problems)
 
 
 def show_layout(out: Console, tables: Sequence[TableRead]) -> None:

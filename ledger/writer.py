@@ -269,7 +269,7 @@ class Writer:
     def _remember_keys(self, book: Book, group: Group) -> None:
         own = [entry for entry in group.entries if entry.is_own]
         self._flying_outcomes = {key: book.outcomes[key] for key in [key_of(entry.request) for entry in own]}
-        self._flying_evidence = {e.request.evidence_key: e.index for e in own if e.rows and e.request.evidence_key}
+        self._flying_evidence = {key: e.index for e in own if (key := e.evidence_key) is not None}
 
     async def _flush(self, group: Group, head: Head | None = None) -> "_Status":
         """Write a decided group and answer its callers; `_sent` is set as soon as only the server has work to do."""

@@ -242,7 +242,7 @@ def _child(file: Path) -> tuple[float, int]:
     """(seconds, peak MiB) of the process that reads a file."""
     started = time.perf_counter()
     process = subprocess.Popen(  # noqa: S603 (our own program)
-        [sys.executable, "-m", "ledger.imports.child", file.name, str(file)], stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "ledger.imports.child", "statement", file.name, str(file)], stdout=subprocess.DEVNULL
     )
     peak = 0
     while process.poll() is None:

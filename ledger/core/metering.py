@@ -44,13 +44,17 @@ def register_meter(book: Book, command: RegisterMeter) -> Posted | Refusal:
 
 
 def record_reading(book: Book, command: RecordReading, request: Request) -> Posted | Refusal:
-    """A reading of a meter the caller may speak for: `unknown_meter`, also for another enterprise's, and
-    `unit_unfit`, `reading_not_standing`, `reading_period`, `reading_negative`, `reading_hours`, `reading_above_rating`,
-    `reading_overlaps`, `reading_unit_suspect`.
+    """A reading of a meter the caller may speak for.
+
+    Or `unknown_meter`, also for another enterprise's, `evidence_used`, `unit_unfit`, `reading_not_standing`,
+    `reading_period`, `reading_negative`, `reading_hours`, `reading_above_rating`, `reading_overlaps`,
+    `reading_unit_suspect`.
     """
     meter = book.carbon.meters.get(command.meter)
     if meter is None or not _may_speak_for(request.principal, meter.enterprise):
         return refuse("unknown_meter", meter=command.meter)
+    if request.evidence_key is not None and (used := book.evidence.get(request.evidence_key)) is not None:
+        return refuse("evidence_used", evidence=request.evidence_key, transaction=used)
     unit = MATERIALS[meter.material].unit
     if command.unit != unit:
         return refuse("unit_unfit", meter=command.meter, given=command.unit, material=meter.material, expected=unit)

@@ -1,7 +1,7 @@
 """The process that reads a file from outside: it has no database, no network and little of anything else.
 
-Run as `python -m ledger.imports.child NAME PATH [LAYOUTS]`. Before it looks at the file it takes limits upon itself, so
-that the worst a file can do is to end this process. What it reads leaves by standard output, as frames.
+Run as `python -m ledger.imports.child KIND NAME PATH [LAYOUTS]`. Before it looks at the file it takes limits upon
+itself, so that the worst a file can do is to end this process. What it reads leaves by standard output, as frames.
 """
 
 import resource
@@ -14,8 +14,18 @@ from msgspec.structs import replace
 
 from ledger.imports import frames
 from ledger.imports.documents import RowProblem
-from ledger.imports.frames import Frame, TradeRows, TradesClosed, TradesOpened, Unreadable, Whole
+from ledger.imports.frames import (
+    Frame,
+    MeterReadings,
+    MetersClosed,
+    TradeRows,
+    TradesClosed,
+    TradesOpened,
+    Unreadable,
+    Whole,
+)
 from ledger.imports.layouts import SETTLEMENTS, STATEMENTS, TRADES, Layout, best_table, known_layouts, recognise
+from ledger.imports.meter_file import read_meters
 from ledger.imports.preamble import platform_of
 from ledger.imports.readers import read_sheets
 from ledger.imports.settlements import read_settlement
@@ -25,16 +35,20 @@ from ledger.imports.trades import TradeReading, control_of
 
 MEMORY_BYTES_MAX = 1024 * 1024 * 1024
 CPU_SECONDS_MAX = 120
+STATEMENT, READINGS = "statement", "readings"
 
 
 def main() -> None:
     """Read the file and tell what it says; a file that cannot be read is told, too, and nothing is raised."""
-    name, path, *layouts = sys.argv[1:4]
+    kind, name, path, *layouts = sys.argv[1:5]
     content = Path(path).read_bytes()
     _take_limits()
     try:
-        known = known_layouts(Path(layouts[0]) if layouts and layouts[0] else None)
-        for frame in read(name, content, known):
+        if kind == READINGS:
+            found = read_readings(name, content)
+        else:
+            found = read(name, content, known_layouts(Path(layouts[0]) if layouts and layouts[0] else None))
+        for frame in found:
             _send(sys.stdout.buffer, frame)
     except StatementUnreadable as why:
         _send(sys.stdout.buffer, Unreadable(why.rule, why.message, why.line))
@@ -90,6 +104,14 @@ def read(name: str, content: bytes, layouts: tuple[Layout, ...] = STATEMENTS) ->
         problem_count=sum(reading.problem_count for reading in readings),
         warnings=(*hidden, *(warning for reading in readings for warning in reading.warnings)),
     )
+
+
+def read_readings(name: str, content: bytes) -> Iterator[Frame]:
+    """What a file of meter readings says, frame by frame."""
+    readings, problems = read_meters(name, read_sheets(name, content))
+    for at in range(0, len(readings), frames.READINGS_IN_FRAME):
+        yield MeterReadings(readings[at : at + frames.READINGS_IN_FRAME])
+    yield MetersClosed(problems)
 
 
 def _send(out: BinaryIO, frame: Frame) -> None:

@@ -4,9 +4,11 @@ import msgspec
 
 from ledger.imports.cells import Period
 from ledger.imports.documents import RowProblem, SettlementStatement, SummaryStatement, TradeRow
+from ledger.imports.meter_file import MeterReading
 
 FRAME_BYTES_MAX = 64 * 1024 * 1024
 ROWS_IN_FRAME = 1_000
+READINGS_IN_FRAME = 50
 
 
 class TradesOpened(msgspec.Struct, frozen=True, tag="trades_opened"):
@@ -42,6 +44,18 @@ class Whole(msgspec.Struct, frozen=True, tag="whole"):
     summary: SummaryStatement | None = None
 
 
+class MeterReadings(msgspec.Struct, frozen=True, tag="meter_readings"):
+    """Some of the readings that a file of meters has."""
+
+    readings: list[MeterReading]
+
+
+class MetersClosed(msgspec.Struct, frozen=True, tag="meters_closed"):
+    """What was wrong with other rows of such a file."""
+
+    problems: list[RowProblem]
+
+
 class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
     """The file is refused as a whole."""
 
@@ -50,7 +64,7 @@ class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
     line: int | None = None
 
 
-Frame = TradesOpened | TradeRows | TradesClosed | Whole | Unreadable
+Frame = TradesOpened | TradeRows | TradesClosed | Whole | MeterReadings | MetersClosed | Unreadable
 encode = msgspec.msgpack.Encoder().encode
 encode_row = encode
 row_of = msgspec.msgpack.Decoder(TradeRow).decode

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import msgspec
 
@@ -16,6 +16,7 @@ from ledger.imports import frames
 from ledger.imports.frames import FRAME_BYTES_MAX, Frame, Unreadable
 from ledger.imports.sheets import StatementUnreadable
 
+Kind = Literal["statement", "readings"]
 SECONDS_MAX = 240
 """How long the reading of one file may take."""
 
@@ -57,13 +58,15 @@ class Files:
         return self.folder / document[:2] / document
 
 
-async def read_in_child(name: str, path: Path, layouts: Path | None = None) -> AsyncIterator[Frame]:
+async def read_in_child(
+    name: str, path: Path, layouts: Path | None = None, *, kind: Kind = "statement"
+) -> AsyncIterator[Frame]:
     """What a file says, frame by frame, read by a process with limits; StatementUnreadable where it cannot be read.
 
     `layouts` is the operator's own file of header names, where there is one.
     """
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-m", "ledger.imports.child", name, str(path), str(layouts or ""),
+        sys.executable, "-I", "-m", "ledger.imports.child", kind, name, str(path), str(layouts or ""),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         env={"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}, limit=1 << 20,
     )  # fmt: skip

@@ -20,6 +20,7 @@ from ledger.core.record import (
     Body,
     CredentialBody,
     PolicyBody,
+    ReadingBody,
     RefusalBody,
     RejectionBody,
     SigningKeyBody,
@@ -73,7 +74,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     @property
     def evidence_key(self) -> str | None:
         """The evidence the record uses up: a posting, or what stands in the place of one, so that none ever posts."""
-        uses = self.is_own and (self.rows or isinstance(self.body, WithdrawalBody | RejectionBody))
+        uses = self.is_own and (self.rows or isinstance(self.body, WithdrawalBody | RejectionBody | ReadingBody))
         return self.request.evidence_key if uses else None
 
 

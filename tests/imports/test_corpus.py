@@ -33,7 +33,7 @@ import contextlib, os, psutil, shutil, signal, subprocess, sys
 for order in sys.stdin:
     name, path = order.rstrip("\\n").split("\\t")
     child = subprocess.Popen(
-        [sys.executable, "-I", "-m", "ledger.imports.child", name, path],
+        [sys.executable, "-I", "-m", "ledger.imports.child", "statement", name, path],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env={"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"},
     )

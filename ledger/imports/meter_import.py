@@ -1,0 +1,121 @@
+"""A file of meter readings into the book: kept by its hash, read by a child, posted in chunks.
+
+A reading is a fact by itself, so what is refused is told and the others stand. An import that is killed is run again:
+a line of a file is evidence that is used up once, so what was posted is not posted again.
+"""
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from ledger.core.command import Principal, RecordReading, Request, canonical
+from ledger.core.events import Evidence, Level
+from ledger.imports.frames import MeterReadings, MetersClosed
+from ledger.imports.meter_file import MeterReading
+from ledger.imports.report import Problem, problem_of
+from ledger.imports.upload import Files, read_in_child
+from ledger.store.session import ALL_TENANTS, Query, Reader, Scope
+from ledger.writer import Posted, Refused, Writer
+
+IN_FLIGHT = 100
+"""Readings handed to the writer at once; a month of hours is 8 KB."""
+
+
+class ReadingsReport(msgspec.Struct, kw_only=True):
+    """What came of a file of readings."""
+
+    file: str
+    document: str
+    """SHA-256 of its bytes."""
+    readings: int = 0
+    values: int = 0
+    """Figures that these readings are made of: hours where there are some."""
+    posted: int = 0
+    replayed: int = 0
+    problems: list[Problem] = msgspec.field(default_factory=list)
+
+
+async def import_readings(
+    writer: Writer,
+    reader: Reader,
+    files: Path,
+    name: str,
+    source: BinaryIO,
+    *,
+    by: Principal,
+    level: Level = "CONFIRMED",
+    tell: Callable[[int], None] = lambda _: None,
+) -> ReadingsReport:
+    """Read a file and post its readings; StatementUnreadable where nothing of it can be read.
+
+    `tell` hears how many readings were dealt with.
+    """
+    kept = Files(files)
+    report = ReadingsReport(file=name, document=kept.keep(source))
+    at_door = _Door(writer, reader, report, by, level)
+    waiting: list[MeterReading] = []
+    async for frame in read_in_child(name, kept.path_of(report.document), kind="readings"):
+        match frame:
+            case MeterReadings(readings=readings):
+                waiting += readings
+            case MetersClosed(problems=problems):
+                report.problems += map(problem_of, problems)
+        if len(waiting) >= IN_FLIGHT:
+            await at_door.post(waiting)
+            waiting = []
+            tell(report.readings)
+    await at_door.post(waiting)
+    tell(report.readings)
+    return report
+
+
+class _Door:
+    """Posts the readings of one attempt."""
+
+    def __init__(self, writer: Writer, reader: Reader, report: ReadingsReport, by: Principal, level: Level) -> None:
+        self._writer, self._reader, self._report, self._by, self._level = writer, reader, report, by, level
+        self._scope = Scope(writer.ledger.ledger_id, ALL_TENANTS)
+        self._attempt = secrets.token_hex(8)
+
+    async def post(self, readings: list[MeterReading]) -> None:
+        """Post those that are not in the book; the report hears of all."""
+        report = self._report
+        report.readings += len(readings)
+        report.values += sum(len(reading.hours) or 1 for reading in readings)
+        keys = [self._evidence(reading) for reading in readings]
+        query = Query("select evidence_key from visible_evidence where evidence_key = any(%s)", (keys,))
+        used = {key for (key,) in (await self._reader.fetch(self._scope, query))[0]}
+        new = [reading for reading, key in zip(readings, keys, strict=True) if key not in used]
+        report.replayed += len(readings) - len(new)
+        requests = [self._request(reading) for reading in new]
+        outcomes = await self._writer.submit_batch(requests, atomic=False) if requests else []
+        for reading, outcome in zip(new, outcomes, strict=True):
+            match outcome:
+                case Posted():
+                    report.posted += 1
+                case Refused(refusal=refusal):
+                    self._note(reading, refusal.code, refusal.detail())
+                case _:
+                    self._note(reading, "outcome_unknown", "the database did not answer; import the file again")
+
+    def _evidence(self, reading: MeterReading) -> str:
+        return f"reading:{self._report.document}:{reading.meter}:{reading.first_on}"
+
+    def _request(self, reading: MeterReading) -> Request:
+        command = RecordReading(
+            meter=reading.meter, first_on=reading.first_on, last_on=reading.last_on, quantity=reading.quantity,
+            unit=reading.unit, hours=reading.hours,
+            evidence=Evidence(document=self._report.document, level=self._level, line=str(reading.line)),
+        )  # fmt: skip
+        evidence = self._evidence(reading)
+        return Request(
+            command=command, principal=self._by, request_key=f"{self._attempt}/{evidence}", evidence_key=evidence,
+            canonical=canonical(command),
+        )  # fmt: skip
+
+    def _note(self, reading: MeterReading, rule: str, why: str) -> None:
+        given = f"{reading.meter} {reading.first_on}"
+        self._report.problems.append(Problem(self._report.file, None, reading.line, None, rule, given, why))
