@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ledger.bench import baseline, workload
+from ledger.bench.carbon import carbon
 from ledger.bench.certificates import certificates
 from ledger.bench.client import Load, Measured, percentiles
 from ledger.bench.imports import imports
@@ -73,7 +74,7 @@ FULL = Sizes(40_000, 3, 5, 20_000, 60, 100_000, 2_000_000, 1_000, 8)
 QUICK = Sizes(8_000, 1, 2, 4_000, 10, 20_000, 60_000, 200, 2)
 
 
-Part = Literal["all", "transfers", "certificates", "proofs", "imports"]
+Part = Literal["all", "transfers", "certificates", "proofs", "imports", "carbon"]
 
 
 def run(*, quick: bool, part: Part, console: Console) -> dict[str, Any]:
@@ -139,6 +140,9 @@ class _Bench:
             self.figures |= await proofs(self.urls, self.folder, quick=self.sizes is QUICK, tell=self._tell)
         if self.part in {"all", "imports"}:
             self.figures |= await imports(self.urls, self.folder, quick=self.sizes is QUICK, tell=self._tell)
+
+        if self.part in {"all", "carbon"}:
+            self.figures |= await carbon(self.urls, self.folder, quick=self.sizes is QUICK, tell=self._tell)
 
     def _tell(self, what: str) -> None:
         self.console.print(f"[dim]{what}[/dim]")

@@ -75,7 +75,7 @@ class Footprint:
         meters, readings, claims = await self._reading.reader.fetch(
             self._scope,
             Query(_METERS, (pin.size, enterprise, enterprise)),
-            Query(_READINGS, (pin.size, pin.size, pin.year, pin.year, enterprise, enterprise)),
+            Query(_READINGS, (enterprise, pin.year, pin.size)),
             Query("select log_index, beneficiary, purpose, site, quantity from claims_of(%s, %s, %s)",
                   (enterprise, pin.year, pin.size)),
         )  # fmt: skip
@@ -159,12 +159,7 @@ _METERS: LiteralString = """
     order by enterprise, site, meter_id
 """
 _READINGS: LiteralString = """
-    select r.log_index, r.meter_id, r.first_on::text, r.last_on::text, r.quantity
-    from visible_meter m join visible_reading r using (meter_id)
-    where m.under is null and r.log_index < %s and (r.corrected_by is null or r.corrected_by >= %s)
-        and r.first_on between make_date(%s::int, 1, 1) and make_date(%s::int, 12, 31)
-        and (%s::text is null or m.enterprise = %s)
-    order by r.meter_id, r.first_on
+    select log_index, meter_id, first_on::text, last_on::text, quantity from readings_of(%s, %s, %s)
 """
 _ENTERPRISES: LiteralString = """
     select party_id from visible_party where kind = 'enterprise' and log_index < %s order by party_id

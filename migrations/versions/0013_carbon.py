@@ -101,6 +101,30 @@ begin
             and (tenant_now() = '*' or c.beneficiary = tenant_now())
         order by c.log_index;
 end $$;
+-- The readings of a year that stood at a size, of meters that are added up: of an enterprise, or of all. Found by key,
+-- meter by meter, however small the tables were when this was planned.
+create function readings_of(of_enterprise text, of_year text, known_size bigint)
+    returns table (log_index bigint, meter_id text, first_on date, last_on date, quantity bigint)
+    language plpgsql stable security definer set search_path = greenledger, pg_temp
+    set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+begin
+    return query
+        select r.log_index, r.meter_id, r.first_on, r.last_on, r.quantity
+        from meter m cross join lateral (
+            select * from reading x
+            where x.ledger_id = ledger_now() and x.meter_id = m.meter_id
+                and x.first_on between make_date(of_year::int, 1, 1) and make_date(of_year::int, 12, 31)
+                and x.log_index < known_size and (x.corrected_by is null or x.corrected_by >= known_size)
+            offset 0
+        ) as r
+        where m.ledger_id = ledger_now() and m.under is null
+            and (of_enterprise is null or m.enterprise = of_enterprise)
+            and (tenant_now() = '*' or m.enterprise = tenant_now())
+        order by r.meter_id, r.first_on;
+end $$;
+
+revoke execute on function readings_of(text, text, bigint) from public;
+grant execute on function readings_of(text, text, bigint) to greenledger_reader;
 revoke execute on function claims_of(text, text, bigint) from public;
 grant execute on function claims_of(text, text, bigint) to greenledger_reader;
 

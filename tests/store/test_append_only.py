@@ -57,6 +57,7 @@ FUNCTIONS = {
     "event_legs": "'{trade}', '{inventory_gec}', '2026-01-01', 1",
     "places_of": "1, '[1,9)', 10",
     "claims_of": "null, '2026', 99",
+    "readings_of": "null, '2026', 99",
 }
 """What the reader may call, each with arguments that find something."""
 NO_ROWS = {"credential_of", "tenant_now", "serial_box"}
