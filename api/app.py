@@ -17,6 +17,7 @@ from api.certificates import CertificateController, RetirementController
 from api.exceptions import ExceptionController
 from api.history import HistoryGuard
 from api.imports import ImportController
+from api.indicators import IndicatorController
 from api.inventories import FactorController, InventoryController
 from api.meters import MeterController, ReadingController
 from api.parties import PartyController
@@ -120,6 +121,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             ReadingController,
             FactorController,
             InventoryController,
+            IndicatorController,
             *service.HANDLERS,
             metrics.show,
         ],

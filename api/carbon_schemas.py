@@ -106,3 +106,27 @@ class InventoryOut(Out, kw_only=True):
     causes: dict[str, dict[str, str]]
     """What changed since, in tCO2e by scope: readings, retirements, methods, factors."""
     document: Document
+
+
+class ReproducedOut(Out, kw_only=True):
+    """A published figure beside what known factors make of the same electricity."""
+
+    published: str
+    unit: str
+    """tce or tCO2."""
+    implied_per_mwh: str
+    """Tonnes for each MWh, to four places."""
+    verdict: str
+    """reproducible, or not_reproducible_with_known_factors."""
+    by: dict[str, str]
+    """Set, kind and region of each factor -> what it gives."""
+
+
+class SavingOut(Out, kw_only=True):
+    """What a province may count as saved by certificates, in tce."""
+
+    bought_tce: str
+    cap_tce: str
+    counted_tce: str
+    coefficient: str
+    """tce for each MWh."""

@@ -68,7 +68,7 @@ class FactorController(Controller):
         """Those published by a day, each with its set, region, source and record."""
         credential = credential_of(request)
         scope = scope_of(credential.ledger_id, credential.principal)
-        on = (factors_on or _today(request)).isoformat()
+        on = (factors_on or today_of(request)).isoformat()
         rows = await request.app.state.reading.policies(scope, after=-1, limit=1_000_000)
         return FactorsOut(
             items=[
@@ -104,8 +104,8 @@ class InventoryController(Controller):
         """Of one enterprise, or of the park with each enterprise and their sums. The same size and day give the same
         bytes for ever; what is not known is told: days without a reading, enterprises without meters or factors.
         """
-        pin = await _pin(request, year, known_as_of, factors_on)
-        footprint, tenant = _footprint(request), credential_of(request).principal.tenant
+        pin = await pin_in(request, year, known_as_of, factors_on)
+        footprint, tenant = footprint_of(request), credential_of(request).principal.tenant
         if (enterprise or tenant) is None:
             return Response(msgspec.json.encode(await footprint.park(pin)), media_type="application/json")
         found = await footprint.inventory(pin, enterprise or tenant or "")
@@ -133,8 +133,8 @@ class InventoryController(Controller):
         reading or retirement, and there the record's log index.
         """
         steps = tuple(path.split("/")) if path else ()
-        pin = await _pin(request, year, known_as_of, factors_on)
-        inputs = await _footprint(request).inputs(pin, enterprise=steps[0] if steps else None)
+        pin = await pin_in(request, year, known_as_of, factors_on)
+        inputs = await footprint_of(request).inputs(pin, enterprise=steps[0] if steps else None)
         found = explain(inputs, figure, steps, year=year, size=pin.size)
         if isinstance(found, Refusal):
             raise Problem(found)
@@ -148,7 +148,7 @@ class InventoryController(Controller):
     ) -> SubmissionsOut:
         """In the order they were submitted, each with its state."""
         (after,) = cursors.decode(cursor, 1) if cursor is not None else (-1,)
-        found = await _footprint(request).submissions(after=after, limit=limit + 1)
+        found = await footprint_of(request).submissions(after=after, limit=limit + 1)
         more = cursors.encode(found[limit - 1].log_index) if len(found) > limit else None
         return SubmissionsOut(items=[_submission_out(one) for one in found[:limit]], next_cursor=more)
 
@@ -158,7 +158,7 @@ class InventoryController(Controller):
     )  # fmt: skip
     async def submission(self, request: Request[Any, Any, Any], record: Record) -> InventoryOut:
         """Made again from the records, and held against its digest; and whether a restatement is due, and why."""
-        footprint = _footprint(request)
+        footprint = footprint_of(request)
         facts = await _facts(footprint, record)
         pin = Pin(facts.year, facts.tree_size, datetime.date.fromisoformat(facts.factors_on))
         now = Pin(facts.year, await pinned_size(request, None), pin.on)
@@ -187,8 +187,8 @@ class InventoryController(Controller):
         go into the record.
         """
         enterprise = data.enterprise or credential_of(request).principal.tenant or ""
-        footprint = _footprint(request)
-        pin = await _pin(request, data.year, None, data.factors_on)
+        footprint = footprint_of(request)
+        pin = await pin_in(request, data.year, None, data.factors_on)
         document = await footprint.inventory(pin, enterprise)
         if isinstance(document, Refusal):
             raise Problem(document)
@@ -217,17 +217,20 @@ class InventoryController(Controller):
         return await _submit(request, command, canonical(command), key)
 
 
-def _today(request: Request[Any, Any, Any]) -> datetime.date:
+def today_of(request: Request[Any, Any, Any]) -> datetime.date:
+    """The day in the ledger's zone."""
     return datetime.datetime.now(ZoneInfo(credential_of(request).zone)).date()
 
 
-async def _pin(
+async def pin_in(
     request: Request[Any, Any, Any], year: str, known_as_of: str | None, factors_on: datetime.date | None
 ) -> Pin:
-    return Pin(year, await pinned_size(request, known_as_of), factors_on or _today(request))
+    """What fixes an inventory: by default all that is known, and today's factors."""
+    return Pin(year, await pinned_size(request, known_as_of), factors_on or today_of(request))
 
 
-def _footprint(request: Request[Any, Any, Any]) -> Footprint:
+def footprint_of(request: Request[Any, Any, Any]) -> Footprint:
+    """The inventories that the caller may see."""
     credential = credential_of(request)
     scope = scope_of(credential.ledger_id, credential.principal)
     return Footprint(request.app.state.reading, request.app.state.proofs, scope)

@@ -78,4 +78,34 @@ class ClaimLimit(
     """No more may be claimed for a year than the beneficiary's meters say it consumed in it."""
 
 
-CarbonRule = Factor | FactorFallback | GridRegion | SupplyRoute | ClaimPurpose | ClaimLimit
+class IndustryOf(
+    msgspec.Struct, frozen=True, kw_only=True, tag="industry_of", tag_field="kind", forbid_unknown_fields=True
+):
+    """Which industry an enterprise is of, for targets."""
+
+    enterprise: Text
+    industry: Text
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True, tag="target", tag_field="kind", forbid_unknown_fields=True):
+    """The share of green power that an industry must reach in a year, or is watched for."""
+
+    industry: Text
+    """aluminium, cement, ...; `all` for the province's weight of all consumption."""
+    mode: Literal["ASSESSED", "MONITORED"]
+    percent: Text
+    """A decimal; a share is compared with it unrounded."""
+    year: Text
+
+
+class SavingCap(
+    msgspec.Struct, frozen=True, kw_only=True, tag="saving_cap", tag_field="kind", forbid_unknown_fields=True
+):
+    """How much of the saving a province needs may come of certificates bought across provinces."""
+
+    percent: Text
+
+
+CarbonRule = (
+    Factor | FactorFallback | GridRegion | SupplyRoute | ClaimPurpose | ClaimLimit | IndustryOf | Target | SavingCap
+)

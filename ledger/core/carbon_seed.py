@@ -10,7 +10,9 @@ from ledger.core.carbon_rules import (
     FactorFallback,
     FactorKind,
     GridRegion,
+    SavingCap,
     SupplyRoute,
+    Target,
 )
 from ledger.core.policy import PolicyRow
 
@@ -118,6 +120,24 @@ CARBON_SEED: tuple[PolicyRow, ...] = (
     ),
     _row(SupplyRoute(route="SELF_USE", location="ZERO", market="ZERO"), "domain 4.5 [M-M]: self-used non-fossil power"),
     _row(SupplyRoute(route="DIRECT_CONNECTION", location="ZERO", market="ZERO"), "domain 4.5 [M-M]: direct supply"),
+    *(
+        _row(
+            Target(industry=industry, mode=mode, percent=percent, year=year), f"domain 5.1 {tag}", since=f"{year}-01-01"
+        )
+        for year, industry, percent, mode, tag in (
+            ("2023", "all", "70.0", "ASSESSED", "[V49]"),
+            ("2024", "all", "70", "ASSESSED", "[M-M]"),
+            ("2024", "aluminium", "70", "MONITORED", "[V13]: national range 21 to 70"),
+            ("2025", "all", "70.0", "ASSESSED", "[V42]: consultation draft"),
+            ("2025", "aluminium", "70.0", "ASSESSED", "[V42]: consultation draft, [V14]"),
+            ("2025", "steel", "70.0", "MONITORED", "[V42]: consultation draft, [V14]"),
+            ("2025", "cement", "70.0", "MONITORED", "[V42]: consultation draft, [V14]"),
+            ("2025", "polysilicon", "70.0", "MONITORED", "[V42]: consultation draft, [V14]"),
+            ("2026", "all", "70", "ASSESSED", "[M-M]: expected"),
+            ("2026", "aluminium", "70", "ASSESSED", "[M-M]: expected, final notice not found"),
+        )
+    ),
+    _row(SavingCap(percent="50"), "domain 1.1, 4.5 [V8]: 113号, the 14th plan; successor unknown", since="2024-01-27"),
     *(
         _row(ClaimPurpose(purpose=purpose), "domain 1.8: one claim of the same consumer, MWh and year")
         for purpose in ("COMPLIANCE_SHARE", "VOLUNTARY", "PRODUCT_CLAIM")

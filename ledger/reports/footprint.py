@@ -79,10 +79,7 @@ class Footprint:
             Query("select log_index, beneficiary, purpose, site, quantity from claims_of(%s, %s, %s)",
                   (enterprise, pin.year, pin.size)),
         )  # fmt: skip
-        policies = PolicyBook()
-        for index, row in await self._reading.policies(self._scope, after=-1, limit=RULES_MAX):
-            if index < pin.size:
-                policies.add(index, row)
+        policies = await self.policies(pin.size)
         by_meter: dict[str, list[Reading]] = defaultdict(list)
         for row in readings:
             by_meter[row[1]].append(Reading(*row))
@@ -101,6 +98,14 @@ class Footprint:
             )
             for one in sorted(uses.keys() | claimed.keys())
         }  # fmt: skip
+
+    async def policies(self, size: int) -> PolicyBook:
+        """The rules that were in the book at a size."""
+        found = PolicyBook()
+        for index, row in await self._reading.policies(self._scope, after=-1, limit=RULES_MAX):
+            if index < size:
+                found.add(index, row)
+        return found
 
     async def inventory(self, pin: Pin, enterprise: str) -> Document | Refusal:
         """An enterprise's inventory; `not_found` where it has neither meters nor claims, or is another's."""

@@ -1,0 +1,110 @@
+"""Indicators, ranking and checks for the regulator; an enterprise sees its own line."""
+
+import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from litestar import Controller, Request, get
+from litestar.params import QueryParameter
+
+from api import problems
+from api.accounts import KnownAsOf
+from api.carbon_schemas import ReproducedOut, SavingOut
+from api.inventories import FactorsOn, Year, footprint_of, pin_in, today_of
+from api.problems import Problem
+from api.security import credential_of
+from ledger.core.indicators import Reproduced, province_saving, reproduce
+from ledger.core.quantity import plain
+from ledger.core.refusal import Refusal
+from ledger.reports.indicators import Indicators, indicators
+from ledger.reports.scope import scope_of
+
+_FIGURE = r"^[0-9]{1,12}([.][0-9]{1,6})?$"
+Figure = Annotated[str | None, QueryParameter(required=False, pattern=_FIGURE, description="As it was published.")]
+On = Annotated[datetime.date | None, QueryParameter(name="on", required=False, description="By the rules of this day.")]
+
+
+class IndicatorController(Controller):
+    """What the park is measured by."""
+
+    path = "/v1/indicators"
+    tags = ("carbon",)
+
+    @get(
+        "",
+        operation_id="getIndicators",
+        summary="Indicators and ranking (指标)",
+        responses=problems.declared(*problems.READ),
+    )
+    async def indicators(
+        self, request: Request[Any, Any, Any], year: Year, known_as_of: KnownAsOf = None, factors_on: FactorsOn = None
+    ) -> Indicators:
+        """By enterprise, industry and park: numerator and denominator beside every share, held against its target
+        unrounded. Enterprises without meters have no share and no rank.
+        """
+        pin = await pin_in(request, year, known_as_of, factors_on)
+        credential = credential_of(request)
+        scope = scope_of(credential.ledger_id, credential.principal)
+        found = await indicators(request.app.state.reading, footprint_of(request), scope, pin)
+        if isinstance(found, Refusal):
+            raise Problem(found)
+        return found
+
+    @get(
+        "/published", operation_id="checkPublished", summary="Can a published claim be reproduced?",
+        responses=problems.declared(*problems.READ),
+    )  # fmt: skip
+    async def published(
+        self,
+        request: Request[Any, Any, Any],
+        energy_mwh: Annotated[str, QueryParameter(pattern=r"^[1-9][0-9]{0,11}([.][0-9]{1,6})?$", description="MWh.")],
+        tce: Figure = None,
+        tco2: Figure = None,
+        on: On = None,
+    ) -> list[ReproducedOut]:
+        """Electricity and the standard coal or CO2 it is said to be worth, beside what every known factor gives.
+
+        That no factor gives it is an answer, and no error.
+        """
+        policies = await footprint_of(request).policies(2**62)
+        day = (on or today_of(request)).isoformat()
+        asked = ((tce, "tce"), (tco2, "tCO2"))
+        energy = Decimal(energy_mwh)
+        return [
+            _reproduced(reproduce(energy, figure, unit, policies, on=day))  # type: ignore[arg-type]  # one of both
+            for figure, unit in asked
+            if figure is not None
+        ]
+
+    @get(
+        "/savings", operation_id="getSaving", summary="A province's saving by certificates (113号)",
+        responses=problems.declared(*problems.READ),
+    )  # fmt: skip
+    async def savings(
+        self,
+        request: Request[Any, Any, Any],
+        needed_tce: Annotated[str, QueryParameter(pattern=_FIGURE, description="The saving the province needs.")],
+        cross_province: Annotated[
+            int, QueryParameter(ge=0, le=10**12, description="Certificates bought from other provinces.")
+        ],
+        on: On = None,
+    ) -> SavingOut:
+        """Those bought across provinces by the calorific value, up to the cap; all others count nothing here."""
+        policies = await footprint_of(request).policies(2**62)
+        day = (on or today_of(request)).isoformat()
+        found = province_saving(Decimal(needed_tce), cross_province, policies, on=day)
+        if isinstance(found, Refusal):
+            raise Problem(found)
+        return SavingOut(
+            bought_tce=plain(found.bought), cap_tce=plain(found.cap), counted_tce=plain(found.counted),
+            coefficient=found.coefficient,
+        )  # fmt: skip
+
+
+def _reproduced(found: Reproduced) -> ReproducedOut:
+    scaled = round(found.implied * 10**4)
+    return ReproducedOut(
+        published=found.published, unit=found.unit, implied_per_mwh=plain(Decimal(scaled).scaleb(-4)),
+        verdict="reproducible" if found.reproducible else "not_reproducible_with_known_factors",
+        by={f"{rule.factor_set}/{rule.of}/{rule.region}": plain(given) for _, rule, given in found.by},
+    )  # fmt: skip

@@ -1,0 +1,192 @@
+"""Indicators of a year by enterprise, industry and park: numerator and denominator beside every share.
+
+What counts as green power follows the year's rules: certificates held or retired, of the vintages that may be used. A
+promise counts as neither. Who has no meter has no share.
+"""
+
+import datetime
+from fractions import Fraction
+
+import msgspec
+
+from ledger.core.carbon import Result
+from ledger.core.indicators import Judged, Standing, industry_of, judge, ranked, summed
+from ledger.core.inventory import Inputs
+from ledger.core.policy import ComplianceBasis, PolicyBook, VintageMatch
+from ledger.core.quantity import plain
+from ledger.core.refusal import Refusal, refuse
+from ledger.reports.footprint import Footprint, Pin
+from ledger.reports.positions import Position, positions
+from ledger.reports.reading import Moment, Reading
+from ledger.store.session import Query, Scope
+
+PARK, ALL_INDUSTRIES = "park", "all"
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """Certificates over MWh, and the target they are held against."""
+
+    counted: int
+    consumed_mwh: str | None
+    percent: str | None
+    """To four places; whether it meets its target is told by the exact share."""
+    target_percent: str | None = None
+    target_mode: str | None = None
+    target_record: str | None = None
+    meets: bool | None = None
+    gap: int | None = None
+
+
+class EnterpriseIndicators(msgspec.Struct, frozen=True, kw_only=True):
+    """One enterprise's year."""
+
+    rank: int | None
+    """By compliance share; None without data."""
+    enterprise: str
+    industry: str | None
+    compliance: Share
+    held: int
+    """Certificates held at the day that may be used for the year."""
+    retired: int
+    """Claimed for the year, by purposes that count."""
+    excess_mwh: str | None
+    """Claimed above consumption."""
+    subscribed: int
+    fulfilment_percent: str | None
+    """Delivered by linked trades, of what was promised."""
+    trade_ratio_percent: str | None
+    """Traded of promised: a ratio, and no fulfilment."""
+    scope1: str | None
+    scope2_location: str | None
+    scope2_market: str | None
+    refused: str | None = None
+    """Why its emissions cannot be told."""
+
+
+class Indicators(msgspec.Struct, frozen=True, kw_only=True):
+    """The park's year."""
+
+    year: str
+    tree_size: str
+    effective_as_of: str
+    basis: str
+    """HELD or RETIRED."""
+    vintage: str
+    """SAME_YEAR or WITHIN_VALIDITY."""
+    park: Share
+    industries: dict[str, Share]
+    enterprises: list[EnterpriseIndicators]
+
+
+async def indicators(reading: Reading, footprint: Footprint, scope: Scope, pin: Pin) -> Indicators | Refusal:
+    """The indicators of a year as known at a size; what is held counts on its last day, or on the report's.
+
+    Or `policy_missing` where no rule says what counts for the year.
+    """
+    day = min(pin.on, datetime.date(int(pin.year), 12, 31))
+    inputs = await footprint.inputs(pin)
+    policies = await footprint.policies(pin.size)
+    basis = _rule_of_year(policies, ComplianceBasis, pin)
+    vintage = _rule_of_year(policies, VintageMatch, pin)
+    if basis is None or vintage is None:
+        missing = "compliance basis" if basis is None else "vintage"
+        return refuse("policy_missing", rule=f"{missing} for {pin.year}", on=pin.on)
+    moment = Moment(day, pin.size)
+    by_vintage = await positions(reading, scope, moment, today=day, by="vintage")
+    whole = await positions(reading, scope, moment, today=day)
+    held = _usable(by_vintage.lines, pin.year if vintage.match == "SAME_YEAR" else None)
+    (parties,) = await reading.reader.fetch(scope, Query(_ENTERPRISES, (pin.size,)))
+    results = {party: own.emissions() for party, own in inputs.items()}
+    standings = {
+        party: _standing(party, inputs.get(party), results.get(party), held.get(party, 0), basis.basis)
+        for (party,) in parties
+    }
+    industry = {party: industry_of(policies, party, pin.on.isoformat()) for party in standings}
+    judged = [
+        judge(one, policies, industry=industry[party], year=pin.year, on=pin.on.isoformat())
+        for party, one in standings.items()
+    ]
+    groups: dict[str, list[Standing]] = {}
+    for party, name in industry.items():
+        if name is not None:
+            groups.setdefault(name, []).append(standings[party])
+    promises = {line.party: line for line in whole.lines}
+    enterprises = [
+        _enterprise(at, one, industry[one.standing.party], held, results, promises)
+        for at, one in enumerate(ranked(judged), start=1)
+    ]
+    return Indicators(
+        year=pin.year, tree_size=str(pin.size), effective_as_of=day.isoformat(), basis=basis.basis,
+        vintage=vintage.match, park=_group(PARK, ALL_INDUSTRIES, standings.values(), policies, pin),
+        industries={name: _group(name, name, of, policies, pin) for name, of in sorted(groups.items())},
+        enterprises=enterprises,
+    )  # fmt: skip
+
+
+def _rule_of_year(policies: PolicyBook, kind, pin: Pin):  # type: ignore[no-untyped-def]  # either kind has these fields
+    rules = (rule for _, rule in policies.of_kind(kind, pin.on.isoformat()))
+    return next((rule for rule in rules if rule.consumed_from <= pin.year < rule.consumed_before), None)
+
+
+def _usable(lines: list[Position], year: str | None) -> dict[str, int]:
+    """What each party holds of vintages that may be used: of one year, or of all that are valid."""
+    found: dict[str, int] = {}
+    for line in lines:
+        if line.kind == "enterprise" and (year is None or (line.group or "")[:4] == year):
+            found[line.party] = found.get(line.party, 0) + line.held - line.held_expired
+    return found
+
+
+def _standing(party: str, inputs: Inputs | None, result: Result | Refusal | None, held: int, basis: str) -> Standing:
+    retired = result.claimed if isinstance(result, Result) else 0
+    consumed = result.consumed if isinstance(result, Result) and inputs is not None and inputs.uses else None
+    return Standing(party=party, counted=retired + (held if basis == "HELD" else 0), consumed=consumed)
+
+
+def _enterprise(
+    at: int,
+    judged: Judged,
+    industry: str | None,
+    held: dict[str, int],
+    results: dict[str, Result | Refusal],
+    promises: dict[str, Position],
+) -> EnterpriseIndicators:
+    party = judged.standing.party
+    result, promise = results.get(party), promises.get(party, Position(party=party, kind="enterprise"))
+    known = result if isinstance(result, Result) else None
+    delivered = promise.subscribed - promise.outstanding
+    return EnterpriseIndicators(
+        rank=at if judged.standing.share is not None else None, enterprise=party, industry=industry,
+        compliance=_share(judged), held=held.get(party, 0), retired=0 if known is None else known.claimed,
+        excess_mwh=None if known is None else plain(known.excess), subscribed=promise.subscribed,
+        fulfilment_percent=_percent(Fraction(delivered, promise.subscribed)) if promise.subscribed else None,
+        trade_ratio_percent=_percent(Fraction(promise.traded, promise.subscribed)) if promise.subscribed else None,
+        scope1=None if known is None else plain(known.total("1")),
+        scope2_location=None if known is None else plain(known.total("2_location")),
+        scope2_market=None if known is None else plain(known.total("2_market")),
+        refused=result.code if isinstance(result, Refusal) else None,
+    )  # fmt: skip
+
+
+def _group(name: str, industry: str, standings, policies: PolicyBook, pin: Pin) -> Share:  # type: ignore[no-untyped-def]  # any iterable of standings
+    return _share(judge(summed(name, standings), policies, industry=industry, year=pin.year, on=pin.on.isoformat()))
+
+
+def _share(judged: Judged) -> Share:
+    one = judged.standing
+    return Share(
+        counted=one.counted, consumed_mwh=None if one.consumed is None else plain(one.consumed),
+        percent=None if one.share is None else _percent(one.share),
+        target_percent=judged.percent,
+        target_mode=judged.mode, target_record=None if judged.record is None else str(judged.record),
+        meets=judged.meets, gap=judged.gap,
+    )  # fmt: skip
+
+
+def _percent(share: Fraction) -> str:
+    """Rounded half up to four places, for people; nothing is decided by it."""
+    scaled = (share * 10**6 + Fraction(1, 2)).__floor__()
+    return f"{scaled // 10**4}.{scaled % 10**4:04}"
+
+
+_ENTERPRISES = "select party_id from visible_party where kind = 'enterprise' and log_index < %s order by party_id"

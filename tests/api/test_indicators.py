@@ -1,0 +1,96 @@
+"""Indicators over HTTP: shares with their numerators, targets by industry, a ranking, checks of published claims."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import PROVED, A, B, Service, retirement
+
+METER = {"site": "works", "stage": "all", "material": "electricity", "route": "GRID"}
+DAYS = {"first_on": "2025-01-01", "last_on": "2025-01-31", "unit": "MWh", "evidence": PROVED}
+ASKED = {"year": "2025"}
+
+
+@pytest.fixture
+def park(fresh: Service) -> Service:
+    """A aluminium works that reaches its target, a cement works that is only watched, others without meters."""
+    operator, admin = fresh["operator"], fresh["admin"]
+    for party, industry, consumed, claimed in ((A, "aluminium", "337", 240), (B, "cement", "18", 9)):
+        rule = {"kind": "industry_of", "enterprise": party, "industry": industry}
+        body = {"in_force_from": "2020-01-01", "source": "a list of the park", "rule": rule}
+        assert admin.write("/v1/policies", body).status_code == 201
+        assert operator.write("/v1/meters", METER | {"meter": f"E-{party}", "enterprise": party}).status_code == 201
+        reading = DAYS | {"meter": f"E-{party}", "quantity": consumed}
+        assert operator.write("/v1/readings", reading).status_code == 201
+        claim = retirement(claimed, enterprise=party) | {"year": "2025"}
+        assert operator.write("/v1/retirements", claim).status_code == 201
+    return fresh
+
+
+def asked(service: Service, caller: str = "regulator", **more: str) -> dict[str, Any]:
+    """The indicators of 2025."""
+    answer = service[caller].get("/v1/indicators", params=ASKED | more)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_t13_over_http(park: Service) -> None:
+    """Sums over sums, each target with the record that sets it; a promise counts as nothing."""
+    assert park["a"].write("/v1/subscriptions", {"quantity": "1000"}).status_code == 201
+    found = asked(park)
+    assert (found["basis"], found["vintage"]) == ("HELD", "WITHIN_VALIDITY")
+    assert (found["park"]["counted"], found["park"]["consumed_mwh"], found["park"]["percent"]) == (
+        249,
+        "355",
+        "70.1408",
+    )
+    aluminium, cement = found["industries"]["aluminium"], found["industries"]["cement"]
+    assert (aluminium["percent"], aluminium["meets"], aluminium["target_mode"]) == ("71.2166", True, "ASSESSED")
+    assert (cement["percent"], cement["meets"], cement["target_mode"], cement["gap"]) == (
+        "50.0000",
+        False,
+        "MONITORED",
+        4,
+    )
+    rule = (
+        park["auditor"].get(f"/v1/audit/records/{aluminium['target_record']}").json()["record"]["body"]["row"]["rule"]
+    )
+    assert (rule["kind"], rule["percent"]) == ("target", "70.0")
+
+
+def test_ranking_and_those_without_data(park: Service) -> None:
+    """By share; an enterprise without a meter has no rank, no share and no zero."""
+    lines = asked(park)["enterprises"]
+    assert [(line["rank"], line["enterprise"]) for line in lines[:3]] == [(1, A), (2, B), (None, "GH-003")]
+    assert lines[2]["compliance"]["percent"] is None and lines[2]["scope2_location"] is None
+
+
+def test_an_enterprise_sees_its_own_line(park: Service) -> None:
+    """And the sums of what it sees, which are its own."""
+    found = asked(park, "b")
+    assert [line["enterprise"] for line in found["enterprises"]] == [B]
+    assert found["park"]["counted"] == 9 and A not in str(found)
+
+
+def test_a_year_without_a_rule_is_refused_by_name(park: Service) -> None:
+    """What counts for 2026 no notice has said."""
+    answer = park["regulator"].get("/v1/indicators", params={"year": "2026"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "policy_missing")
+    assert "2026" in answer.json()["detail"]
+
+
+def test_t16_over_http(park: Service) -> None:
+    """A published claim that no factor gives is answered, not refused."""
+    claim = {"energy_mwh": "65810", "tce": "16750", "tco2": "4389", "on": "2025-12-31"}
+    coal, carbon = park["regulator"].get("/v1/indicators/published", params=claim).json()
+    assert (coal["implied_per_mwh"], carbon["implied_per_mwh"]) == ("0.2545", "0.0667")
+    assert {coal["verdict"], carbon["verdict"]} == {"not_reproducible_with_known_factors"}
+    assert carbon["by"]["CN-2022/GRID_AVERAGE/QH"] == "10312.427"
+
+
+def test_t14_over_http(park: Service) -> None:
+    """Half of the saving needed is the most that certificates may count for."""
+    params = {"needed_tce": "1000000", "cross_province": 5_000_000}
+    found = park["regulator"].get("/v1/indicators/savings", params=params).json()
+    assert (found["bought_tce"], found["cap_tce"], found["counted_tce"]) == ("614500", "500000", "500000")
+    assert found["coefficient"] == "0.1229"
