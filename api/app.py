@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -37,6 +38,36 @@ from ledger.reports.proofs import Proofs
 from ledger.reports.reading import Reading
 from ledger.settings import Settings, read_settings
 from ledger.writer import Ledger, Writer
+
+ROUTES: tuple[Any, ...] = (
+    *transactions.HANDLERS,
+    transactions.TransactionController,
+    BatchController,
+    ProposalController,
+    CertificateController,
+    RetirementController,
+    PositionController,
+    *offers.HANDLERS,
+    PartyController,
+    PolicyController,
+    PeriodController,
+    AccountController,
+    TrialBalanceController,
+    AuditController,
+    ProofController,
+    LimitsController,
+    ExceptionController,
+    ImportController,
+    ReconciliationController,
+    MeterController,
+    ReadingController,
+    FactorController,
+    InventoryController,
+    IndicatorController,
+    *service.HANDLERS,
+    metrics.show,
+)
+"""Every operation there is."""
 
 
 class Writers:
@@ -97,34 +128,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         }
     )
     return Litestar(
-        route_handlers=[
-            *transactions.HANDLERS,
-            transactions.TransactionController,
-            BatchController,
-            ProposalController,
-            CertificateController,
-            RetirementController,
-            PositionController,
-            *offers.HANDLERS,
-            PartyController,
-            PolicyController,
-            PeriodController,
-            AccountController,
-            TrialBalanceController,
-            AuditController,
-            ProofController,
-            LimitsController,
-            ExceptionController,
-            ImportController,
-            ReconciliationController,
-            MeterController,
-            ReadingController,
-            FactorController,
-            InventoryController,
-            IndicatorController,
-            *service.HANDLERS,
-            metrics.show,
-        ],
+        route_handlers=ROUTES,
         state=state,
         lifespan=[_lifespan],
         middleware=[metrics.TimingMiddleware(), KeyMiddleware()],

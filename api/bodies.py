@@ -7,15 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from ledger.core.command import PartyChange
-from ledger.core.events import (
-    EnergyRoute,
-    FreezeReason,
-    Level,
-    OfferAnswer,
-    Purpose,
-    ReversalReason,
-    SubscriptionChange,
-)
+from ledger.core.events import EnergyRoute, FreezeReason, OfferAnswer, Purpose, ReversalReason, SubscriptionChange
+from ledger.core.evidence import Level
 
 QuantityText = Annotated[
     str,

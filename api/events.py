@@ -6,7 +6,7 @@ from typing import Any, Union
 
 import msgspec
 
-from api import bodies, wishes
+from api import bodies, carbon_bodies, wishes
 from api.problems import Problem
 from ledger.core import events
 from ledger.core.events import Posting
@@ -229,6 +229,41 @@ EVENTS = (
         "Record lapsed certificates (到期)",
         "Make visible what the rule of validity says: the certificates cannot be used any more. They never could.",
         "record what has lapsed",
+    ),
+    Event(
+        "/allowances/allocations", "postAllowanceAllocation", "allowance_allocation",
+        carbon_bodies.AllowanceAllocationIn, _plainly(events.AllocateAllowances),
+        "Record allocated allowances (配额分配)",
+        "The state allocates CEA to an enterprise for a year; they move between enterprises by transfers.",
+        _ISSUER,
+    ),
+    Event(
+        "/allowances/ccer", "postCcerPurchase", "ccer_purchase", carbon_bodies.CcerPurchaseIn, _plainly(events.BuyCcer),
+        "Record bought reductions (CCER)",
+        "1 CCER is 1 tCO2e; it is never converted into a certificate, nor a certificate into it.",
+        _ISSUER,
+    ),
+    Event(
+        "/allowances/surrenders", "postSurrender", "surrender", carbon_bodies.SurrenderIn, wishes.surrender,
+        "Surrender allowances (清缴)",
+        "For the verified Scope 1 of a year, no more than that, and CCER up to a share of it. Certificates do not "
+        "lower it.",
+    ),
+    Event(
+        "/products", "postProduct", "product", carbon_bodies.ProductIn, wishes.product,
+        "Make products of others (隐含碳)",
+        "What was embodied in the inputs, and what was emitted, is embodied in the outputs: nothing is lost or made.",
+    ),
+    Event(
+        "/products/sales", "postProductSale", "product_sale", carbon_bodies.ProductSaleIn, wishes.product_sale,
+        "Pass a product on with its embodied carbon",
+        "What one enterprise passes on the next receives, to the gram.",
+    ),
+    Event(
+        "/products/receipts", "postProductReceipt", "product_receipt", carbon_bodies.ProductReceiptIn,
+        wishes.product_receipt,
+        "Record a product from outside the park",
+        "With the footprint that its seller declares.",
     ),
 )  # fmt: skip
 _BY_BODY = {event.body: event for event in EVENTS}

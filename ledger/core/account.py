@@ -58,12 +58,17 @@ KINDS: dict[str, AccountKind] = {
         AccountKind("carry_contract", "Carry:Contract", 2, ("KWH",), **_EITHER),
         AccountKind("metered_contract", "Metered:Contract", 2, ("KWH",), **_EITHER),
         AccountKind("co2e", "CO2E", 2, ("CO2E",), **_DEBIT),
+        AccountKind("co2e_emitted", "CO2E:Emitted", 1, ("CO2E",), **_CREDIT),
+        AccountKind("co2e_outside", "CO2E:Outside", 1, ("CO2E",), **_EITHER),
+        AccountKind("stock", "Stock", 2, ("PRODUCT",), **_DEBIT),
+        AccountKind("stock_made", "Stock:Made", 1, ("PRODUCT",), **_EITHER),
+        AccountKind("stock_outside", "Stock:Outside", 1, ("PRODUCT",), **_EITHER),
         AccountKind("cea_ent", "CEA:Ent", 1, ("CEA",), **_DEBIT),
         AccountKind("cea_allocated", "CEA:Allocated", 0, ("CEA",), **_CREDIT),
-        AccountKind("cea_surrendered", "CEA:Surrendered", 1, ("CEA",), **_DEBIT, terminal=True),
+        AccountKind("cea_surrendered", "CEA:Surrendered", 2, ("CEA",), **_DEBIT, terminal=True),
         AccountKind("ccer_ent", "CCER:Ent", 1, ("CCER",), **_DEBIT),
         AccountKind("ccer_market", "CCER:Market", 0, ("CCER",), **_EITHER),
-        AccountKind("ccer_surrendered", "CCER:Surrendered", 1, ("CCER",), **_DEBIT, terminal=True),
+        AccountKind("ccer_surrendered", "CCER:Surrendered", 2, ("CCER",), **_DEBIT, terminal=True),
     )
 }
 

@@ -106,6 +106,23 @@ class SavingCap(
     percent: Text
 
 
+class CcerShare(
+    msgspec.Struct, frozen=True, kw_only=True, tag="ccer_share", tag_field="kind", forbid_unknown_fields=True
+):
+    """How much of verified emissions may be surrendered in reductions, in percent."""
+
+    percent: Text
+
+
 CarbonRule = (
-    Factor | FactorFallback | GridRegion | SupplyRoute | ClaimPurpose | ClaimLimit | IndustryOf | Target | SavingCap
+    Factor
+    | FactorFallback
+    | GridRegion
+    | SupplyRoute
+    | ClaimPurpose
+    | ClaimLimit
+    | IndustryOf
+    | Target
+    | SavingCap
+    | CcerShare
 )

@@ -5,6 +5,7 @@ What the domain reference marks as not found is not here: Qinghai's grid average
 
 from ledger.core.carbon_rules import (
     CarbonRule,
+    CcerShare,
     ClaimPurpose,
     Factor,
     FactorFallback,
@@ -137,6 +138,7 @@ CARBON_SEED: tuple[PolicyRow, ...] = (
             ("2026", "aluminium", "70", "ASSESSED", "[M-M]: expected, final notice not found"),
         )
     ),
+    _row(CcerShare(percent="5"), "domain 4.6 [M-H]: at most 5 % of verified emissions"),
     _row(SavingCap(percent="50"), "domain 1.1, 4.5 [V8]: 113号, the 14th plan; successor unknown", since="2024-01-27"),
     *(
         _row(ClaimPurpose(purpose=purpose), "domain 1.8: one claim of the same consumer, MWh and year")

@@ -8,10 +8,18 @@ from typing import Literal, get_args
 
 import msgspec
 
+from ledger.core.carbon_events import (
+    AllocateAllowances,
+    BuyCcer,
+    MakeProduct,
+    ReceiveProduct,
+    SellProduct,
+    Surrender,
+)
 from ledger.core.certificate import LotFacts
+from ledger.core.evidence import Evidence, Fact, reported
 from ledger.core.serial_range import Ranges
 
-Level = Literal["CONFIRMED", "REPORTED", "DECLARED"]
 Purpose = Literal["COMPLIANCE_SHARE", "VOLUNTARY", "PRODUCT_CLAIM", "EVENT", "OTHER"]
 """What a claim is for (domain reference, section 1.8): one certificate, one purpose."""
 FreezeReason = Literal["dispute", "authority", "ccer", "error"]
@@ -24,19 +32,6 @@ OfferAnswer = Literal["accept", "reject", "withdraw", "lapse"]
 """By the receiver: accept, reject; by the offerer: withdraw; by anybody once its day has passed: lapse."""
 SubscriptionChange = Literal["withdrawn", "reduced", "error"]
 """Why an enterprise owes fewer certificates than it promised."""
-
-
-class Evidence(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """What a fact rests on. `document` is the SHA-256 of the file, `line` where in it (sheet!line)."""
-
-    document: str | None = None
-    level: Level
-    line: str | None = None
-
-
-def _reported() -> Evidence:
-    # A factory, so that it is always written: `omit_defaults` goes by identity, and one command has one form.
-    return Evidence(level="REPORTED")
 
 
 class Leg(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -75,7 +70,7 @@ class Transfer(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
     legs: tuple[Leg, ...]
     occurred_on: str | None = None
     effective_on: str | None = None
-    evidence: Evidence = msgspec.field(default_factory=_reported)
+    evidence: Evidence = msgspec.field(default_factory=reported)
 
 
 class Subscribe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="subscribe"):
@@ -86,7 +81,7 @@ class Subscribe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     status: Literal["commitment", "lump", "intention"] = "commitment"
     occurred_on: str | None = None
     effective_on: str | None = None
-    evidence: Evidence = msgspec.field(default_factory=_reported)
+    evidence: Evidence = msgspec.field(default_factory=reported)
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="trade"):
@@ -108,7 +103,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     amount_fen: int | None = None
     occurred_on: str | None = None
     effective_on: str | None = None
-    evidence: Evidence = msgspec.field(default_factory=_reported)
+    evidence: Evidence = msgspec.field(default_factory=reported)
 
 
 class TransferTrade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="transfer_trade"):
@@ -117,7 +112,7 @@ class TransferTrade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     trade_id: str
     occurred_on: str | None = None
     effective_on: str | None = None
-    evidence: Evidence = msgspec.field(default_factory=_reported)
+    evidence: Evidence = msgspec.field(default_factory=reported)
 
 
 class IdentifyTrade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="identify_trade"):
@@ -128,7 +123,7 @@ class IdentifyTrade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     code_last: str
     occurred_on: str | None = None
     effective_on: str | None = None
-    evidence: Evidence = msgspec.field(default_factory=_reported)
+    evidence: Evidence = msgspec.field(default_factory=reported)
 
 
 class VoidTrade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="void_trade"):
@@ -137,7 +132,7 @@ class VoidTrade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     trade_id: str
     occurred_on: str | None = None
     effective_on: str | None = None
-    evidence: Evidence = msgspec.field(default_factory=_reported)
+    evidence: Evidence = msgspec.field(default_factory=reported)
     quantity: int | None = None
     """Only so many of them; without it, all that still stands."""
     serials: Ranges = ()
@@ -152,7 +147,7 @@ class _Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     serials: Ranges = ()
     occurred_on: str | None = None
     effective_on: str | None = None
-    evidence: Evidence = msgspec.field(default_factory=_reported)
+    evidence: Evidence = msgspec.field(default_factory=reported)
     """Its document is the authority for it, and must be named."""
     match: Match | None = None
     """Where no lot is named: only lots that fit are selected."""
@@ -187,18 +182,12 @@ class Retire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     serials: Ranges = ()
     occurred_on: str | None = None
     effective_on: str | None = None
-    evidence: Evidence = msgspec.field(default_factory=_reported)
+    evidence: Evidence = msgspec.field(default_factory=reported)
     match: Match | None = None
     """Where no lot is named: only lots that fit are selected."""
 
 
-class _Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    occurred_on: str | None = None
-    effective_on: str | None = None
-    evidence: Evidence = msgspec.field(default_factory=_reported)
-
-
-class _Incoming(_Fact, frozen=True, kw_only=True, omit_defaults=True):
+class _Incoming(Fact, frozen=True, kw_only=True, omit_defaults=True):
     """Units that a document brings: as counted ones, or numbered where it brings codes that can be read and fit."""
 
     lot: LotFacts
@@ -206,7 +195,7 @@ class _Incoming(_Fact, frozen=True, kw_only=True, omit_defaults=True):
     code_last: str | None = None
 
 
-class _Selection(_Fact, frozen=True, kw_only=True, omit_defaults=True):
+class _Selection(Fact, frozen=True, kw_only=True, omit_defaults=True):
     """Units already in the book. Without a lot the engine selects, and records what it chose."""
 
     quantity: int
@@ -250,7 +239,7 @@ class SettleBundle(_Incoming, frozen=True, kw_only=True, omit_defaults=True, tag
     """The environmental value only; the price of the energy is none of a certificate's cost."""
 
 
-class CorrectBundle(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="correct_bundle"):
+class CorrectBundle(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="correct_bundle"):
     """A settled month of a contract was too much (退补, 更正): so many of its certificates go back to the seller.
 
     Where the settlement is not in the book, or the certificates have moved on, they stand in suspense.
@@ -269,7 +258,7 @@ class CorrectBundle(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="c
     amount_fen: int | None = None
 
 
-class CorrectTrade(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="correct_trade"):
+class CorrectTrade(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="correct_trade"):
     """So many certificates of a trade that is not in the book went back (冲销): they stand in suspense until it is."""
 
     trade_id: str
@@ -282,13 +271,13 @@ class CorrectTrade(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="co
     amount_fen: int | None = None
 
 
-class LinkTrade(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="link_trade"):
+class LinkTrade(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="link_trade"):
     """What waited in suspense for a trade was taken off it, since it is in the book: it waits no longer."""
 
     trade_id: str
 
 
-class LinkCorrection(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="link_correction"):
+class LinkCorrection(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="link_correction"):
     """The settlement that a waiting correction speaks of is in the book now: all that waits comes off it."""
 
     buyer: str
@@ -352,7 +341,7 @@ class Offer(_Selection, frozen=True, kw_only=True, omit_defaults=True, tag="offe
     """The last day on which it can be accepted; without one, until it is withdrawn."""
 
 
-class AnswerOffer(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="answer_offer"):
+class AnswerOffer(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="answer_offer"):
     """What became of an offer: all of it goes to the receiver, or back."""
 
     offer: int
@@ -360,7 +349,7 @@ class AnswerOffer(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="ans
     answer: OfferAnswer
 
 
-class Expire(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="expire"):
+class Expire(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="expire"):
     """Make visible that certificates have lapsed (到期); the rule of validity says when, so no document need do it.
 
     They count as lapsed from `effective_on` on: from the first day after they lapsed, or since they came to the
@@ -372,13 +361,13 @@ class Expire(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="expire")
     quantity: int
 
 
-class Deliver(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="deliver"):
+class Deliver(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="deliver"):
     """A transferred trade fulfils its buyer's subscription, by as much as it brought."""
 
     trade_id: str
 
 
-class SettleBreak(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="settle_break"):
+class SettleBreak(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="settle_break"):
     """Certificates of a trade that was withdrawn after they had moved on are found, and leave the book after all."""
 
     trade_id: str
@@ -389,7 +378,7 @@ class SettleBreak(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="set
     serials: Ranges = ()
 
 
-class Succeed(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="succeed"):
+class Succeed(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="succeed"):
     """What a merged enterprise holds, and promised, goes to the one it merged into (合并承继).
 
     As much as one transaction takes: to be posted again until nothing is left. What is frozen or offered
@@ -399,7 +388,7 @@ class Succeed(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="succeed
     party: str
 
 
-class ReduceSubscription(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="reduce_subscription"):
+class ReduceSubscription(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="reduce_subscription"):
     """An enterprise owes fewer certificates than it promised, for a reason."""
 
     enterprise: str
@@ -415,7 +404,7 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True):
     serials: Ranges = ()
 
 
-class Reverse(_Fact, frozen=True, kw_only=True, omit_defaults=True, tag="reverse"):
+class Reverse(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="reverse"):
     """Take a transaction back by its mirror (冲销): all that still stands of it, or parts by lot."""
 
     transaction: int
@@ -428,7 +417,8 @@ Incoming = Issue | OpenBalance | SettleBundle | TransferWithEnergy | ReceiveForP
 Posting = (
     Transfer | Subscribe | ReduceSubscription | TradeEvent | Incoming | Allocate | ListForSale | Delist
     | Freeze | Unfreeze | Retire | Expire | CancelForCcer | Reverse | Offer | AnswerOffer | SettleBreak | Succeed
-    | CorrectBundle | LinkCorrection | CorrectTrade | LinkTrade
+    | CorrectBundle | LinkCorrection | CorrectTrade | LinkTrade | AllocateAllowances | BuyCcer | Surrender
+    | MakeProduct | SellProduct | ReceiveProduct
 )  # fmt: skip
 POSTINGS: tuple[type, ...] = get_args(Posting)
 

@@ -96,6 +96,8 @@ class InventoryFacts(msgspec.Struct, frozen=True, kw_only=True):
     factors_on: str
     digest: str
     restates: int | None
+    scope1: str = "0"
+    """Its direct emissions in tCO2e: what is surrendered for once it is verified."""
     findings: str | None = None
     state: str = "submitted"
     """submitted, verified, returned or restated."""

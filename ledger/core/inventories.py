@@ -70,7 +70,7 @@ def learn_inventory(book: Book, index: int, body: InventoryBody) -> None:
         facts = InventoryFacts(
             log_index=index, enterprise=body.enterprise, year=body.year, subject=body.subject,
             tree_size=int(body.tree_size), factors_on=body.factors_on, digest=body.digest,
-            restates=None if body.restates is None else int(body.restates),
+            restates=None if body.restates is None else int(body.restates), scope1=body.figures.get("scope1", "0"),
         )  # fmt: skip
         book.put(book.carbon.inventories, index, facts)
         return

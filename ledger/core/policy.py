@@ -14,7 +14,7 @@ import msgspec
 
 from ledger.core.account import KINDS
 from ledger.core.activity import MATERIALS, unit_of
-from ledger.core.carbon_rules import CarbonRule, ClaimLimit, Factor, SavingCap, Target, Text
+from ledger.core.carbon_rules import CarbonRule, CcerShare, ClaimLimit, Factor, SavingCap, Target, Text
 from ledger.core.quantity import COMMODITIES
 
 SERIAL_DIGITS_MAX = 15
@@ -187,7 +187,9 @@ def unsound(row: PolicyRow) -> str | None:
             return "a factor's value is a decimal of zero or more."
         case Factor() if rule.per != unit_of(rule.material):
             return f"a factor of {rule.material} is for each {unit_of(rule.material)}."
-        case Target() | SavingCap() if _DECIMAL.fullmatch(rule.percent) is None or Decimal(rule.percent) > 100:
+        case Target() | SavingCap() | CcerShare() if (
+            _DECIMAL.fullmatch(rule.percent) is None or Decimal(rule.percent) > 100
+        ):
             return "a share is a decimal of 0 to 100, in percent."
         case Target() if _YEAR.fullmatch(rule.year) is None:
             return "a target is for a year, written YYYY."

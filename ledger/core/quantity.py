@@ -35,6 +35,7 @@ COMMODITIES: dict[str, Commodity] = {
         Commodity("CEA", 5, "tCO2e"),
         Commodity("CCER", 6, "tCO2e"),
         Commodity("CO2E", 7, "g"),
+        Commodity("PRODUCT", 8, "g"),
     )
 }
 

@@ -308,6 +308,38 @@ _EVENTS: tuple[PolicyRow, ...] = (
         *_both("suspense_energy", "carry_contract"),
         source="domain 2.3, 3.3 row 18",
     ),
+    *_moves(
+        "make_product", "enterprise operator", "CO2E", ("co2e", "co2e"), ("co2e_emitted", "co2e"), source="domain 3.2"
+    ),
+    *_moves(
+        "make_product",
+        "enterprise operator",
+        "PRODUCT",
+        ("stock", "stock"),
+        ("stock", "stock_made"),
+        ("stock_made", "stock"),
+        source="domain 3.2: mass beside embodied carbon",
+    ),
+    *_moves(
+        "sell_product", "enterprise operator", "CO2E", ("co2e", "co2e"), ("co2e", "co2e_outside"), source="domain 3.2"
+    ),
+    *_moves(
+        "sell_product",
+        "enterprise operator",
+        "PRODUCT",
+        ("stock", "stock"),
+        ("stock", "stock_outside"),
+        source="domain 3.2: mass beside embodied carbon",
+    ),
+    *_moves("receive_product", "enterprise operator", "CO2E", ("co2e_outside", "co2e"), source="domain 3.2"),
+    *_moves("receive_product", "enterprise operator", "PRODUCT", ("stock_outside", "stock"), source="domain 3.2"),
+    *_moves("allocate_allowances", "operator", "CEA", ("cea_allocated", "cea_ent"), source="domain 3.3 row 19"),
+    *_moves("transfer", "enterprise operator", "CEA", ("cea_ent", "cea_ent"), source="domain 3.2, 4.6"),
+    *_moves("transfer", "enterprise operator", "CCER", ("ccer_ent", "ccer_ent"), source="domain 3.2, 4.6"),
+    *_moves("buy_ccer", "operator", "CCER", ("ccer_market", "ccer_ent"), source="domain 3.2, 4.6"),
+    *_moves("surrender", "enterprise operator", "CEA", ("cea_ent", "cea_surrendered"), source="domain 3.3 row 19"),
+    *_moves("surrender", "enterprise operator", "CCER", ("ccer_ent", "ccer_surrendered"), source="domain 3.3 row 19"),
+    _row(Approval(command="reverse", of="surrender", role="operator"), "domain 3.5, invariant 6; design D6"),
     _row(TradeOnce(), "domain 1.6 [V2] draft, final [M-H]"),
     _row(CcerLinkage(), "domain 1.9 [V9], 1.1 [V10]: two years", since="2024-10-01", until="2026-09-30"),
 )

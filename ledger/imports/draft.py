@@ -4,10 +4,8 @@ import hashlib
 import re
 
 from ledger.core.command import Command, RegisterParty
-from ledger.core.events import (
-    Evidence,
-    Level,
-)
+from ledger.core.events import Evidence
+from ledger.core.evidence import Level
 from ledger.core.party import lookup_name
 from ledger.core.policy import PolicyBook
 from ledger.imports.documents import SettlementRow, SummaryRow, TradeRow

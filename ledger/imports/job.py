@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ledger.core.command import Principal, RecordImport
-from ledger.core.events import Level
+from ledger.core.evidence import Level
 from ledger.imports import frames
 from ledger.imports.documents import SettlementStatement, TradeRow
 from ledger.imports.door import Door

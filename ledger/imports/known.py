@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ledger.core.events import Level
+from ledger.core.evidence import Level
 from ledger.core.party import lookup_name
 from ledger.core.policy import PolicyBook, PolicyRow
 from ledger.core.record import ImportBody, decode

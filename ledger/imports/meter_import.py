@@ -12,7 +12,8 @@ from typing import BinaryIO
 import msgspec
 
 from ledger.core.command import Principal, RecordReading, Request, canonical
-from ledger.core.events import Evidence, Level
+from ledger.core.events import Evidence
+from ledger.core.evidence import Level
 from ledger.imports.frames import MeterReadings, MetersClosed
 from ledger.imports.meter_file import MeterReading
 from ledger.imports.report import Problem, problem_of

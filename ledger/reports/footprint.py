@@ -170,7 +170,7 @@ _ENTERPRISES: LiteralString = """
     select party_id from visible_party where kind = 'enterprise' and log_index < %s order by party_id
 """
 _SUBMISSIONS: LiteralString = """
-    select log_index, enterprise, year, subject, tree_size, factors_on::text, digest, restates, findings, state,
+    select log_index, enterprise, year, subject, tree_size, factors_on::text, digest, restates, scope1, findings, state,
         judged_index
     from visible_inventory where log_index > %s and (%s::bigint is null or log_index = %s)
     order by log_index limit %s

@@ -5,6 +5,7 @@ promise counts as neither. Who has no meter has no share.
 """
 
 import datetime
+from collections.abc import Iterable
 from fractions import Fraction
 
 import msgspec
@@ -168,7 +169,7 @@ def _enterprise(
     )  # fmt: skip
 
 
-def _group(name: str, industry: str, standings, policies: PolicyBook, pin: Pin) -> Share:  # type: ignore[no-untyped-def]  # any iterable of standings
+def _group(name: str, industry: str, standings: Iterable[Standing], policies: PolicyBook, pin: Pin) -> Share:
     return _share(judge(summed(name, standings), policies, industry=industry, year=pin.year, on=pin.on.isoformat()))
 
 

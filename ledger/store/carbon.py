@@ -7,7 +7,7 @@ import psycopg
 from ledger.core.activity import Meter, Reading
 from ledger.core.book import Book
 from ledger.core.command import JudgeInventory, RecordReading, RegisterMeter, Request, SubmitInventory
-from ledger.core.events import Retire, Reverse
+from ledger.core.events import Retire, Reverse, Surrender
 from ledger.core.facts import InventoryFacts
 from ledger.core.record import ReadingBody, RetirementBody
 from ledger.store.literals import texts
@@ -32,6 +32,8 @@ async def load_carbon(connection: Connection, ledger_id: int, book: Book, reques
                 years.add((command.enterprise, command.year))
             case JudgeInventory():
                 judged.add(command.inventory)
+            case Surrender():
+                years.add((command.enterprise, command.year))
             case Retire():
                 claimed.add((command.beneficiary or command.enterprise, command.year))
             case Reverse():
@@ -83,12 +85,12 @@ async def _load_inventories(
 
 
 _INVENTORY = (
-    "log_index", "enterprise", "year", "subject", "tree_size", "factors_on", "digest", "restates", "findings", "state",
-    "judged_index",
+    "log_index", "enterprise", "year", "subject", "tree_size", "factors_on", "digest", "restates", "scope1",
+    "findings", "state", "judged_index",
 )  # fmt: skip
 _INVENTORIES = """
     select i.log_index, i.enterprise, i.year, i.subject, i.tree_size, i.factors_on::text, i.digest, i.restates,
-        i.findings, i.state, i.judged_index
+        i.scope1, i.findings, i.state, i.judged_index
     from inventory i
     where i.ledger_id = %s and (i.enterprise, i.year) in (
         select j.enterprise, j.year from inventory j where j.ledger_id = %s and j.log_index = any(%s)

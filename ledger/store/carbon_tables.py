@@ -81,6 +81,7 @@ class InventoryRow(SQLModel, table=True):
     factors_on: datetime.date = Field(sa_type=Date)
     digest: str = Field(sa_type=Text)
     restates: int | None = Field(default=None, sa_type=BigInteger)
+    scope1: str = Field(sa_type=Text)
     findings: str | None = Field(default=None, sa_type=Text)
     state: str = Field(sa_type=Text)
     judged_index: int | None = Field(default=None, sa_type=BigInteger)

@@ -150,7 +150,7 @@ _TYPES = {
     "meter": "text bigint text text text text text text bigint",
     "reading": "bigint text date date bigint text bigint",
     "claim": "bigint text text text text text",
-    "inventory": "bigint text text text bigint date text bigint text text bigint",
+    "inventory": "bigint text text text bigint date text bigint text text text bigint",
     "proposal": "bigint text text text text text text bigint",
     "offer": "bigint text text date text bigint",
 }

@@ -343,7 +343,7 @@ _READINGS = """
 """
 _CLAIMS = "select log_index, enterprise, beneficiary, purpose, year, site from claim where ledger_id = %s"
 _INVENTORIES = """
-    select log_index, enterprise, year, subject, tree_size, factors_on::text, digest, restates, findings, state,
+    select log_index, enterprise, year, subject, tree_size, factors_on::text, digest, restates, scope1, findings, state,
         judged_index
     from inventory where ledger_id = %s
 """

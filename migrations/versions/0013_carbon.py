@@ -63,6 +63,7 @@ create table inventory (
     factors_on date not null,
     digest text not null,
     restates bigint,
+    scope1 text not null,
     findings text,
     state text not null check (state in ('submitted', 'verified', 'returned', 'restated')),
     judged_index bigint,
@@ -82,7 +83,8 @@ create view visible_claim with (security_barrier) as
     select log_index, enterprise, beneficiary, purpose, year, site from claim
     where ledger_id = ledger_now() and (tenant_now() = '*' or tenant_now() in (enterprise, beneficiary));
 create view visible_inventory with (security_barrier) as
-    select log_index, enterprise, year, subject, tree_size, factors_on, digest, restates, findings, state, judged_index
+    select log_index, enterprise, year, subject, tree_size, factors_on, digest, restates, scope1, findings, state,
+        judged_index
     from inventory where ledger_id = ledger_now() and (tenant_now() = '*' or enterprise = tenant_now());
 
 -- What was claimed for a year and stands as known at a size: the certificates retired, less what was taken back.

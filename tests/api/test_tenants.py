@@ -309,6 +309,39 @@ TABLE: dict[str, Row] = {
     "getIndicators": Row(EVERYBODY, get("/v1/indicators?year=2025")),
     "checkPublished": Row(EVERYBODY, get("/v1/indicators/published?energy_mwh=65810&tce=16750")),
     "getSaving": Row(EVERYBODY, get("/v1/indicators/savings?needed_tce=1000&cross_province=5")),
+    "postAllowanceAllocation": Row(
+        OPERATOR,
+        post(
+            "/v1/allowances/allocations",
+            lambda who, _: {"enterprise": who, "quantity": "1", "year": "2025", "evidence": PROVED},
+        ),
+    ),
+    "postCcerPurchase": Row(
+        OPERATOR, post("/v1/allowances/ccer", lambda who, _: {"enterprise": who, "quantity": "1", "evidence": PROVED})
+    ),
+    "postSurrender": Row(
+        POSTERS,
+        post("/v1/allowances/surrenders", lambda who, _: {"enterprise": who, "year": "2025", "cea": "1"}),
+        (403, "not_your_account"),
+    ),
+    "postProduct": Row(
+        POSTERS,
+        post("/v1/products", lambda who, _: {"enterprise": who, "outputs": [{"lot": "L", "quantity": "1"}]}),
+        (403, "not_your_account"),
+    ),
+    "postProductSale": Row(
+        POSTERS,
+        post("/v1/products/sales", lambda who, _: {"enterprise": who, "lot": "L", "quantity": "1"}),
+        (403, "not_your_account"),
+    ),
+    "postProductReceipt": Row(
+        POSTERS,
+        post(
+            "/v1/products/receipts",
+            lambda who, _: {"enterprise": who, "lot": "L", "quantity": "1", "emissions_g": "1"},
+        ),
+        (403, "not_your_account"),
+    ),
     "listInventories": Row(EVERYBODY, get("/v1/inventories")),
     "getInventory": Row(EVERYBODY, get("/v1/inventories/{number}"), (404, "inventory_unknown")),
     "postInventory": Row(

@@ -65,6 +65,9 @@ def test_chart_has_the_accounts_of_the_domain_reference() -> None:
             "Metered": "either", "Carry:Contract": "either", "Metered:Contract": "either",
             # A correction waits in suspense with its cost and its part of a MWh.
             "Suspense:Cost": "either", "Suspense:Energy": "either",
+            # Embodied carbon stands against what was emitted, or bought, and beside the mass it is embodied in.
+            "CO2E:Emitted": "credit", "CO2E:Outside": "either", "Stock": "debit", "Stock:Made": "either",
+            "Stock:Outside": "either",
     }  # fmt: skip
 
 

@@ -69,7 +69,7 @@ def test_dating_is_found_by_role() -> None:
     assert book.dating("enterprise", "2026-01-01") is None
 
 
-def test_seed_lets_an_enterprise_move_only_holdings_offers_and_its_own_promise() -> None:
+def test_seed_lets_an_enterprise_move_only_what_is_its_own() -> None:
     """Design D4: the generic transfer goes from Holding to Holding; a promise goes from the park's contra account."""
     moves = [one.rule for one in SEED if isinstance(one.rule, Move)]
     assert {(m.command, m.source, m.target) for m in moves if m.role == "enterprise"} == {

@@ -521,5 +521,5 @@ def test_every_kind_of_debit_account_refuses_an_overdraft(park: Park) -> None:
     assert {code for code, kind in KINDS.items() if not kind.may_go_below_zero} == {
         "holding_project", "listed", "clearing", "holding_ent", "holding_province", "frozen", "retired", "expired",
         "cancelled", "offered", "commitment_ent", "commitment_unallocated", "inventory_gec", "expense_gec", "co2e",
-        "cea_ent", "cea_surrendered", "ccer_ent", "ccer_surrendered",
+        "cea_ent", "cea_surrendered", "ccer_ent", "ccer_surrendered", "stock",
     }  # fmt: skip

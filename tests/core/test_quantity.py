@@ -44,7 +44,7 @@ def test_any_text_is_a_quantity_only_in_its_one_written_form(text: str) -> None:
 def test_commodity_numbers_are_fixed() -> None:
     """Numbers stand in stored postings: they never change, and certificates are number 1 (the sum trigger says so)."""
     assert {c.number: c.code for c in COMMODITIES.values()} == {
-        1: "GEC", 2: "GECSUB", 3: "CNY", 4: "KWH", 5: "CEA", 6: "CCER", 7: "CO2E",
+        1: "GEC", 2: "GECSUB", 3: "CNY", 4: "KWH", 5: "CEA", 6: "CCER", 7: "CO2E", 8: "PRODUCT",
     }  # fmt: skip
     assert {number: c.code for number, c in COMMODITY_BY_NUMBER.items()} == {
         c.number: c.code for c in COMMODITIES.values()

@@ -6,7 +6,18 @@ from typing import Any, get_args
 from ledger.core import events
 from ledger.core.book import Book
 from ledger.core.events import Incoming, Leg, Posting, Trade, TradeEvent, Transfer
-from ledger.core.plans import corrections, holdings, incoming, offers, reversals, subscriptions, successions, trades
+from ledger.core.plans import (
+    allowances,
+    corrections,
+    embodied,
+    holdings,
+    incoming,
+    offers,
+    reversals,
+    subscriptions,
+    successions,
+    trades,
+)
 from ledger.core.plans.plan import Plan, Units, planned, units_of
 from ledger.core.refusal import Refusal
 
@@ -48,6 +59,12 @@ _PLANS: dict[type, Callable[[Any, Book, str], Plan | Refusal]] = {
     events.LinkCorrection: corrections.link,
     events.CorrectTrade: corrections.of_a_trade,
     events.LinkTrade: corrections.trade_link,
+    events.AllocateAllowances: allowances.allocation,
+    events.BuyCcer: allowances.purchase,
+    events.Surrender: allowances.surrender,
+    events.MakeProduct: embodied.making,
+    events.SellProduct: embodied.sale,
+    events.ReceiveProduct: embodied.receipt,
 }
 
 _LEGS: dict[type, Callable[[Any, Book], tuple[Leg, ...]]] = {
@@ -70,6 +87,12 @@ _LEGS: dict[type, Callable[[Any, Book], tuple[Leg, ...]]] = {
     events.LinkCorrection: corrections.link_touches,
     events.CorrectTrade: corrections.trade_touches,
     events.LinkTrade: corrections.trade_link_touches,
+    events.AllocateAllowances: allowances.allocation_legs,
+    events.BuyCcer: allowances.purchase_legs,
+    events.Surrender: allowances.surrender_touches,
+    events.MakeProduct: embodied.touches,
+    events.SellProduct: embodied.touches,
+    events.ReceiveProduct: embodied.touches,
 }
 _LEGS |= dict.fromkeys(get_args(Incoming), incoming.incoming_legs)
 

@@ -17,6 +17,7 @@ REVERSIBLE = frozenset(
         "transfer", "subscribe", "reduce_subscription", "issue", "open_balance", "settle_bundle",
         "transfer_with_energy", "receive_for_province", "allocate", "list", "delist", "freeze", "unfreeze", "retire",
         "expire", "cancel_for_ccer", "succeed", "correct_bundle", "link_correction",
+        "allocate_allowances", "buy_ccer", "surrender", "make_product", "sell_product", "receive_product",
     }
 )  # fmt: skip
 """What can be taken back so; a trade is withdrawn by its own event, which knows what became of its units."""
