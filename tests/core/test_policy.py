@@ -79,6 +79,21 @@ def test_seed_lets_an_enterprise_move_only_what_is_its_own() -> None:
         ("retire", "inventory_gec", "expense_gec"),
         ("offer", "holding_ent", "offered"),
         ("answer_offer", "offered", "holding_ent"),
+        ("transfer", "cea_ent", "cea_ent"),
+        ("transfer", "ccer_ent", "ccer_ent"),
+        ("surrender", "cea_ent", "cea_surrendered"),
+        ("surrender", "ccer_ent", "ccer_surrendered"),
+        ("make_product", "co2e", "co2e"),
+        ("make_product", "co2e_emitted", "co2e"),
+        ("make_product", "stock", "stock"),
+        ("make_product", "stock", "stock_made"),
+        ("make_product", "stock_made", "stock"),
+        ("sell_product", "co2e", "co2e"),
+        ("sell_product", "co2e", "co2e_outside"),
+        ("sell_product", "stock", "stock"),
+        ("sell_product", "stock", "stock_outside"),
+        ("receive_product", "co2e_outside", "co2e"),
+        ("receive_product", "stock_outside", "stock"),
     }
     assert {m.role for m in moves} == {"enterprise", "operator"}, "regulators and auditors never post"
 
