@@ -10,7 +10,7 @@ from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
-from api import metrics, offers, service, transactions
+from api import metrics, offers, products, service, transactions
 from api.accounts import AccountController, TrialBalanceController
 from api.audit import AuditController, LimitsController
 from api.batches import BatchController
@@ -64,6 +64,7 @@ ROUTES: tuple[Any, ...] = (
     FactorController,
     InventoryController,
     IndicatorController,
+    *products.HANDLERS,
     *service.HANDLERS,
     metrics.show,
 )

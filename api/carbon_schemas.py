@@ -2,6 +2,7 @@
 
 from api.schemas import Out
 from ledger.core.inventory import Document
+from ledger.reports.products import ProductLine
 
 
 class MeterOut(Out, kw_only=True):
@@ -130,3 +131,10 @@ class SavingOut(Out, kw_only=True):
     counted_tce: str
     coefficient: str
     """tce for each MWh."""
+
+
+class ProductsOut(Out, kw_only=True):
+    """Product lots at a size."""
+
+    tree_size: str
+    items: list[ProductLine]

@@ -36,9 +36,10 @@ def openapi_document(app: Litestar) -> bytes:
     document["paths"]["/v1/batches"]["post"]["requestBody"] = _batch_body(events.BatchItem)
     document["paths"]["/v1/readings/batches"]["post"]["requestBody"] = _batch_body(carbon_bodies.ReadingItemIn)
     document["paths"]["/v1/imports"]["post"]["requestBody"] = _import_body()
-    document["paths"]["/v1/reconciliations"]["get"]["responses"]["200"]["content"] |= {
-        MEDIA_TYPES[form]: {"schema": {"type": "string"}} for form in ("csv", "xlsx")
-    }
+    for path in ("/v1/reconciliations", "/v1/inventories/draft"):
+        document["paths"][path]["get"]["responses"]["200"]["content"] |= {
+            MEDIA_TYPES[form]: {"schema": {"type": "string"}} for form in ("csv", "xlsx")
+        }
     for operations in document["paths"].values():
         for operation in operations.values():
             _describe(operation)

@@ -15,6 +15,7 @@ from api.accounts import Cursor, KnownAsOf, Limit, moment_in
 from api.carbon_bodies import InventoryIn, JudgementIn
 from api.carbon_schemas import FactorOut, FactorsOut, InventoryOut, SubmissionOut, SubmissionsOut
 from api.problems import Problem
+from api.reconciliations import MEDIA_TYPES, Form
 from api.schemas import ReceiptOut
 from api.security import MAY_JUDGE, MAY_POST, credential_of
 from api.transactions import IdempotencyKey, answer
@@ -26,10 +27,15 @@ from ledger.core.inventory import Document
 from ledger.core.policy import in_force
 from ledger.core.refusal import Refusal, refuse
 from ledger.reports.explanation import Explanation, Figure, explain
+from ledger.reports.export import as_csv, as_xlsx
 from ledger.reports.footprint import Footprint, ParkInventory, Pin
+from ledger.reports.inventory_tables import lines, workbook
 from ledger.reports.scope import scope_of
 
 Year = Annotated[str, QueryParameter(pattern=r"^20[0-9]{2}$", description="The year of consumption, YYYY.")]
+YearOrNow = Annotated[
+    str | None, QueryParameter(name="year", required=False, pattern=r"^20[0-9]{2}$", description="By default this one.")
+]
 Enterprise = Annotated[
     str | None,
     QueryParameter(
@@ -96,22 +102,33 @@ class InventoryController(Controller):
     async def draft(
         self,
         request: Request[Any, Any, Any],
-        year: Year,
+        year: YearOrNow = None,
         enterprise: Enterprise = None,
         known_as_of: KnownAsOf = None,
         factors_on: FactorsOn = None,
+        form: Form = "json",
     ) -> Response[bytes]:
         """Of one enterprise, or of the park with each enterprise and their sums. The same size and day give the same
-        bytes for ever; what is not known is told: days without a reading, enterprises without meters or factors.
+        bytes for ever; what is not known is told: days without a reading, enterprises without meters or factors. CSV
+        has the lines; XLSX also figures, standard coal and gaps.
         """
         pin = await pin_in(request, year, known_as_of, factors_on)
         footprint, tenant = footprint_of(request), credential_of(request).principal.tenant
         if (enterprise or tenant) is None:
-            return Response(msgspec.json.encode(await footprint.park(pin)), media_type="application/json")
-        found = await footprint.inventory(pin, enterprise or tenant or "")
-        if isinstance(found, Refusal):
-            raise Problem(found)
-        return Response(found.content(), media_type="application/json")
+            park = await footprint.park(pin)
+            content, documents, totals = msgspec.json.encode(park), park.enterprises, park.figures
+        else:
+            found = await footprint.inventory(pin, enterprise or tenant or "")
+            if isinstance(found, Refusal):
+                raise Problem(found)
+            content, documents, totals = found.content(), [found], {}
+        if form == "csv":
+            content = as_csv(*lines(documents))
+        elif form == "xlsx":
+            content = as_xlsx(dict(workbook(documents, totals)))
+        name = f'attachment; filename="inventory-{pin.year}.{form}"'
+        headers = {"Content-Disposition": name} if form != "json" else {}
+        return Response(content, media_type=MEDIA_TYPES[form], headers=headers)
 
     @get(
         "/explanation", operation_id="explainFigure", summary="What a figure is made of",
@@ -120,12 +137,12 @@ class InventoryController(Controller):
     async def explanation(
         self,
         request: Request[Any, Any, Any],
-        year: Year,
         figure: Annotated[Figure, QueryParameter(description="The figure of the inventory.")],
         path: Annotated[
             str | None,
             QueryParameter(required=False, pattern=PATH, description="A part's `path`; none: the park."),
         ] = None,
+        year: YearOrNow = None,
         known_as_of: KnownAsOf = None,
         factors_on: FactorsOn = None,
     ) -> Explanation:
@@ -135,7 +152,7 @@ class InventoryController(Controller):
         steps = tuple(path.split("/")) if path else ()
         pin = await pin_in(request, year, known_as_of, factors_on)
         inputs = await footprint_of(request).inputs(pin, enterprise=steps[0] if steps else None)
-        found = explain(inputs, figure, steps, year=year, size=pin.size)
+        found = explain(inputs, figure, steps, year=pin.year, size=pin.size)
         if isinstance(found, Refusal):
             raise Problem(found)
         return found
@@ -223,9 +240,10 @@ def today_of(request: Request[Any, Any, Any]) -> datetime.date:
 
 
 async def pin_in(
-    request: Request[Any, Any, Any], year: str, known_as_of: str | None, factors_on: datetime.date | None
+    request: Request[Any, Any, Any], year: str | None, known_as_of: str | None, factors_on: datetime.date | None
 ) -> Pin:
-    """What fixes an inventory: by default all that is known, and today's factors."""
+    """What fixes an inventory: by default this year, all that is known, and today's factors."""
+    year = year or str(today_of(request).year)
     return Pin(year, await pinned_size(request, known_as_of), factors_on or today_of(request))
 
 

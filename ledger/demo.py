@@ -16,20 +16,23 @@ from ledger import signing
 from ledger.core.command import CreateCredential
 from ledger.database import Database, expect_posted, local_principal, open_ledger, request
 from ledger.imports.job import import_file, importing
+from ledger.imports.meter_import import ReadingsReport, import_readings
 from ledger.imports.report import ImportReport
 from ledger.keys import make_key
 from ledger.registering import RegisterReport, register
 from ledger.reports.overview import Overview, park_overview
 from ledger.reports.reading import Reading
 from ledger.reports.scope import scope_of
+from ledger.sample_carbon import sample_meters, sample_readings
 from ledger.sample_park import sample_files
 from ledger.settings import Settings
-from ledger.tables import show_import, show_park, show_problems
+from ledger.tables import show_import, show_park, show_problems, show_readings
 from ledger.writer import Writer
 
 ENTERPRISES, SUBSCRIBED, TRADED = 34, 3_330_000, 31_200
 """What the article says of the park; the demo is right when the book says the same."""
 
+READINGS_FILE = "meter-readings.csv"
 DEMO_KEYS = (("enterprise", "GH-001"), ("enterprise", "GH-002"), ("operator", None), ("regulator", None))
 
 
@@ -38,6 +41,7 @@ class DemoResult(msgspec.Struct):
 
     register: RegisterReport
     imports: list[ImportReport]
+    readings: ReadingsReport
     overview: Overview
     keys: dict[str, str]
     keys_file: str
@@ -54,6 +58,7 @@ class DemoResult(msgspec.Struct):
             and overview.traded == TRADED
             and not any(overview.trial_balance.values())
             and not any(report.problems for report in self.imports)
+            and not self.readings.problems
         )
 
     def document(self) -> dict[str, Any]:
@@ -68,6 +73,7 @@ class DemoResult(msgspec.Struct):
             "root": overview.root,
             "right": self.is_right,
             "imports": msgspec.to_builtins(self.imports),
+            "readings": msgspec.to_builtins(self.readings),
             "by_enterprise": msgspec.to_builtins(overview.enterprises),
             "keys_file": self.keys_file,
             "pinned_file": self.pinned_file,
@@ -78,6 +84,7 @@ class DemoResult(msgspec.Struct):
         show_problems(out, self.register.problems)
         for report in self.imports:
             show_import(out, out, report)
+        show_readings(out, out, self.readings)
         show_park(out, self.overview)
         verdict = "reconciles to the last certificate" if self.is_right else "does NOT reconcile"
         out.print(f"Subscribed {self.overview.subscribed:,}, traded {self.overview.traded:,}: the book {verdict}.")
@@ -101,8 +108,19 @@ async def run_demo(database: Database, settings: Settings) -> DemoResult:
             imports = [
                 await import_file(importer, name, io.BytesIO(content), by=principal)
                 for name, content in sorted(files.items())
-                if name != "enterprises.csv"
+                if name not in {"enterprises.csv", READINGS_FILE}
             ]
+        for command in sample_meters():
+            key = f"demo-meter:{command.meter}"
+            await expect_posted(writer.submit(request(command, principal, key=key, private=False)))
+        readings = await import_readings(
+            writer,
+            reading.reader,
+            settings.home / "files",
+            READINGS_FILE,
+            io.BytesIO(files[READINGS_FILE]),
+            by=principal,
+        )
         pinned_file = settings.home / "pinned-keys"
         folder = settings.home / "signer" / writer.ledger.name
         pinned_file.write_text(f"signer {await signing.declare(writer, folder)} 0\n")
@@ -110,7 +128,7 @@ async def run_demo(database: Database, settings: Settings) -> DemoResult:
         keys_file = settings.home / "demo-keys.json"
         keys = await _keys(writer, keys_file)
         overview = await park_overview(reading, scope_of(writer.ledger.ledger_id, principal), today)
-        return DemoResult(registered, imports, overview, keys, str(keys_file), str(pinned_file))
+        return DemoResult(registered, imports, readings, overview, keys, str(keys_file), str(pinned_file))
     finally:
         await reading.reader.close()
         await writer.stop()
@@ -121,7 +139,7 @@ def _sample(folder: Path, today: datetime.date) -> dict[str, bytes]:
     if not folder.exists():
         part = folder.with_name(folder.name + ".part")
         part.mkdir(parents=True, exist_ok=True)
-        for name, content in sample_files(today).items():
+        for name, content in (sample_files(today) | {READINGS_FILE: sample_readings(today)}).items():
             (part / name).write_bytes(content)
         part.rename(folder)
     return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}

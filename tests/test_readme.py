@@ -78,7 +78,7 @@ def ask(
 def test_readme_requests_get_the_answers_it_describes(demo: tuple[TestClient, dict[str, str]]) -> None:
     """The transfer posts, its repeat is replayed, the overdraft is refused in Chinese, both reads answer."""
     client, keys = demo
-    transfer, overdraft, now, as_of, _, positions = requests("README.md")
+    transfer, overdraft, now, as_of, _, positions, draft, explained = requests("README.md")
     first, again = ask(client, keys, transfer), ask(client, keys, transfer)
     assert first.status_code == again.status_code == 201
     assert first.content == again.content
@@ -91,6 +91,8 @@ def test_readme_requests_get_the_answers_it_describes(demo: tuple[TestClient, di
     assert held == int(first.json()["balances"][0]["quantity"])
     assert ask(client, keys, as_of).status_code == 200
     assert {line["party"] for line in ask(client, keys, positions).json()["lines"]} == {"GH-001"}
+    figures, parts = ask(client, keys, draft).json()["figures"], ask(client, keys, explained).json()
+    assert figures["scope2_market"] == parts["tco2e"] and parts["parts"][0]["path"] == "GH-001/1"
 
 
 def test_chinese_readme_request_posts(demo: tuple[TestClient, dict[str, str]]) -> None:
@@ -106,7 +108,7 @@ def test_readme_proof_is_verified_offline(
 ) -> None:
     """The bundle it downloads, once sealed, is clean by the very command it shows; with a byte changed it is not."""
     client, keys = demo
-    transfer, bundle = requests(readme)[0], requests(readme)[-1 if readme == "README.zh-CN.md" else -2]
+    transfer, bundle = requests(readme)[0], next(r for r in requests(readme) if r[0].endswith("/bundle"))
     index = int(ask(client, keys, transfer).json()["transaction"])
     signing.run_once(keys["signer url"], home / "signer" / "ganhe", "ganhe")
     answer = ask(client, keys, bundle, who="regulator")

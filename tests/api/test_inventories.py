@@ -1,6 +1,8 @@
 """Carbon over HTTP: readings in, an inventory pinned to a size, its life, and each figure down to its sources."""
 
+import csv
 import hashlib
+import io
 import json
 from decimal import Decimal
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openpyxl import load_workbook
 
 from tests.api.conftest import PROVED, A, B, Client, Service, problem_of, retirement
 
@@ -211,6 +214,25 @@ def test_refusals_are_told_in_chinese_too(park: Service) -> None:
     posted(park["a"], "/v1/readings", reading("1"))
     answer = park["a"].write("/v1/readings", reading("2"), headers={"Accept-Language": "zh-CN"})
     assert "请更正该读数" in problem_of(answer, 409, "reading_overlaps")["detail"]
+
+
+def test_an_inventory_as_a_table(park: Service) -> None:
+    """CSV and XLSX say what JSON says, and each line what it is pinned to."""
+    posted(park["a"], "/v1/readings", reading("100"))
+    posted(park["b"], "/v1/readings", reading("50", meter="E2"))
+    known = draft(park["regulator"])
+    content = park["regulator"].get("/v1/inventories/draft", params=QUERY | {"format": "csv"}).content
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+    assert {(row["tree_size"], row["root"]) for row in rows} == {(known["tree_size"], known["root"])}
+    for scope in ("1", "2_location", "2_market"):
+        told = sum((Decimal(row["tco2e"]) for row in rows if row["scope"] == scope), Decimal(0))
+        assert told == Decimal(known["figures"][f"scope{scope}"])
+    assert {row["instead_of"] for row in rows if row["scope"] == "2_location"} == {"CN-2023 QH"}
+    content = park["a"].get("/v1/inventories/draft", params=QUERY | {"format": "xlsx"}).content
+    book = load_workbook(io.BytesIO(content))
+    assert book.sheetnames == ["figures", "lines", "standard coal", "gaps"]
+    figures_ = {row[2]: row[3] for row in book["figures"].iter_rows(min_row=2, values_only=True)}
+    assert figures_["scope2_market"] == "60.96" and A in {row[0].value for row in book["lines"].iter_rows(min_row=2)}
 
 
 def test_factors_have_a_source(park: Service) -> None:

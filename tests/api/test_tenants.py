@@ -324,6 +324,7 @@ TABLE: dict[str, Row] = {
         post("/v1/allowances/surrenders", lambda who, _: {"enterprise": who, "year": "2025", "cea": "1"}),
         (403, "not_your_account"),
     ),
+    "listProducts": Row(EVERYBODY, get("/v1/products")),
     "postProduct": Row(
         POSTERS,
         post("/v1/products", lambda who, _: {"enterprise": who, "outputs": [{"lot": "L", "quantity": "1"}]}),

@@ -1,0 +1,55 @@
+"""Inventories as tables: each line with what it is pinned to, so that a page taken out of a workbook still says it."""
+
+from collections.abc import Iterator, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+
+from ledger.core.inventory import Document
+from ledger.reports.export import Cell
+
+Table = tuple[Sequence[str], list[Sequence[Cell]]]
+_PIN = ("tree_size", "root", "factors_on")
+LINES = (
+    "enterprise", "year", "scope", "method", "site", "material", "route", "quantity", "unit", "covered_mwh", "factor",
+    "factor_set", "factor_record", "instead_of", "tco2e", "tco2e_rounded", "readings_of", "retirements", *_PIN,
+)  # fmt: skip
+HUNDREDTH = Decimal("0.01")
+
+
+def lines(documents: Sequence[Document]) -> Table:
+    """Every line of the inventories; tonnes exact, and rounded half up to two places."""
+    return LINES, [row for document in documents for row in _lines(document)]
+
+
+def _lines(document: Document) -> Iterator[Sequence[Cell]]:
+    for line in document.lines:
+        rounded = Decimal(line.tco2e).quantize(HUNDREDTH, ROUND_HALF_UP)
+        yield (
+            document.enterprise, document.year, line.scope, line.method, line.site, line.material, line.route,
+            line.quantity, line.factor.per, line.covered, line.factor.value, line.factor.factor_set, line.factor.record,
+            line.factor.instead_of, line.tco2e, str(rounded), " ".join(line.meters), " ".join(line.retirements),
+            document.tree_size, document.root, document.factors_on,
+        )  # fmt: skip
+
+
+def workbook(documents: Sequence[Document], totals: dict[str, str]) -> dict[str, Table]:
+    """The sheets of a workbook: figures by enterprise, lines, standard coal, gaps."""
+    figures: list[Sequence[Cell]] = [
+        (one.enterprise, one.year, name, value, one.tree_size, one.root, one.factors_on)
+        for one in documents
+        for name, value in one.figures.items()
+    ]
+    figures += [("park", None, name, value, None, None, None) for name, value in totals.items()]
+    coal: list[Sequence[Cell]] = [
+        (one.enterprise, coal.basis, coal.material, coal.quantity, coal.factor.per, coal.factor.value, coal.tce)
+        for one in documents
+        for coal in one.coal
+    ]
+    gaps: list[Sequence[Cell]] = [
+        (one.enterprise, gap.meter, gap.first_on, gap.last_on) for one in documents for gap in one.gaps
+    ]
+    return {
+        "figures": (("enterprise", "year", "figure", "value", *_PIN), figures),
+        "lines": lines(documents),
+        "standard coal": (("enterprise", "basis", "material", "quantity", "unit", "coefficient", "tce"), coal),
+        "gaps": (("enterprise", "meter", "from", "to"), gaps),
+    }
