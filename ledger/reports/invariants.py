@@ -56,20 +56,27 @@ _TERMINAL = [kind.code for kind in KINDS.values() if kind.terminal]
 async def invariants(reading: Reading, scope: Scope, *, today: datetime.date) -> tuple[int, list[Verdict]]:
     """(size, all twelve in order), read at one snapshot; for park-wide readers only."""
     assert scope.tenant == ALL_TENANTS, "a part of the book does not balance"
-    head, old, claims, policies, *found = await reading.reader.fetch(
+    head, old, claims, policies, meters, excess, *found = await reading.reader.fetch(
         scope,
         Query("select size from visible_ledger"),
         Query(_LONG_IN_TRANSIT, (today - datetime.timedelta(days=TRANSIT_DAYS_MAX),)),
         Query(_CLAIMS),
         Query("select log_index, content from visible_policy order by 1"),
+        Query("select exists (select from visible_meter where material = 'electricity')"),
+        Query(_EXCESS),
         *(query for _, query in _QUERIES),
     )
     verdicts = {number: Verdict(number=number, title=title) for number, title in _TITLES.items()}
     for (number, _), rows in zip(_QUERIES, found, strict=True):
         _note(verdicts[number], (" ".join(map(str, row)) for row in rows))
     _note(verdicts[7], _unfit(claims, policies))
-    verdicts[9].state = "not_checked"
-    verdicts[9].warnings = ["there are no meter readings in the book"]
+    # What is above consumption covers nothing in any inventory; whether it may be claimed is a rule of its own.
+    verdicts[9].state = "holds" if meters[0][0] else "not_checked"
+    verdicts[9].warnings = [
+        f"{who} claims {claimed} MWh for {year}, and consumed {mwh}" for who, year, claimed, mwh in excess
+    ]
+    if not meters[0][0]:
+        verdicts[9].warnings = ["there are no meters of electricity in the book"]
     verdicts[10].warnings = [f"trade {trade} is in transit since {since}" for trade, since in old]
     return head[0][0], list(verdicts.values())
 
@@ -100,6 +107,21 @@ _CLAIMS = """
     from visible_event e join visible_posting p using (log_index) join visible_account a using (account_id)
     join visible_lot l using (lot_id)
     where e.command = 'retire' and a.kind = 'retired' and p.quantity > 0 order by 1
+"""
+_EXCESS = """
+    select claimed.beneficiary, claimed.year, claimed.quantity, trunc(coalesce(metered.quantity, 0) / 1000000, 3)
+    from (
+        select c.beneficiary, c.year, sum(e.quantity - coalesce((
+            select sum(r.quantity) from visible_event r where r.reverses = c.log_index
+        ), 0))::bigint as quantity
+        from visible_claim c join visible_event e using (log_index) group by 1, 2
+    ) as claimed
+    left join (
+        select m.enterprise, to_char(r.first_on, 'YYYY') as year, sum(r.quantity) as quantity
+        from visible_meter m join visible_reading r using (meter_id)
+        where m.material = 'electricity' and m.under is null and r.corrected_by is null group by 1, 2
+    ) as metered on metered.enterprise = claimed.beneficiary and metered.year = claimed.year
+    where claimed.quantity * 1000000 > coalesce(metered.quantity, 0) order by 1, 2 limit 10
 """
 _LONG_IN_TRANSIT = """
     select t.trade_id, e.occurred_on from visible_trade t join visible_event e using (log_index)

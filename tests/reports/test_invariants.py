@@ -65,6 +65,20 @@ def test_an_honest_book_keeps_them(server: Server, history: str) -> None:
     assert found[9].state == "not_checked" and found[9].warnings
 
 
+METER = "insert into meter select ledger_id, 'E', 1, 'GH-001', 'w', 's', 'electricity', 'GRID', null, null from ledger"
+READING = (
+    "insert into reading select ledger_id, 2, 'E', '2026-01-01', '2026-01-31', {wh}, 'CONFIRMED', null from ledger"
+)
+
+
+@pytest.mark.parametrize(("wh", "warned"), [(6_000_000, False), (5_999_999, True)])
+def test_claims_above_consumption_are_told(server: Server, history: str, wh: int, warned: bool) -> None:
+    """Six are claimed: with six MWh metered nothing is said, with a watt-hour less both figures are."""
+    found = judged(server, history, METER, READING.format(wh=wh))[9]
+    assert (found.state, found.breaches) == ("holds", [])
+    assert found.warnings == (["GH-001 claims 6 MWh for 2026, and consumed 5.999"] if warned else [])
+
+
 def account(name: str, commodity: str = "GEC") -> str:
     """The number of an account, as SQL."""
     return f"(select account_id from account where name = '{name}' and commodity = '{commodity}')"
