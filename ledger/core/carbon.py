@@ -67,7 +67,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """In the factor's unit; of market-based electricity what no claim covers."""
     factor: ChosenFactor
     uses: tuple[Use, ...]
-    claims: tuple[Claim, ...] = ()
+    covering: tuple[tuple[Claim, Decimal], ...] = ()
+    """The claims that cover something, with the MWh of it."""
     covered: Decimal | None = None
     """MWh that claims cover, of market-based electricity."""
 
@@ -258,16 +259,21 @@ def _market(uses: Sequence[Use], claims: tuple[Claim, ...], policies: PolicyBook
     if isinstance(chosen, Refusal):
         return chosen
     left = {site: _amount(own) for (site, _), own in _by_site(uses).items()}
-    consumed = total(left.values())
-    rest = Decimal(0)
-    for site, used in left.items():
-        named = Decimal(sum(claim.quantity for claim in claims if claim.site == site))
-        rest = EXACT.add(rest, EXACT.subtract(used, min(used, named)))
-    anywhere = Decimal(sum(claim.quantity for claim in claims if claim.site is None))
-    uncovered = EXACT.subtract(rest, min(rest, anywhere))
+    consumed, covering = total(left.values()), []
+    for claim in claims:
+        if claim.site is not None:
+            used = min(left.get(claim.site, Decimal(0)), Decimal(claim.quantity))
+            left[claim.site] = EXACT.subtract(left.get(claim.site, Decimal(0)), used)
+            covering.append((claim, used))
+    rest = total(left.values())
+    for claim in claims:
+        if claim.site is None:
+            used = min(rest, Decimal(claim.quantity))
+            rest = EXACT.subtract(rest, used)
+            covering.append((claim, used))
     line = Line(
-        scope="2_market", method="residual_mix", site=None, material="electricity", quantity=uncovered, factor=chosen,
-        uses=tuple(uses), claims=claims, covered=EXACT.subtract(consumed, uncovered),
+        scope="2_market", method="residual_mix", site=None, material="electricity", quantity=rest, factor=chosen,
+        uses=tuple(uses), covering=tuple(one for one in covering if one[1]), covered=EXACT.subtract(consumed, rest),
     )  # fmt: skip
     return [line]
 

@@ -140,7 +140,7 @@ def _line_out(line: Line) -> LineOut:
         quantity=plain(line.quantity), covered=None if line.covered is None else plain(line.covered),
         factor=factor_used(line.factor), tco2e=plain(line.emissions),
         meters=tuple(use.meter.meter for use in line.uses),
-        retirements=tuple(str(claim.transaction) for claim in line.claims),
+        retirements=tuple(str(claim.transaction) for claim, _ in line.covering),
     )  # fmt: skip
 
 

@@ -124,14 +124,9 @@ def _readings(use: Use, line: Line) -> Iterable[Part]:
 
 
 def _covering(line: Line) -> Iterable[Part]:
-    """The retirements in the order they were made, as far as they cover something; what is in excess is no part."""
-    assert line.covered is not None
-    left = line.covered
-    for claim in line.claims:
-        used = min(left, Decimal(claim.quantity))
-        left = EXACT.subtract(left, used)
-        if used:
-            yield Part(
-                name=f"retirement {claim.transaction}", tco2e=plain(-EXACT.multiply(used, line.factor.value)),
-                record=str(claim.transaction), quantity=plain(used), unit="MWh",
-            )  # fmt: skip
+    """The retirements, each as far as it covers something; what is in excess is no part."""
+    for claim, used in line.covering:
+        yield Part(
+            name=f"retirement {claim.transaction}", tco2e=plain(-EXACT.multiply(used, line.factor.value)),
+            record=str(claim.transaction), quantity=plain(used), unit="MWh",
+        )  # fmt: skip

@@ -198,5 +198,8 @@ def test_certificates_cover_no_more_than_was_consumed(uses: list[Use], claims: l
     rest = sum(used - min(used, named[site]) for site, used in left.items())
     rest -= min(rest, MWH * sum(one.quantity for one in claims if one.site is None))
     assert found.total("2_market") == Decimal(rest) / MWH * Decimal("0.5856")
+    (line,) = (one for one in found.lines if one.scope == "2_market")
+    assert sum((used for _, used in line.covering), Decimal(0)) == line.covered
+    assert all(0 < used <= one.quantity for one, used in line.covering)
     assert found.excess * MWH == MWH * sum(one.quantity for one in claims) - (consumed - rest)
     assert found.total("2_location") == Decimal(consumed) / MWH * Decimal("0.1567")
