@@ -105,7 +105,9 @@ class InventoryOut(Out, kw_only=True):
     restatement_due: bool
     """Whether the same year, by the same factors, is another today."""
     causes: dict[str, dict[str, str]]
-    """What changed since, in tCO2e by scope: readings, retirements, methods, factors."""
+    """What changed since, in tCO2e by scope: methods, factors, activity, retirements."""
+    refused: str | None
+    """Why the year cannot be told as it is today, such as a factor of what is metered since."""
     document: Document
 
 

@@ -49,7 +49,7 @@ FactorsOn = Annotated[
     QueryParameter(required=False, description="The newest factors published by this day judge; by default today."),
 ]
 Record = Annotated[str, PathParameter(pattern=r"^(0|[1-9][0-9]{0,17})$", description="The submission's log index.")]
-PATH = r"^[A-Za-z0-9._-]{1,64}(/[0-9]{1,6}(/[A-Za-z0-9._-]{1,64})?)?$"
+PATH = r"^[A-Za-z0-9._-]{1,64}(/[0-9]{1,6}(/(~certificates|[A-Za-z0-9._-]{1,64}))?)?$"
 _DRAFT = ResponseSpec(Document | ParkInventory, generate_examples=False, description="Emissions of the year")
 
 
@@ -183,13 +183,14 @@ class InventoryController(Controller):
         since = await footprint.causes(pin, now, facts.enterprise)
         if isinstance(document, Refusal):
             raise Problem(document)
-        if isinstance(since, Refusal):
-            raise Problem(since)
+        refused = since if isinstance(since, Refusal) else None
+        changed = {} if isinstance(since, Refusal) else since
         return InventoryOut(
             submission=_submission_out(facts),
             reproduces=hashlib.sha256(document.content()).hexdigest() == facts.digest,
-            restatement_due=facts.state == "verified" and any(since.values()),
-            causes={cause: changed for cause, changed in since.items() if changed},
+            restatement_due=facts.state == "verified" and bool(changed or refused),
+            causes=changed,
+            refused=None if refused is None else refused.detail(chinese=problems.wants_chinese(request)),
             document=document,
         )
 
@@ -203,7 +204,9 @@ class InventoryController(Controller):
         """Pinned to what is known now and to a day's factors. A verified one is restated, and the differences by cause
         go into the record.
         """
-        enterprise = data.enterprise or credential_of(request).principal.tenant or ""
+        enterprise = data.enterprise or credential_of(request).principal.tenant
+        if enterprise is None:
+            raise Problem(refuse("enterprise_needed", role=credential_of(request).principal.role))
         footprint = footprint_of(request)
         pin = await pin_in(request, data.year, None, data.factors_on)
         document = await footprint.inventory(pin, enterprise)

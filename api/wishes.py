@@ -115,40 +115,31 @@ def surrender(data: carbon_bodies.SurrenderIn, tenant: str | None) -> Posting:
     """An enterprise surrenders its own."""
     if data.cea == data.ccer == "0":
         raise Problem(refuse("invalid_quantity", given=0))
-    enterprise = _own(data.enterprise, tenant)
+    enterprise = _whose(data.enterprise, tenant)
     return command_of(events.Surrender, data, enterprise=enterprise, cea=int(data.cea), ccer=int(data.ccer))
 
 
 def product(data: carbon_bodies.ProductIn, tenant: str | None) -> Posting:
     """An enterprise speaks of its own products."""
     return command_of(
-        events.MakeProduct, data, enterprise=_own(data.enterprise, tenant), outputs=_parts(data.outputs),
+        events.MakeProduct, data, enterprise=_whose(data.enterprise, tenant), outputs=_parts(data.outputs),
         inputs=_parts(data.inputs), emissions=int(data.emissions_g),
     )  # fmt: skip
 
 
 def product_sale(data: carbon_bodies.ProductSaleIn, tenant: str | None) -> Posting:
     """An enterprise sells its own products."""
-    return command_of(events.SellProduct, data, enterprise=_own(data.enterprise, tenant))
+    return command_of(events.SellProduct, data, enterprise=_whose(data.enterprise, tenant))
 
 
 def product_receipt(data: carbon_bodies.ProductReceiptIn, tenant: str | None) -> Posting:
     """An enterprise receives for itself."""
-    enterprise = _own(data.enterprise, tenant)
+    enterprise = _whose(data.enterprise, tenant)
     return command_of(events.ReceiveProduct, data, enterprise=enterprise, emissions=int(data.emissions_g))
 
 
 def _parts(given: tuple[carbon_bodies.ProductPartIn, ...]) -> tuple[ProductPart, ...]:
     return tuple(ProductPart(part.lot, quantity_in(part.quantity)) for part in given)
-
-
-def _own(enterprise: str | None, tenant: str | None) -> str:
-    """The enterprise a body speaks of: an enterprise's own, or the one that a park-wide role names."""
-    if tenant is not None and enterprise not in {None, tenant}:
-        raise Problem(refuse("not_your_account", account=enterprise))
-    if enterprise is None and tenant is None:
-        raise Problem(refuse("malformed_request", problem="Say which enterprise is meant."))
-    return enterprise or tenant or ""
 
 
 def trade(data: bodies.TradeIn, _: str | None) -> Posting:

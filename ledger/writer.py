@@ -204,7 +204,7 @@ class Writer:
         try:
             return await self._decide(tickets)
         except (psycopg.Error, OSError) as fault:
-            self._at_fault = False
+            self._at_fault = isinstance(fault, psycopg.DataError)  # what one of the commands says fits no column
             log.warning("database_unavailable", fault=type(fault).__name__)
         except Exception:
             self._at_fault = True
@@ -378,7 +378,7 @@ class _Status(enum.Enum):
 
 
 def _holds_too_much(book: Book) -> bool:
-    held = len(book.lot_balances) + len(book.lots) + len(book.trades) + len(book.originals)
+    held = len(book.lot_balances) + len(book.lots) + len(book.trades) + len(book.originals) + len(book.carbon.claims)
     return held > CACHED_MAX or book.days_loaded > DAYS_MAX
 
 

@@ -25,6 +25,8 @@ over a line of its own."""
 Unit = Literal["Wh", "kJ", "g", "L"]
 """The smallest units; L is of gas at standard conditions."""
 HOURS_MAX = 31 * 24
+READING_MAX = 10**16
+"""Of one reading, in smallest units: ten thousand TWh, or ten billion tonnes, are no enterprise's month."""
 
 
 class Material(msgspec.Struct, frozen=True):
@@ -72,7 +74,7 @@ _WRITTEN: dict[str, tuple[Unit, int]] = {
 """Units as people write them, in lower case -> (smallest unit, how many of it)."""
 REPORTED: dict[Unit, tuple[str, int]] = {"Wh": ("MWh", 6), "kJ": ("GJ", 6), "g": ("t", 6), "L": ("m3", 3)}
 """Smallest unit -> (the unit that factors and reports are in, by how many powers of ten it is larger)."""
-_NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,12})?")
+_NUMBER = re.compile(r"-?([0-9]{1,20}|[0-9]{1,3}(,[0-9]{3}){1,6})(\.[0-9]{1,12})?")
 
 
 class Meter(msgspec.Struct, frozen=True):
@@ -115,8 +117,8 @@ def smallest(text: str, unit: str) -> tuple[int, Unit] | Refusal:
     found = _WRITTEN.get(plain.lower())
     if found is None:
         return refuse("unit_unknown", given=unit, known=" ".join(_WRITTEN))
-    number = unicodedata.normalize("NFKC", text).replace(",", "").strip()
-    value = Fraction(number) * found[1] if _NUMBER.fullmatch(number) else None
+    number = unicodedata.normalize("NFKC", text).strip()
+    value = Fraction(number.replace(",", "")) * found[1] if _NUMBER.fullmatch(number) else None
     if value is None or value.denominator != 1 or abs(value) > QUANTITY_MAX:
         return refuse("reading_malformed", given=text, unit=unit, smallest=found[0])
     return int(value), found[0]
@@ -135,7 +137,7 @@ def reported(quantity: int, material: str) -> tuple[Decimal, str]:
 
 def judge_reading(
     meter: Meter, first_on: str, last_on: str, quantity: int, hours: tuple[int, ...], earlier: Iterable[Reading],
-    *, confirmed: bool,
+    *, confirmed: bool, today: str,
 ) -> Refusal | None:  # fmt: skip
     """Why a reading cannot be taken in, or None.
 
@@ -145,6 +147,10 @@ def judge_reading(
     days = _days(first_on, last_on)
     if days is None:
         return refuse("reading_period", first_on=first_on, last_on=last_on)
+    if last_on > today:
+        return refuse("reading_of_the_future", meter=meter.meter, last_on=last_on, today=today)
+    if quantity > READING_MAX:
+        return refuse("reading_absurd", meter=meter.meter, given=quantity, limit=READING_MAX)
     if quantity < 0 or any(hour < 0 for hour in hours):
         return refuse("reading_negative", meter=meter.meter, given=min(quantity, *hours, 0))
     if hours and (len(hours) != 24 * days or sum(hours) != quantity):

@@ -52,6 +52,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str
     site: str | None
     quantity: int
+    effective_on: str = ""
+    """The day from which the certificates are no more held."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,13 +102,18 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     coal: tuple[Coal, ...]
     consumed: Decimal
     """MWh of electricity by all routes."""
-    from_grid: Decimal
-    """MWh by routes that count as the residual mix, which claims may cover."""
-    claimed: int
-    """MWh retired for the year, by purposes that count."""
+    residual: Decimal
+    """MWh by routes that count as the residual mix, which claims may cover: all but what a rule calls zero."""
+    counted: tuple[Claim, ...]
+    """The claims of the year whose purpose counts."""
     excess: Decimal
     """MWh claimed above what could be covered: shown, not moved to another year (domain case T3)."""
     products: dict[str, Decimal]
+
+    @property
+    def claimed(self) -> int:
+        """MWh retired for the year, by purposes that count."""
+        return sum(claim.quantity for claim in self.counted)
 
     def total(self, scope: str) -> Decimal:
         """The sum of a scope's lines."""
@@ -143,8 +150,8 @@ def emissions(uses: Sequence[Use], claims: Sequence[Claim], policies: PolicyBook
     counted = _counted(claims, policies, on)
     return Result(
         lines=tuple(lines), coal=coal, consumed=_amount(_of_role(uses, "electricity")),
-        from_grid=total(EXACT.add(line.quantity, line.covered or Decimal(0)) for line in market),
-        claimed=sum(claim.quantity for claim in counted),
+        residual=total(EXACT.add(line.quantity, line.covered or Decimal(0)) for line in market),
+        counted=counted,
         excess=EXACT.subtract(Decimal(sum(claim.quantity for claim in counted)), covered),
         products={m: _amount(_of(uses, m)) for m in sorted({u.meter.material for u in _of_role(uses, "product")})},
     )  # fmt: skip
@@ -174,7 +181,7 @@ def _process(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] |
     """Scope 1 of what is made: each method of each material once, site by site."""
     lines, places = [], _by_site(uses)
     for (site, material), own in places.items():
-        if (site, BY_PRODUCT.get(material)) in places:
+        if any(use.quantity for use in places.get((site, BY_PRODUCT.get(material, "")), ())):
             continue
         for method in sorted(method for of, method in METHODS if of == material):
             chosen = factor(policies, "EMISSION", material, method=method, on=on)

@@ -15,7 +15,7 @@ class CarbonBook(msgspec.Struct):
     inventories: dict[int, InventoryFacts] = msgspec.field(default_factory=dict)
     """By log index; of an enterprise and year all or none."""
     claimed: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
-    """(beneficiary, year) -> certificates claimed that stand, where a rule holds claims to consumption."""
+    """(beneficiary, year) -> certificates claimed that stand; loaded before anything changes it, rule or no rule."""
     metered: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
     """(enterprise, year) -> Wh by its meters of electricity; as `claimed`."""
     claims: dict[int, tuple[str, str]] = msgspec.field(default_factory=dict)

@@ -119,8 +119,14 @@ CARBON_SEED: tuple[PolicyRow, ...] = (
         SupplyRoute(route="GREEN_POWER_BUNDLE", location="GRID", market="RESIDUAL"),
         "domain 0.8, 4.3: zero by its certificates only",
     ),
-    _row(SupplyRoute(route="SELF_USE", location="ZERO", market="ZERO"), "domain 4.5 [M-M]: self-used non-fossil power"),
-    _row(SupplyRoute(route="DIRECT_CONNECTION", location="ZERO", market="ZERO"), "domain 4.5 [M-M]: direct supply"),
+    _row(
+        SupplyRoute(route="SELF_USE", location="ZERO", market="RESIDUAL"),
+        "domain 4.5 [M-M], 0.8: no grid power; market-based zero by its own certificates once retired",
+    ),
+    _row(
+        SupplyRoute(route="DIRECT_CONNECTION", location="ZERO", market="RESIDUAL"),
+        "domain 4.5 [M-M], 0.8: no grid power; market-based zero by its own certificates once retired",
+    ),
     *(
         _row(
             Target(industry=industry, mode=mode, percent=percent, year=year), f"domain 5.1 {tag}", since=f"{year}-01-01"

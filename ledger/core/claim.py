@@ -51,9 +51,8 @@ def judge_limit(book: Book, claim: RetirementBody, quantity: int, *, on: str) ->
 
 
 def learn_claim(book: Book, index: int, body: RetirementBody) -> None:
-    """The posting after record `index` claims; whose claim it is matters where claims have a limit."""
-    if book.policies.limits_claims:
-        book.put(book.carbon.claims, index + 1, (body.beneficiary, body.year))
+    """The posting after record `index` claims; whose claim it is matters to what takes it back."""
+    book.put(book.carbon.claims, index + 1, (body.beneficiary, body.year))
 
 
 def count_claim(book: Book, index: int, body: PostingBody) -> None:

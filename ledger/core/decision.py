@@ -124,7 +124,7 @@ def _decide_registry(book: Book, request: Request, today: str) -> Posted | Refus
         case RegisterMeter():
             return _allowed(role, ADMINISTERED, "register meters") or register_meter(book, command)
         case RecordReading():
-            return _allowed(role, SPEAKING, "record readings") or record_reading(book, command, request)
+            return _allowed(role, SPEAKING, "record readings") or record_reading(book, command, request, today=today)
         case SubmitInventory():
             return _allowed(role, SPEAKING, "submit inventories") or submit(book, command, request)
         case JudgeInventory():
@@ -147,7 +147,7 @@ def learn(book: Book, index: int, body: Body, names: tuple[str, ...] = ()) -> li
                 book.put(known, index, body)
             if body.command in _MARKING:
                 _learn_marks(book, index, body)
-            if book.carbon.claims and body.command in {"retire", "reverse"}:
+            if body.command in {"retire", "reverse"}:
                 count_claim(book, index, body)
         case LotBody():
             book.declare_lot(Lot(index, body.lot))

@@ -20,7 +20,8 @@ def submit(book: Book, command: SubmitInventory, request: Request) -> Posted | R
     tenant = request.principal.tenant
     if command.enterprise not in book.parties or tenant not in {None, command.enterprise}:
         return refuse("unknown_party", party=command.enterprise)
-    assert command.tree_size <= book.size, "an inventory is of what is known"
+    if command.tree_size > book.size:  # another process wrote since this one's book was loaded
+        return refuse("unavailable")
     verified = verified_of(book, command.enterprise, command.year)
     if command.restates is None and verified is not None:
         return refuse("inventory_verified", enterprise=command.enterprise, year=command.year, record=verified.log_index)

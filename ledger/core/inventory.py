@@ -128,7 +128,7 @@ def figures(found: Result) -> dict[str, str]:
     """The totals of a year, exact, as records and answers write them."""
     scopes = {f"scope{scope}": plain(found.total(scope)) for scope in SCOPES}
     energy = {
-        "consumed_mwh": plain(found.consumed), "from_grid_mwh": plain(found.from_grid),
+        "consumed_mwh": plain(found.consumed), "residual_mwh": plain(found.residual),
         "claimed_mwh": str(found.claimed), "excess_mwh": plain(found.excess),
     }  # fmt: skip
     return scopes | energy | {f"{product}_t": plain(tonnes) for product, tonnes in found.products.items()}
@@ -180,16 +180,17 @@ def _stretches(days: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def causes(before: Inputs, after: Inputs) -> dict[str, dict[str, str]] | Refusal:
-    """What of the difference between two inventories of a year came of readings, retirements, factors and methods.
+    """What of the difference between two inventories of a year came of methods, factors, readings and retirements.
 
-    One is changed after the other, so that their sum is the whole difference, to the last digit.
+    One is changed after the other, so that their sum is the whole difference, to the last digit. The rules come first:
+    what is metered since may need a factor that came since. A step that cannot be told alone is told with the next.
     """
-    rules, methods = _judging(before), _judging(after, factors_of=before)
+    rules = _judging(after, factors_of=before)
     steps = {
-        "activity": msgspec.structs.replace(before, uses=after.uses, policies=rules),
-        "retirement": msgspec.structs.replace(before, uses=after.uses, claims=after.claims, policies=rules),
-        "method": msgspec.structs.replace(before, uses=after.uses, claims=after.claims, policies=methods),
-        "factor": after,
+        "method": msgspec.structs.replace(before, policies=rules),
+        "factor": msgspec.structs.replace(before, policies=after.policies, on=after.on),
+        "activity": msgspec.structs.replace(after, claims=before.claims),
+        "retirement": after,
     }
     known = before.emissions()
     if isinstance(known, Refusal):
@@ -198,17 +199,20 @@ def causes(before: Inputs, after: Inputs) -> dict[str, dict[str, str]] | Refusal
     for cause, step in steps.items():
         now = step.emissions()
         if isinstance(now, Refusal):
-            return now
+            if step is after:
+                return now
+            continue
         changed = {f"scope{scope}": EXACT.subtract(now.total(scope), known.total(scope)) for scope in SCOPES}
-        found[cause] = {scope: plain(change) for scope, change in changed.items() if change != Decimal(0)}
+        if any(changed.values()):
+            found[cause] = {scope: plain(change) for scope, change in changed.items() if change != Decimal(0)}
         known = now
     return found
 
 
-def _judging(inputs: Inputs, *, factors_of: Inputs | None = None) -> PolicyBook:
-    """The rows that judge an inventory, whatever the day; the factors perhaps those of another one."""
+def _judging(inputs: Inputs, *, factors_of: Inputs) -> PolicyBook:
+    """The rows that judge an inventory, whatever the day, with the factors of another one."""
     book = PolicyBook()
-    for source, takes_factors in ((factors_of or inputs, True), (inputs, False)):
+    for source, takes_factors in ((factors_of, True), (inputs, False)):
         for index, row in source.policies.rows:
             if in_force(row, source.on) and isinstance(row.rule, Factor | FactorFallback) == takes_factors:
                 book.add(index, msgspec.structs.replace(row, in_force_from=ALWAYS, in_force_to=None))

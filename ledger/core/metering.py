@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from ledger.core.activity import MATERIALS, Meter, Reading, judge_reading
+from ledger.core.activity import MATERIALS, READING_MAX, Meter, Reading, judge_reading
 from ledger.core.book import Book
 from ledger.core.command import Principal, RecordReading, RegisterMeter, Request
 from ledger.core.record import MeterBody, Posted, ReadingBody
@@ -26,6 +26,8 @@ def register_meter(book: Book, command: RegisterMeter) -> Posted | Refusal:
     party = book.parties.get(command.enterprise)
     if party is None or party.kind != "enterprise":
         return refuse("unknown_party", party=command.enterprise)
+    if command.rating is not None and not 0 < command.rating <= READING_MAX:
+        return refuse("malformed_request", problem="The most a meter can show in an hour is above zero.")
     if command.material not in MATERIALS:
         return refuse("unknown_material", material=command.material, known=" ".join(MATERIALS))
     if (command.material == "electricity") != (command.route is not None):
@@ -43,12 +45,11 @@ def register_meter(book: Book, command: RegisterMeter) -> Posted | Refusal:
     return Posted((body,))
 
 
-def record_reading(book: Book, command: RecordReading, request: Request) -> Posted | Refusal:
+def record_reading(book: Book, command: RecordReading, request: Request, *, today: str) -> Posted | Refusal:
     """A reading of a meter the caller may speak for.
 
-    Or `unknown_meter`, also for another enterprise's, `evidence_used`, `unit_unfit`, `reading_not_standing`,
-    `reading_period`, `reading_negative`, `reading_hours`, `reading_above_rating`, `reading_overlaps`,
-    `reading_unit_suspect`.
+    Or `unknown_meter`, also for another enterprise's, `evidence_used`, `unit_unfit`, `reading_not_standing`, and why it
+    cannot be true (`judge_reading`).
     """
     meter = book.carbon.meters.get(command.meter)
     if meter is None or not _may_speak_for(request.principal, meter.enterprise):
@@ -63,7 +64,7 @@ def record_reading(book: Book, command: RecordReading, request: Request) -> Post
         return refuse("reading_not_standing", meter=command.meter, record=command.corrects)
     wrong = judge_reading(
         meter, command.first_on, command.last_on, command.quantity, command.hours, standing.values(),
-        confirmed=command.confirmed,
+        confirmed=command.confirmed, today=today,
     )  # fmt: skip
     if wrong is not None:
         return wrong

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ledger.core.account import account_name, kind_of
+from ledger.core.account import KINDS, account_name, kind_of
 from ledger.core.book import Book
 from ledger.core.command import ChangeParty, RegisterParty, private_hash, private_salt
 from ledger.core.party import accounts_of, lookup_name
@@ -10,11 +10,21 @@ from ledger.core.plans.plan import Plan
 from ledger.core.record import OfferBody, PartyBody, PartyChangeBody, Posted
 from ledger.core.refusal import Refusal, refuse
 
+RESERVED = frozenset(
+    longer.prefix.removeprefix(f"{shorter.prefix}:").split(":")[0]
+    for shorter in KINDS.values()
+    for longer in KINDS.values()
+    if longer.prefix.startswith(f"{shorter.prefix}:")
+)
+"""Words of the chart, such as Emitted: `CO2E:Emitted:X` would be a lot of that party's and another kind of account."""
+
 
 def register(book: Book, command: RegisterParty, seed: bytes) -> Posted | Refusal:
     """Register a party under names that nobody has, or `party_exists`, `alias_taken`, `name_blank`."""
     if kind_of(account_name("external", command.party)) is None:
         return refuse("malformed_request", problem="A party's id is 1 to 64 letters, digits or . _ - in ASCII.")
+    if command.party in RESERVED:
+        return refuse("malformed_request", problem=f"{command.party} is part of the chart of accounts and no party.")
     if command.party in book.parties:
         return refuse("party_exists", party=command.party)
     if (taken := _taken(book, command.party, command.name, *command.aliases)) is not None:

@@ -290,11 +290,6 @@ class PolicyBook(msgspec.Struct):
             if in_force(row, on):
                 yield index, row.rule  # type: ignore[misc]  # kept by its type
 
-    @property
-    def limits_claims(self) -> bool:
-        """Whether any row, of whatever day, holds claims to what was consumed."""
-        return ClaimLimit in self._of_kind
-
     def claim_limit(self, on: str) -> int | None:
         """The row in force by which no more may be claimed than was consumed."""
         return next((index for index, _ in self.of_kind(ClaimLimit, on)), None)

@@ -241,6 +241,9 @@ def _used(
     judged = _judge_lots(book, plan, legs, dates)
     if isinstance(judged, Refusal) or plan.claim is None:
         return judged if isinstance(judged, Refusal) else (legs, judged)
+    if principal.tenant not in {None, plan.claim.beneficiary}:
+        # Before any figure of the beneficiary's is looked at, which is nobody else's to know or to use up.
+        return refuse("forbidden", role=principal.role, action="claim for another's consumption")
     limit = judge_limit(book, plan.claim, sum(leg.quantity for leg in legs if leg.quantity > 0), on=dates.occurred_on)
     if isinstance(limit, Refusal):
         return limit

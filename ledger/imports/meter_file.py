@@ -33,8 +33,9 @@ NAMES: dict[str, tuple[str, ...]] = {
 _FIELD_OF = {name: field for field, names in NAMES.items() for name in names}
 _BRACKETS = re.compile(r"[(\[【]([^()\[\]【】]*)[)\]】]")
 _HOUR = re.compile(r"(20[0-9]{2})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?[ T]([0-9]{1,2})(?::00|时)(?::00)?")
-_NONE = -1
-_TOTALS = re.compile(r"合\s*计|总\s*计|小\s*计|累\s*计")
+_NONE = -(2**63)
+"""No figure: none that a file can write."""
+_TOTALS = re.compile(r"(本页|本月)?(合|总|小|累)\s*计[:：]?")
 
 
 class MeterReading(msgspec.Struct, frozen=True, tag="meter_reading"):
@@ -57,25 +58,48 @@ class _Month:
         self.slots = array("q", [_NONE]) * {"hour": 31 * 24, "day": 31, "month": 1}[precision]
 
     def put(self, slot: int, quantity: int) -> bool:
-        """Keep a figure; whether there was none, or the same."""
+        """Keep a figure; whether there was none."""
         known = self.slots[slot]
         self.slots[slot] = quantity
-        return known in {_NONE, quantity}
+        return known == _NONE
+
+    def agree(self, precision: str) -> str:
+        """The precision that a row of a day or an hour has in this month: a day among hours is its first hour."""
+        if {self.precision, precision} != {"day", "hour"}:
+            return precision
+        if self.precision == "day":
+            days, self.slots = self.slots, array("q", [_NONE]) * (31 * 24)
+            self.slots[::24] = days
+            self.precision = "hour"
+        return "hour"
 
 
 def read_meters(name: str, sheets: Iterable[Sheet]) -> tuple[list[MeterReading], list[RowProblem]]:
-    """The readings of the first sheet with such a header, by meter and day, and what is wrong with other rows.
+    """The readings of all visible sheets with such a header, by meter and day, and what is wrong with other rows.
 
-    `layout_unknown` where no sheet has one.
+    `layout_unknown` where no sheet has one, `column_ambiguous` where two columns mean the same.
     """
-    for sheet in sheets:
-        for at, (line, cells) in enumerate(islice(iter(sheet), HEADER_ROWS_MAX)):
-            columns = {field: column for column, cell in enumerate(cells) if (field := _field(cell)) is not None}
-            if {"meter", "time", "quantity"} <= columns.keys():
-                found = _Reading(name, sheet, columns, cells[columns["quantity"]], line)
-                found.read(islice(iter(sheet), at + 1, None))
-                return found.readings(), found.problems
-    raise StatementUnreadable("layout_unknown", f"{name} has no header that names a meter, a time and a quantity.")
+    found = _Reading(name)
+    known = [
+        sheet for sheet in sheets if (header := _header(name, sheet)) is not None and not found.begin(sheet, *header)
+    ]
+    if not known:
+        raise StatementUnreadable("layout_unknown", f"{name} has no header that names a meter, a time and a quantity.")
+    return found.readings(), found.problems
+
+
+def _header(name: str, sheet: Sheet) -> tuple[int, int, list[str], dict[str, int]] | None:
+    """(rows above it, its line, its cells, field -> column), or None where the sheet is none of meters."""
+    for at, (line, cells) in enumerate(islice(iter(sheet), HEADER_ROWS_MAX)):
+        fields = [(_field(cell), column) for column, cell in enumerate(cells)]
+        columns = {field: column for field, column in fields if field is not None}
+        if not {"meter", "time", "quantity"} <= columns.keys():
+            continue
+        if len(columns) < sum(field is not None for field, _ in fields):
+            twins = " | ".join(cells[column] for field, column in fields if field is not None)
+            raise StatementUnreadable("column_ambiguous", f"{name} has two columns that mean the same: {twins}.", line)
+        return at, line, cells, columns
+    return None
 
 
 def _field(cell: str) -> str | None:
@@ -84,12 +108,11 @@ def _field(cell: str) -> str | None:
 
 
 class _Reading:
-    def __init__(self, name: str, sheet: Sheet, columns: dict[str, int], header: str, line: int) -> None:
-        self.name, self.sheet, self.columns = name, sheet, columns
-        declared = _BRACKETS.findall("".join(normalize("NFKC", header).split()))
-        self._unit = declared[0] if declared else None
-        if self._unit is None and "unit" not in columns:
-            raise StatementUnreadable("unit_unknown", f"{name} names no unit, in a column or in its header.", line)
+    """What a file says, sheet by sheet."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.sheet: Sheet | None = None
         self.problems: list[RowProblem] = []
         self._months: dict[tuple[str, str], _Month] = {}
         self._times: dict[str, tuple[str, str, int]] = {}
@@ -97,20 +120,33 @@ class _Reading:
         self._broken: set[tuple[str, str]] = set()
         """Meters and months of which something cannot be read: none of it is taken."""
 
-    def read(self, rows: Iterable[tuple[int, list[str]]]) -> None:
-        """Take in every row below the header."""
-        meter_at, time_at, quantity_at = (self.columns[field] for field in ("meter", "time", "quantity"))
-        unit_at, width = self.columns.get("unit"), max(self.columns.values()) + 1
+    def begin(self, sheet: Sheet, at: int, line: int, cells: list[str], columns: dict[str, int]) -> None:
+        """Take in a sheet with its header; one that is hidden is told and not read."""
+        self.sheet = sheet
+        self._times.clear()
+        if sheet.hidden:
+            self._report(1, None, "hidden_sheet", "", "a visible sheet; nothing of it is read")
+            return
+        declared = _BRACKETS.findall("".join(normalize("NFKC", cells[columns["quantity"]]).split()))
+        if not declared and "unit" not in columns:
+            raise StatementUnreadable("unit_unknown", f"{self.name} names no unit, in a column or in its header.", line)
+        self._rows(islice(iter(sheet), at + 1, None), columns, declared[0] if declared else None)
+
+    def _rows(self, rows: Iterable[tuple[int, list[str]]], columns: dict[str, int], declared: str | None) -> None:
+        meter_at, time_at, quantity_at = (columns[field] for field in ("meter", "time", "quantity"))
+        unit_at, width = columns.get("unit"), max(columns.values()) + 1
         for line, cells in rows:
             if isinstance(cells, BrokenRecord):
                 self._report(line, None, cells.rule, cells.given, "a row whose quotes are closed")
                 continue
-            if len(cells) < width or not cells[meter_at].strip() or _TOTALS.search(cells[meter_at]):
-                continue  # notes, totals and signatures name no meter
-            if is_null(cells[quantity_at]):
-                continue  # what was not read is missing, and told as such
-            unit = self._unit or (cells[unit_at] if unit_at is not None else "")
-            self._row(line, cells[meter_at].strip(), cells[time_at], cells[quantity_at], unit)
+            meter = cells[meter_at].strip() if len(cells) > meter_at else ""
+            if not meter or _TOTALS.fullmatch(meter) or not any(cell.strip() for cell in cells[meter_at + 1 :]):
+                continue  # notes, totals and signatures name no meter, or nothing beside it
+            if len(cells) < width:
+                self._report(line, None, "row_short", " | ".join(cells), f"{width} cells")
+                continue
+            unit = declared or (cells[unit_at] if unit_at is not None else "")
+            self._row(line, meter, cells[time_at], cells[quantity_at], unit)
 
     def _row(self, line: int, meter: str, time: str, quantity: str, unit: str) -> None:
         try:
@@ -118,8 +154,15 @@ class _Reading:
         except CellError as error:
             self._report(line, "time", error.rule, time, error.expected)
             return
-        found = smallest(quantity, unit)
         key = meter, month
+        try:
+            if is_null(quantity):
+                return  # what was not read is missing, and told as such
+        except CellError as error:
+            self._broken.add(key)
+            self._report(line, "quantity", error.rule, quantity, error.expected)
+            return
+        found = smallest(quantity, unit)
         if isinstance(found, Refusal):
             self._broken.add(key)
             self._report(line, "quantity", found.code, f"{quantity} {unit}", "a number in a unit that is known")
@@ -127,14 +170,15 @@ class _Reading:
         known = self._months.get(key)
         if known is None:
             known = self._months[key] = _Month(precision, found[1], line)
+        if (precision := known.agree(precision)) == "hour" and self._times[time][1] == "day":
+            slot *= 24  # a workbook writes the first hour of a day as the day
         if (known.precision, known.unit) != (precision, found[1]):
             self._broken.add(key)
-            self._report(
-                line, "time", "precision_mixed", time, f"{known.precision}s in {known.unit}, as in line {known.line}"
-            )
+            expected = f"{known.precision}s in {known.unit}, as in line {known.line}"
+            self._report(line, "time", "precision_mixed", time, expected)
         elif not known.put(slot, found[0]):
             self._broken.add(key)
-            self._report(line, "quantity", "reading_conflict", quantity, "the figure that stands above for this time")
+            self._report(line, "quantity", "reading_repeated", quantity, "one figure for each meter and time")
 
     def _time(self, text: str) -> tuple[str, str, int]:
         plain = " ".join(normalize("NFKC", text).split())
@@ -144,8 +188,11 @@ class _Reading:
                 raise CellError("hour_impossible", "an hour from 00:00 to 23:00, at which it begins")
             on = parse_date(f"{year}-{month}-{day}").day
             found = f"{on:%Y-%m}", "hour", 24 * (on.day - 1) + hour
+        elif ":" in plain and not plain.endswith(" 00:00:00"):
+            raise CellError("hour_malformed", "a whole hour such as 2024-07-05 13:00, at which it begins")
         else:
-            read = parse_date(plain, None, self.sheet.serial_zero)
+            assert self.sheet is not None
+            read = parse_date(plain.removesuffix(" 00:00:00"), None, self.sheet.serial_zero)
             found = read.month, read.precision, read.day.day - 1 if read.precision == "day" else 0
         self._times[text] = found
         return found
@@ -183,4 +230,8 @@ class _Reading:
 
     def _report(self, line: int, field: str | None, rule: str, given: str, expected: str) -> None:
         if len(self.problems) < PROBLEMS_MAX:
-            self.problems.append(RowProblem(self.name, self.sheet.name, line, field, rule, given[:80], expected))
+            self.problems.append(
+                RowProblem(
+                    self.name, None if self.sheet is None else self.sheet.name, line, field, rule, given[:80], expected
+                )
+            )

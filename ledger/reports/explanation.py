@@ -17,8 +17,8 @@ from ledger.core.quantity import plain
 from ledger.core.refusal import Refusal, refuse
 
 Figure = Literal["scope1", "scope2_location", "scope2_market", "scope2_heat"]
-CLAIMS = "certificates"
-"""What a path calls the part that certificates take off."""
+CLAIMS = "~certificates"
+"""What a path calls the part that certificates take off: no meter can have this name."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

@@ -76,8 +76,7 @@ class Footprint:
             self._scope,
             Query(_METERS, (pin.size, enterprise, enterprise)),
             Query(_READINGS, (enterprise, pin.year, pin.size)),
-            Query("select log_index, beneficiary, purpose, site, quantity from claims_of(%s, %s, %s)",
-                  (enterprise, pin.year, pin.size)),
+            Query(_CLAIMS, (enterprise, pin.year, pin.size)),
         )  # fmt: skip
         policies = await self.policies(pin.size)
         by_meter: dict[str, list[Reading]] = defaultdict(list)
@@ -87,9 +86,9 @@ class Footprint:
         for row in meters:
             uses[row[2]].append(Use(Meter(*row), tuple(by_meter[row[0]])))
         claimed: dict[str, list[Claim]] = defaultdict(list)
-        for transaction, beneficiary, purpose, site, quantity in claims:
+        for transaction, beneficiary, purpose, site, quantity, on in claims:
             if quantity:
-                one = Claim(transaction=transaction, purpose=purpose, site=site, quantity=quantity)
+                one = Claim(transaction=transaction, purpose=purpose, site=site, quantity=quantity, effective_on=on)
                 claimed[beneficiary].append(one)
         return {
             one: Inputs(
@@ -137,8 +136,10 @@ class Footprint:
         """What of the difference between two inventories came of readings, retirements, methods and factors."""
         known = (await self.inputs(before, enterprise=enterprise)).get(enterprise)
         now = (await self.inputs(after, enterprise=enterprise)).get(enterprise)
-        if known is None or now is None:
+        if known is None:
             return refuse("not_found", what=f"meters of {enterprise}")
+        if now is None:
+            now = msgspec.structs.replace(known, uses=(), claims=(), policies=await self.policies(after.size))
         return causes(known, now)
 
     async def submissions(self, *, after: int, limit: int, record: int | None = None) -> list[InventoryFacts]:
@@ -154,7 +155,7 @@ class Footprint:
 
 def _sums(documents: list[Document]) -> dict[str, str]:
     """Sums of what can be added up: emissions by scope and energy."""
-    names = [f"scope{scope}" for scope in SCOPES] + ["consumed_mwh", "from_grid_mwh", "claimed_mwh", "excess_mwh"]
+    names = [f"scope{scope}" for scope in SCOPES] + ["consumed_mwh", "residual_mwh", "claimed_mwh", "excess_mwh"]
     return {name: plain(total(Decimal(one.figures[name]) for one in documents)) for name in names}
 
 
@@ -165,6 +166,9 @@ _METERS: LiteralString = """
 """
 _READINGS: LiteralString = """
     select log_index, meter_id, first_on::text, last_on::text, quantity from readings_of(%s, %s, %s)
+"""
+_CLAIMS: LiteralString = """
+    select log_index, beneficiary, purpose, site, quantity, effective_on::text from claims_of(%s, %s, %s)
 """
 _ENTERPRISES: LiteralString = """
     select party_id from visible_party where kind = 'enterprise' and log_index < %s order by party_id

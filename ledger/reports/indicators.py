@@ -19,7 +19,7 @@ from ledger.core.refusal import Refusal, refuse
 from ledger.reports.footprint import Footprint, Pin
 from ledger.reports.positions import Position, positions
 from ledger.reports.reading import Moment, Reading
-from ledger.store.session import Query, Scope
+from ledger.store.session import ALL_TENANTS, Query, Scope
 
 PARK, ALL_INDUSTRIES = "park", "all"
 
@@ -42,7 +42,7 @@ class EnterpriseIndicators(msgspec.Struct, frozen=True, kw_only=True):
     """One enterprise's year."""
 
     rank: int | None
-    """By compliance share; None without data."""
+    """By compliance share; None without data, and to an enterprise, which sees no other."""
     enterprise: str
     industry: str | None
     compliance: Share
@@ -99,7 +99,7 @@ async def indicators(reading: Reading, footprint: Footprint, scope: Scope, pin: 
     (parties,) = await reading.reader.fetch(scope, Query(_ENTERPRISES, (pin.size,)))
     results = {party: own.emissions() for party, own in inputs.items()}
     standings = {
-        party: _standing(party, inputs.get(party), results.get(party), held.get(party, 0), basis.basis)
+        party: _standing(party, inputs.get(party), results.get(party), held.get(party, 0), basis.basis, day)
         for (party,) in parties
     }
     industry = {party: industry_of(policies, party, pin.on.isoformat()) for party in standings}
@@ -112,8 +112,9 @@ async def indicators(reading: Reading, footprint: Footprint, scope: Scope, pin: 
         if name is not None:
             groups.setdefault(name, []).append(standings[party])
     promises = {line.party: line for line in whole.lines}
+    is_park = scope.tenant == ALL_TENANTS  # of one enterprise alone there is no ranking
     enterprises = [
-        _enterprise(at, one, industry[one.standing.party], held, results, promises)
+        _enterprise(at if is_park else None, one, industry[one.standing.party], held, results, promises)
         for at, one in enumerate(ranked(judged), start=1)
     ]
     return Indicators(
@@ -138,14 +139,22 @@ def _usable(lines: list[Position], year: str | None) -> dict[str, int]:
     return found
 
 
-def _standing(party: str, inputs: Inputs | None, result: Result | Refusal | None, held: int, basis: str) -> Standing:
-    retired = result.claimed if isinstance(result, Result) else 0
-    consumed = result.consumed if isinstance(result, Result) and inputs is not None and inputs.uses else None
-    return Standing(party=party, counted=retired + (held if basis == "HELD" else 0), consumed=consumed)
+def _standing(
+    party: str, inputs: Inputs | None, result: Result | Refusal | None, held: int, basis: str, day: datetime.date
+) -> Standing:
+    """What counts: retired; or held on the day, and retired by then, so that no certificate counts as both."""
+    known = result if isinstance(result, Result) and inputs is not None else None
+    if known is None or inputs is None:
+        return Standing(party=party, counted=held if basis == "HELD" else 0, consumed=None)
+    counted = known.claimed
+    if basis == "HELD":
+        later = sum(one.quantity for one in known.counted if one.effective_on > day.isoformat())
+        counted += held - later
+    return Standing(party=party, counted=counted, consumed=known.consumed if inputs.uses else None)
 
 
 def _enterprise(
-    at: int,
+    at: int | None,
     judged: Judged,
     industry: str | None,
     held: dict[str, int],

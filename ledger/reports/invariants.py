@@ -226,7 +226,10 @@ _QUERIES: tuple[tuple[int, Query], ...] = (
     """)),
     (12, Query("""
         select 'evidence', v.evidence_key, 'is used by', v.log_index, 'which posts nothing' from visible_evidence v
-        where not exists (select from visible_posting p where p.log_index = v.log_index) limit 10
+        where not exists (select from visible_posting p where p.log_index = v.log_index)
+            and not exists (select from visible_reading r where r.log_index = v.log_index)
+            and convert_from(record_bytes(v.log_index), 'UTF8')::jsonb ->> 'type' not in ('withdrawal', 'rejection')
+        limit 10
     """)),
     (12, Query("""
         select 'trade', t.trade_id, 'stands in', count(*), 'postings' from visible_trade t

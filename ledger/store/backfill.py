@@ -26,6 +26,7 @@ def backfill(connection: psycopg.Connection[Any], ledger_id: int, name: str) -> 
     if without_events:
         _fill_events(connection, ledger_id, name, made)
     if without_events or without_claims:
+        connection.execute("delete from claim where ledger_id = %s", (ledger_id,))
         made.claims = [
             claim_values(index + 1, body)
             for index, content in enumerate(read_records(connection, ledger_id))
@@ -58,6 +59,6 @@ def _fill_events(connection: psycopg.Connection[Any], ledger_id: int, name: str,
 _IS_NEEDED = """
     select exists (select from posting where ledger_id = %(ledger)s)
             and not exists (select from event where ledger_id = %(ledger)s),
-        exists (select from event where ledger_id = %(ledger)s and command = 'retire')
-            and not exists (select from claim where ledger_id = %(ledger)s)
+        (select count(*) from event where ledger_id = %(ledger)s and command = 'retire')
+            > (select count(*) from claim where ledger_id = %(ledger)s)
 """

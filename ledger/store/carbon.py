@@ -41,8 +41,22 @@ async def load_carbon(connection: Connection, ledger_id: int, book: Book, reques
     await _load_meters(connection, ledger_id, book, meters.difference(book.carbon.meters))
     if years or judged:
         await _load_inventories(connection, ledger_id, book, years, judged)
-    if book.policies.limits_claims:
-        await _load_claims(connection, ledger_id, book, claimed, reversed_)
+    claimed |= _read_years(book, requests)
+    await _load_claims(connection, ledger_id, book, claimed, reversed_)
+
+
+def _read_years(book: Book, requests: list[Request]) -> set[tuple[str, str]]:
+    """The (enterprise, year) whose consumption these readings change."""
+    commands = [request.command for request in requests]
+    whose = {one.meter: one.enterprise for one in commands if isinstance(one, RegisterMeter)}
+    whose |= {name: meter.enterprise for name, meter in book.carbon.meters.items() if name not in whose}
+    found = set()
+    for command in commands:
+        if isinstance(command, RecordReading) and command.meter in whose:
+            corrected = book.carbon.readings.get(command.meter, {}).get(command.corrects or 0)
+            days = [command.first_on] if corrected is None else [command.first_on, corrected.first_on]
+            found |= {(whose[command.meter], day[:4]) for day in days}
+    return found
 
 
 async def _rows(connection: Connection, text: str, *parameters: Any) -> list[Any]:
@@ -103,28 +117,31 @@ _INVENTORIES = """
 async def _load_claims(
     connection: Connection, ledger_id: int, book: Book, wanted: set[tuple[str, str]], reversed_: set[int]
 ) -> None:
-    """What was claimed for each beneficiary and year, and what its meters show; whose claims a reversal takes back."""
-    for beneficiary, year in wanted.difference(book.carbon.claimed):
-        parameters = {"ledger": ledger_id, "beneficiary": beneficiary, "year": year}
-        cursor = await connection.execute(_CLAIMED, parameters)
-        row = await cursor.fetchone()
-        assert row is not None
-        book.carbon.claimed[beneficiary, year], book.carbon.metered[beneficiary, year] = row
+    """What is claimed for each beneficiary and year that this group changes, and what its meters show.
+
+    Also where no rule asks for it: a sum that is not in memory when a fact of it is learnt would miss that fact for
+    good, because the group that has it may not be in the database when the sum is loaded.
+    """
     if missing := reversed_.difference(book.carbon.claims):
         text = "select log_index, beneficiary, year from claim where ledger_id = %s and log_index = any(%s)"
         rows = await _rows(connection, text, ledger_id, list(missing))
         book.carbon.claims.update((index, (beneficiary, year)) for index, beneficiary, year in rows)
+    wanted |= {book.carbon.claims[index] for index in reversed_ if index in book.carbon.claims}
+    for beneficiary, year in wanted.difference(book.carbon.claimed):
+        parameters = {"ledger": ledger_id, "beneficiary": beneficiary, "year": year}
+        ((claimed, metered),) = await (await connection.execute(_CLAIMED, parameters)).fetchall()
+        book.carbon.claimed[beneficiary, year], book.carbon.metered[beneficiary, year] = int(claimed), int(metered)
 
 
 _CLAIMED = """
     select (
         select coalesce(sum(e.quantity - coalesce((
             select sum(r.quantity) from event r where r.ledger_id = c.ledger_id and r.reverses = c.log_index
-        ), 0)), 0)::bigint
+        ), 0)), 0)
         from claim c join event e on e.ledger_id = c.ledger_id and e.log_index = c.log_index
         where c.ledger_id = %(ledger)s and c.beneficiary = %(beneficiary)s and c.year = %(year)s
     ), (
-        select coalesce(sum(r.quantity), 0)::bigint
+        select coalesce(sum(r.quantity), 0)
         from meter m join reading r on r.ledger_id = m.ledger_id and r.meter_id = m.meter_id
         where m.ledger_id = %(ledger)s and m.enterprise = %(beneficiary)s and m.material = 'electricity'
             and m.under is null and r.corrected_by is null and to_char(r.first_on, 'YYYY') = %(year)s

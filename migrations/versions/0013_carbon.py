@@ -89,14 +89,14 @@ create view visible_inventory with (security_barrier) as
 
 -- What was claimed for a year and stands as known at a size: the certificates retired, less what was taken back.
 create function claims_of(of_beneficiary text, of_year text, known_size bigint)
-    returns table (log_index bigint, beneficiary text, purpose text, site text, quantity bigint)
+    returns table (log_index bigint, beneficiary text, purpose text, site text, quantity bigint, effective_on date)
     language plpgsql stable security definer set search_path = greenledger, pg_temp set enable_seqscan = off as $$
 begin
     return query
         select c.log_index, c.beneficiary, c.purpose, c.site, e.quantity - coalesce((
             select sum(r.quantity) from event r
             where r.ledger_id = ledger_now() and r.reverses = c.log_index and r.log_index < known_size
-        ), 0)::bigint
+        ), 0)::bigint, e.effective_on
         from claim c join event e on e.ledger_id = c.ledger_id and e.log_index = c.log_index
         where c.ledger_id = ledger_now() and c.year = of_year and c.log_index < known_size
             and (of_beneficiary is null or c.beneficiary = of_beneficiary)

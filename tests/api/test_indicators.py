@@ -4,26 +4,33 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import PROVED, A, B, Service, retirement
+from tests.api.conftest import LOT, PROVED, A, B, Service, retirement
+from tests.conftest import PROJECT
 
 METER = {"site": "works", "stage": "all", "material": "electricity", "route": "GRID"}
 DAYS = {"first_on": "2025-01-01", "last_on": "2025-01-31", "unit": "MWh", "evidence": PROVED}
 ASKED = {"year": "2025"}
 
 
+def opening(party: str, quantity: int, reference: str = "O-1") -> dict[str, Any]:
+    """Certificates of the last months of 2025 that the enterprise had by then."""
+    body = {"enterprise": party, "reference": reference, "project": PROJECT, "production_month": "2025-11"}
+    days = {"occurred_on": "2025-12-15", "effective_on": "2025-12-15"}
+    return body | days | {"quantity": str(quantity), "evidence": PROVED}
+
+
 @pytest.fixture
 def park(fresh: Service) -> Service:
     """A aluminium works that reaches its target, a cement works that is only watched, others without meters."""
     operator, admin = fresh["operator"], fresh["admin"]
-    for party, industry, consumed, claimed in ((A, "aluminium", "337", 240), (B, "cement", "18", 9)):
+    for party, industry, consumed, held in ((A, "aluminium", "337", 240), (B, "cement", "18", 9)):
         rule = {"kind": "industry_of", "enterprise": party, "industry": industry}
         body = {"in_force_from": "2020-01-01", "source": "a list of the park", "rule": rule}
         assert admin.write("/v1/policies", body).status_code == 201
         assert operator.write("/v1/meters", METER | {"meter": f"E-{party}", "enterprise": party}).status_code == 201
         reading = DAYS | {"meter": f"E-{party}", "quantity": consumed}
         assert operator.write("/v1/readings", reading).status_code == 201
-        claim = retirement(claimed, enterprise=party) | {"year": "2025"}
-        assert operator.write("/v1/retirements", claim).status_code == 201
+        assert operator.write("/v1/openings", opening(party, held)).status_code == 201
     return fresh
 
 
@@ -65,10 +72,26 @@ def test_ranking_and_those_without_data(park: Service) -> None:
     assert lines[2]["compliance"]["percent"] is None and lines[2]["scope2_location"] is None
 
 
+def test_what_is_held_and_retired_later_counts_once(park: Service) -> None:
+    """Held on the last day of 2025 and claimed for it in 2026: one certificate, whatever is asked first."""
+    before = asked(park)["enterprises"][0]["compliance"]["counted"]
+    claim = retirement(50, enterprise=A, lot=f"opening/{A}/O-1") | {"year": "2025"}
+    assert park["operator"].write("/v1/retirements", claim).status_code == 201
+    found = asked(park)["enterprises"][0]
+    assert (found["compliance"]["counted"], found["retired"], found["held"]) == (before, 50, 240)
+
+
+def test_what_came_later_does_not_count_for_the_year(park: Service) -> None:
+    """The weight of 2025 must be met in 2025: a claim of certificates that came in 2026 is no share of it."""
+    claim = retirement(50, enterprise=A, lot=LOT) | {"year": "2025"}
+    assert park["operator"].write("/v1/retirements", claim).status_code == 201
+    assert asked(park)["enterprises"][0]["compliance"]["counted"] == 240
+
+
 def test_an_enterprise_sees_its_own_line(park: Service) -> None:
     """And the sums of what it sees, which are its own."""
     found = asked(park, "b")
-    assert [line["enterprise"] for line in found["enterprises"]] == [B]
+    assert [(line["enterprise"], line["rank"]) for line in found["enterprises"]] == [(B, None)]
     assert found["park"]["counted"] == 9 and A not in str(found)
 
 

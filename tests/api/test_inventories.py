@@ -156,6 +156,37 @@ def test_an_approved_booking_error_makes_a_restatement_due(park: Service) -> Non
     problem_of(mine.write("/v1/retirements", retirement(40, proof="HX-1")), 409, "evidence_used")
 
 
+def test_what_is_metered_since_does_not_hide_a_verified_inventory(park: Service) -> None:
+    """A fuel without a factor makes a restatement due and says why; once the factor is there it can be restated."""
+    mine, operator, second = park["a"], park["operator"], park["second"]
+    posted(mine, "/v1/readings", reading("100"))
+    record = posted(mine, "/v1/inventories", {"year": "2026", "factors_on": ON})
+    posted(second, f"/v1/inventories/{record}/judgements", {"verdict": "verified", "findings": "no_findings"})
+    posted(operator, "/v1/meters", meter("COAL", A, "raw_coal"))
+    found = mine.get(f"/v1/inventories/{record}").json()
+    assert (found["reproduces"], found["restatement_due"]) == (True, True) and "raw_coal" in found["refused"]
+    rule = {"kind": "factor", "of": "EMISSION", "region": "CN", "material": "raw_coal", "per": "t", "value": "1.9"}
+    rule |= {"factor_set": "FUEL", "data_year": "2026"}
+    body = {"in_force_from": "2026-01-01", "source": "a test", "rule": rule}
+    posted(park["admin"], "/v1/policies", body)
+    assert not mine.get(f"/v1/inventories/{record}").json()["restatement_due"]  # a factor of nothing that was burnt
+    posted(mine, "/v1/readings", reading("10", meter="COAL", unit="t"))
+    assert mine.get(f"/v1/inventories/{record}").json()["causes"] == {"activity": {"scope1": "19"}}
+    posted(mine, "/v1/inventories", {"year": "2026", "factors_on": ON, "restates": str(record)})
+
+
+def test_nobody_claims_for_another(park: Service) -> None:
+    """Neither what another consumed nor what it claimed is told, or used up."""
+    problem = problem_of(park["a"].write("/v1/retirements", retirement(1, beneficiary=B)), 403, "forbidden")
+    assert "figures" not in problem or "metered" not in problem["figures"]
+    posted(park["operator"], "/v1/retirements", retirement(1, enterprise=A, beneficiary=B))
+    problem_of(
+        park["operator"].write("/v1/retirements", retirement(1, enterprise=A, beneficiary="S-0001")),
+        422,
+        "unknown_party",
+    )
+
+
 @pytest.mark.parametrize("figure", ["scope1", "scope2_location", "scope2_market"])
 def test_a_figure_leads_down_to_its_sources(park: Service, figure: str) -> None:
     """Each level sums to the one above, exactly; at the end stand records, and an enterprise sees none but its own."""

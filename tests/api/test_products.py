@@ -74,4 +74,4 @@ def test_what_is_surrendered_is_due(fresh: Service) -> None:
     refused = a.write("/v1/allowances/surrenders", {"year": "2025", "cea": "1"})
     assert problem_of(refused, 422, "surrender_above_obligation")["figures"]["obligation"] == "1570"
     problem_of(a.write("/v1/allowances/surrenders", {"year": "2025"}), 422, "invalid_quantity")
-    problem_of(operator.write("/v1/allowances/surrenders", {"year": "2025", "cea": "1"}), 400, "malformed_request")
+    problem_of(operator.write("/v1/allowances/surrenders", {"year": "2025", "cea": "1"}), 422, "enterprise_needed")

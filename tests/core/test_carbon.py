@@ -3,13 +3,14 @@
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.core.activity import Meter, Reading
 from ledger.core.carbon import Claim, Result, Use, emissions
-from ledger.core.carbon_rules import Factor, FactorFallback
+from ledger.core.carbon_rules import Factor, FactorFallback, SupplyRoute
 from ledger.core.factors import factor
 from ledger.core.policy import PolicyBook, PolicyRow
 from ledger.core.refusal import Refusal
@@ -146,11 +147,21 @@ def test_a_footprint_factor_is_none_of_an_inventory() -> None:
     assert isinstance(found, Refusal) and found.code == "factor_missing"
 
 
-def test_self_used_power_is_consumption_without_emissions() -> None:
-    """It is in the denominator and in no emission; certificates are not spent on it."""
-    found = result(use(60 * MWH), use(40 * MWH, route="SELF_USE"), claim(80))
-    assert (found.consumed, found.from_grid, found.excess) == (Decimal(100), Decimal(60), Decimal(20))
-    assert scopes(found) == (shown(60 * Decimal("0.1567")), "0.00")
+def test_self_used_power_counts_once() -> None:
+    """It is no grid power; market-based it is zero by its own certificates, which then cover nothing else."""
+    power = use(60 * MWH), use(40 * MWH, route="SELF_USE")
+    found = result(*power, claim(40))
+    assert (found.consumed, found.residual, found.excess) == (Decimal(100), Decimal(100), Decimal(0))
+    assert found.total("2_location") == 60 * Decimal("0.1567")
+    assert found.total("2_market") == 60 * Decimal("0.5856")
+    rows = tuple(
+        msgspec.structs.replace(row, rule=SupplyRoute(route="SELF_USE", location="ZERO", market="ZERO"))
+        if getattr(row.rule, "route", "") == "SELF_USE" and isinstance(row.rule, SupplyRoute)
+        else row
+        for row in SEED
+    )
+    zero = result(*power, claim(80), rules=book(rows))
+    assert (zero.residual, zero.excess, zero.total("2_market")) == (Decimal(60), Decimal(20), Decimal(0))
 
 
 def test_a_claim_for_an_event_covers_no_works() -> None:
@@ -160,11 +171,12 @@ def test_a_claim_for_an_event_covers_no_works() -> None:
 
 
 def test_limestone_of_a_clinker_works_counts_once() -> None:
-    """Its emission is in the clinker's factor; a lime kiln's is its own."""
+    """Its emission is in the clinker's factor; a lime kiln's is its own, and so is a works' that made no clinker."""
     works, kiln = use(100 * TONNE, "limestone"), use(100 * TONNE, "limestone", site="kiln", route=None)
     found = result(works, use(70 * TONNE, "clinker"), kiln)
     assert [(line.site, line.material) for line in found.lines] == [("kiln", "limestone"), ("works", "clinker")]
     assert found.total("1") == Decimal("43.97") + Decimal("36.75")
+    assert result(works, use(0, "clinker")).total("1") == Decimal("43.97")
 
 
 def test_standard_coal_by_both_values() -> None:

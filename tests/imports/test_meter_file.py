@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openpyxl import Workbook
 
 from ledger.core.command import Principal, RegisterMeter
 from ledger.imports.meter_file import MeterReading, read_meters
@@ -91,8 +92,14 @@ P1,2026-03,吨,—
 
 ODD = {
     "an hour that is missing": (hourly("E1", datetime.date(2026, 1, 1), [1] * 47), "hours_missing"),
-    "two figures for one hour": (["E1,2026-01-01 00:00,1", "E1,2026-01-01 00:00,2"], "reading_conflict"),
-    "days among hours": ([*hourly("E1", datetime.date(2026, 1, 1), [1] * 24), "E1,2026-01-02,5"], "precision_mixed"),
+    "two figures for one hour": (["E1,2026-01-01 00:00,1", "E1,2026-01-01 00:00,2"], "reading_repeated"),
+    "the same figure twice": (["E1,2026-01-01,50", "E1,2026-01-01,50"], "reading_repeated"),
+    "days among hours": ([*hourly("E1", datetime.date(2026, 1, 1), [1] * 24), "E1,2026-01-02,5"], "hours_missing"),
+    "a month among days": (["E1,2026-01-01,5", "E1,2026-01,9"], "precision_mixed"),
+    "a quarter of an hour": (["E1,2026-01-01 00:15,1"], "hour_malformed"),
+    "an error of a spreadsheet": (["E1,2026-01-01,#N/A"], "formula_error"),
+    "a comma in the wrong place": (['E1,2026-01-01,"1,5"'], "reading_malformed"),
+    "a row cut short": (["E1,2026-01-01"], "row_short"),
     "no number": (["E1,2026-01-01,约12"], "reading_malformed"),
     "less than a watt-hour": (["E1,2026-01-01,0.0001"], "reading_malformed"),
     "no day of the calendar": (["E1,2026-02-30,1"], "date_impossible"),
@@ -109,14 +116,35 @@ def test_what_is_wrong_is_told_and_its_month_waits(what: str) -> None:
     assert problems == [rule] and [one.meter for one in found] == ["E2"]
 
 
-def test_a_figure_said_twice_is_one() -> None:
-    """As an export that overlaps with itself has it."""
-    found, problems = read("\n".join([HEADER, "E1,2026-01-01,5", "E1,2026-01-01,5.0"]))
-    assert problems == [] and [one.quantity for one in found] == [5_000]
+def test_all_visible_sheets_are_read(tmp_path: Path) -> None:
+    """A year with a sheet for each quarter; one that is hidden is told. Hours come as a workbook writes them."""
+    book = Workbook()
+    first, second, hidden = book.active, book.create_sheet("2"), book.create_sheet("3")
+    assert first is not None
+    for sheet in (first, second, hidden):
+        sheet.append(["计量点", "时间", "用电量（MWh）"])
+    for hour in range(24):
+        first.append(["E1", datetime.datetime(2026, 1, 1, hour), 2])
+    second.append(["总计量表1", datetime.datetime(2026, 2, 1), 5])
+    hidden.append(["E9", datetime.datetime(2026, 2, 1), 7])
+    hidden.sheet_state = "hidden"
+    book.save(tmp_path / "m.xlsx")
+    found, problems = read((tmp_path / "m.xlsx").read_bytes(), "m.xlsx")
+    assert [(one.meter, one.quantity, len(one.hours)) for one in found] == [
+        ("E1", 48 * 10**6, 24),
+        ("总计量表1", 5 * 10**6, 0),
+    ]
+    assert problems == ["hidden_sheet"]
 
 
 @pytest.mark.parametrize(
-    ("content", "rule"), [("表号,日期,用电量\nE1,2026-01-01,5", "unit_unknown"), ("a,b,c\n1,2,3", "layout_unknown")]
+    ("content", "rule"),
+    [
+        ("表号,日期,用电量\nE1,2026-01-01,5", "unit_unknown"),
+        ("a,b,c\n1,2,3", "layout_unknown"),
+        ("表号,日期,时间,用电量（kWh）\nE1,2026-01-01,00:00,5", "column_ambiguous"),
+        ("表号,日期,用电量（kWh）,读数（kWh）\nE1,2026-01-01,5,987654", "column_ambiguous"),
+    ],
 )
 def test_what_cannot_be_read_is_refused_whole(content: str, rule: str) -> None:
     """A quantity without any unit, and a table that is none of meters."""
@@ -168,7 +196,7 @@ def test_an_import_killed_in_the_middle_is_run_again(park: Park, tmp_path: Path)
     """Cut off after the first chunk was sent: the same file again ends in the same state, nothing doubled."""
     command = RegisterMeter(meter="E1", enterprise="GH-001", site="w", stage="s", material="electricity", route="GRID")
     park.expect_posted(park.operator(command))
-    content = "\n".join([HEADER, *(f"E1,{year}-{month:02},7" for year in range(2015, 2027) for month in range(1, 13))])
+    content = "\n".join([HEADER, *(f"E1,{year}-{month:02},7" for year in range(2014, 2026) for month in range(1, 13))])
 
     async def cut_off() -> None:
         reader = Reader(park.database.urls.reader, connections_max=1)

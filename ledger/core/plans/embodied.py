@@ -5,10 +5,11 @@ of a lot takes as much of its carbon; shares are rounded once, by largest remain
 (domain reference, section 3.2).
 """
 
+import datetime
 from collections.abc import Sequence
 
 from ledger.core.account import account_name
-from ledger.core.book import Book
+from ledger.core.book import NO_LOT, Book, ordinal
 from ledger.core.carbon_events import ProductPart
 from ledger.core.events import Leg, MakeProduct, ReceiveProduct, SellProduct
 from ledger.core.plans.plan import Plan, missing_party, planned
@@ -29,20 +30,23 @@ def split(total: int, weights: Sequence[int]) -> list[int]:
     return shares
 
 
-def making(command: MakeProduct, book: Book, _: str) -> Plan | Refusal:
+def making(command: MakeProduct, book: Book, today: str) -> Plan | Refusal:
     """Outputs embody what their inputs did, and the emissions, in proportion to their mass.
 
-    Or `unknown_party`, `product_insufficient`, `malformed_request` where a lot is named twice or nothing is made.
+    Or `unknown_party`, `product_insufficient`, `product_out_of_order`, `product_lot_exists`, and `malformed_request`
+    where a lot is named twice or nothing is made.
     """
     if (wrong := missing_party(book, enterprise=command.enterprise)) is not None:
         return wrong
     lots = [part.lot for part in (*command.inputs, *command.outputs)]
     if not command.outputs or len(lots) != len(set(lots)):
         return refuse("malformed_request", problem="Something is made, of other lots, and no lot is named twice.")
+    if (known := _known(book, command.enterprise, *(part.lot for part in command.outputs))) is not None:
+        return known
     legs: list[Leg] = []
-    embodied = command.emissions
+    embodied, on = command.emissions, command.effective_on or command.occurred_on or today
     for part in command.inputs:
-        taken = _taken(book, command.enterprise, part)
+        taken = _taken(book, command.enterprise, part, on)
         if isinstance(taken, Refusal):
             return taken
         embodied += taken
@@ -56,15 +60,18 @@ def making(command: MakeProduct, book: Book, _: str) -> Plan | Refusal:
     return planned("make_product", command, tuple(legs), opens=_opens(legs, command.enterprise))
 
 
-def sale(command: SellProduct, book: Book, _: str) -> Plan | Refusal:
-    """As much of the lot's carbon as of its mass goes with it; or `unknown_party`, `product_insufficient`."""
+def sale(command: SellProduct, book: Book, today: str) -> Plan | Refusal:
+    """As much of the lot's carbon as of its mass goes with it, into a lot that is new to the receiver.
+
+    Or `unknown_party`, `product_insufficient`, `product_out_of_order`, `product_lot_exists`.
+    """
     if (wrong := missing_party(book, enterprise=command.enterprise)) is not None:
         return wrong
     receiver = command.receiver
     if receiver is not None and (wrong := missing_party(book, enterprise=receiver)) is not None:
         return wrong
     part = ProductPart(command.lot, command.quantity)
-    taken = _taken(book, command.enterprise, part)
+    taken = _taken(book, command.enterprise, part, command.effective_on or command.occurred_on or today)
     if isinstance(taken, Refusal):
         return taken
     given = _moved(command.enterprise, part, -1, taken)
@@ -76,15 +83,19 @@ def sale(command: SellProduct, book: Book, _: str) -> Plan | Refusal:
         return planned("sell_product", command, (*given, *got), opens=_opens((*given, *got), command.enterprise))
     if receiver == command.enterprise:
         return refuse("malformed_request", problem="A product is sold to another enterprise.")
+    if (known := _known(book, receiver, command.receiver_lot or command.lot)) is not None:
+        return known
     got = _moved(receiver, ProductPart(command.receiver_lot or command.lot, command.quantity), 1, taken)
     opens = (*_opens(given, command.enterprise), *_opens(got, receiver))
     return planned("sell_product", command, (*given, *got), opens=opens)
 
 
 def receipt(command: ReceiveProduct, book: Book, _: str) -> Plan | Refusal:
-    """A lot from outside with the footprint that came with it."""
+    """A lot from outside with the footprint that came with it; or `unknown_party`, `product_lot_exists`."""
     if (wrong := missing_party(book, enterprise=command.enterprise)) is not None:
         return wrong
+    if (known := _known(book, command.enterprise, command.lot)) is not None:
+        return known
     legs = [
         *_leg(account_name("stock_outside", command.enterprise), MASS, -command.quantity),
         *_leg(account_name("co2e_outside", command.enterprise), CARBON, -command.emissions),
@@ -107,11 +118,24 @@ def touches(command: MakeProduct | SellProduct | ReceiveProduct, _: Book) -> tup
     return tuple(Leg(name, MASS if name.startswith("Stock") else CARBON, 1) for name in (*named, *more))
 
 
-def _taken(book: Book, owner: str, part: ProductPart) -> int | Refusal:
-    """The carbon that goes with so much of a lot."""
+def _known(book: Book, owner: str, *lots: str) -> Refusal | None:
+    """A lot comes into being once: what others blended into it would be its owner's, unasked."""
+    for lot in lots:
+        if (account_name("stock", owner, lot), MASS) in book.accounts:
+            return refuse("product_lot_exists", enterprise=owner, lot=lot)
+    return None
+
+
+def _taken(book: Book, owner: str, part: ProductPart, on: str) -> int | Refusal:
+    """The carbon that goes with so much of a lot, on a day not before the lot's last."""
     mass, carbon = (_balance(book, kind, commodity, owner, part.lot) for kind, commodity in _ACCOUNTS)
     if part.quantity > mass:
         return refuse("product_insufficient", enterprise=owner, lot=part.lot, held=mass, asked=part.quantity)
+    stock = book.accounts[account_name("stock", owner, part.lot), MASS]
+    last_on = book.lot_balances[stock.account_id, NO_LOT][1]
+    if ordinal(on) < last_on:
+        last = datetime.date.fromordinal(last_on).isoformat()
+        return refuse("product_out_of_order", enterprise=owner, lot=part.lot, last_on=last, on=on)
     return split(carbon, (part.quantity, mass - part.quantity))[0]
 
 

@@ -93,8 +93,8 @@ def retirement(command: Retire, book: Book, _: str) -> Plan | Refusal:
     """A claim on consumption; the lots that may be claimed are judged when they are chosen."""
     beneficiary = command.beneficiary or command.enterprise
     for party in (command.enterprise, beneficiary):
-        if party not in book.parties:
-            return refuse("unknown_party", party=party)
+        if (wrong := missing_party(book, enterprise=party)) is not None:
+            return wrong
     claim = RetirementBody(
         beneficiary=beneficiary,
         enterprise=command.enterprise,
