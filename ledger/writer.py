@@ -40,7 +40,7 @@ BATCH_MAX = 10_000
 """Commands in one ticket."""
 LAG_MAX = 20_000
 """Records by which the table of balances may lag behind while the writer is busy."""
-CACHED_MAX = 200_000
+CACHED_MAX = 100_000
 """Balances the book keeps between groups; above it those of days are dropped, or the book begins anew."""
 DAYS_MAX = 1_000_000
 """Quantities by day that the book keeps for facts dated back; above it the book begins anew."""

@@ -105,7 +105,10 @@ async def _acquaint(connection: psycopg.AsyncConnection[Any]) -> None:
     await connection.rollback()
 
 
-_LARGE: LiteralString = "set local work_mem = '64MB'; set local statement_timeout = '120s'"
+_LARGE: LiteralString = (
+    "set local work_mem = '64MB'; set local statement_timeout = '120s'; set local enable_nestloop = off"
+)
+"""A large read joins by hash: where tables were just filled and not analysed, nested loops took minutes for seconds."""
 _VIEWS: LiteralString = """
     explain select from visible_account join visible_balance using (account_id) join visible_lot using (lot_id),
         visible_ledger, visible_party, visible_policy, visible_event, visible_trade, visible_posting
