@@ -16,7 +16,9 @@ from unittest import mock
 import pytest
 
 from ledger import cli, logs
-from tests.conftest import Database, Server
+from ledger.core.command import RegisterMeter
+from ledger.database import expect_posted, local_principal, open_ledger, request
+from tests.conftest import Database, Server, run
 from tests.imports.statement_files import row, statement, total
 
 REGISTER = (
@@ -117,6 +119,28 @@ def test_a_park_from_migrate_to_rebuild(shell: Shell) -> None:
     check = shell.json("rebuild", "--check")
     assert check["equal"] and check["findings"] == [] and len(check["root"]) == 64
     assert check["holds"] and [one["number"] for one in check["invariants"]] == list(range(1, 13))
+
+
+def test_readings_are_imported_once(shell: Shell) -> None:
+    """A file of a registered meter posts; again it posts nothing; what is no table of meters is refused in a line."""
+    shell.json("register", shell.file("r.csv", REGISTER))
+
+    async def meter() -> None:
+        writer = await open_ledger(shell.database.urls, "ganhe")
+        command = RegisterMeter(
+            meter="E1", enterprise="GH-001", site="w", stage="s", material="electricity", route="GRID"
+        )
+        await expect_posted(writer.submit(request(command, local_principal())))
+        await writer.stop()
+
+    run(meter())
+    file = shell.file("m.csv", "表号,年月,用电量（MWh）\nE1,2026-01,12.5\nE9,2026-01,1\n")
+    told = shell.json("readings", file, code=1)
+    assert (told["readings"], told["posted"], [one["rule"] for one in told["problems"]]) == (2, 1, ["unknown_meter"])
+    again = shell.json("readings", file, code=1)
+    assert (again["posted"], again["replayed"]) == (0, 1)
+    done = shell.run("readings", shell.file("x.csv", "a,b,c\n1,2,3\n"))
+    assert done.returncode == 2 and "layout_unknown" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_expire_makes_visible_what_has_lapsed(shell: Shell) -> None:
