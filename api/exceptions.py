@@ -8,6 +8,7 @@ from litestar.params import QueryParameter
 
 from api import cursors, problems
 from api.accounts import Cursor
+from api.bodies import PLAIN
 from api.import_schemas import ExceptionOut, ExceptionsOut
 from api.imports import RowLimit
 from api.security import MAY_READ_PARK, credential_of
@@ -18,7 +19,8 @@ RuleName = Annotated[
     str | None, QueryParameter(required=False, pattern="^[a-z_]{1,40}$", description="Only problems of this kind.")
 ]
 OwnerName = Annotated[
-    str | None, QueryParameter(required=False, max_length=100, description="Only those that this one sees to.")
+    str | None,
+    QueryParameter(required=False, max_length=100, pattern=PLAIN, description="Only those that this one sees to."),
 ]
 
 

@@ -15,28 +15,26 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 def register_meter(book: Book, command: RegisterMeter) -> Posted | Refusal:
     """A meter under an id nobody has: `meter_exists`, `unknown_party`, `unknown_material`, `unknown_meter`, and
-    `malformed_request` where electricity has no route, anything else has one, or one stands under another's.
+    `meter_unfit` where electricity has no route, anything else has one, or one stands under another's.
     """
     if not all(_ID.fullmatch(part) for part in (command.meter, command.site, command.stage)):
-        return refuse(
-            "malformed_request", problem="Meter, site and stage are 1 to 64 letters, digits or . _ - in ASCII."
-        )
+        return refuse("meter_unfit", problem="Meter, site and stage are 1 to 64 letters, digits or . _ - in ASCII.")
     if command.meter in book.carbon.meters:
         return refuse("meter_exists", meter=command.meter)
     party = book.parties.get(command.enterprise)
     if party is None or party.kind != "enterprise":
         return refuse("unknown_party", party=command.enterprise)
     if command.rating is not None and not 0 < command.rating <= READING_MAX:
-        return refuse("malformed_request", problem="The most a meter can show in an hour is above zero.")
+        return refuse("meter_unfit", problem="The most a meter can show in an hour is above zero.")
     if command.material not in MATERIALS:
         return refuse("unknown_material", material=command.material, known=" ".join(MATERIALS))
     if (command.material == "electricity") != (command.route is not None):
-        return refuse("malformed_request", problem="A meter of electricity names its route of supply; no other does.")
+        return refuse("meter_unfit", problem="A meter of electricity names its route of supply; no other does.")
     upper = None if command.under is None else book.carbon.meters.get(command.under)
     if command.under is not None and upper is None:
         return refuse("unknown_meter", meter=command.under)
     if upper is not None and (upper.enterprise, upper.material) != (command.enterprise, command.material):
-        return refuse("malformed_request", problem="A meter stands under one of its enterprise that measures the same.")
+        return refuse("meter_unfit", problem="A meter stands under one of its enterprise that measures the same.")
     body = MeterBody(
         enterprise=command.enterprise, material=command.material, meter=command.meter,
         rating=None if command.rating is None else str(command.rating), route=command.route, site=command.site,

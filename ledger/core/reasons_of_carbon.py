@@ -8,6 +8,22 @@ REASONS = (
         "计量器具已登记", "计量器具 {meter} 已登记。", frozen=True,
     ),
     Reason(
+        "meter_unfit",
+        422,
+        "Meter cannot be",
+        "This meter cannot be registered: {problem}",
+        "计量器具无法登记",
+        "该计量器具无法登记：{problem}",
+    ),
+    Reason(
+        "product_unfit",
+        422,
+        "Product cannot be",
+        "This is no making or sale of products: {problem}",
+        "产品记录无效",
+        "该产品记录无效：{problem}",
+    ),
+    Reason(
         "unknown_meter", 422, "Unknown meter", "There is no meter {meter}.", "计量器具不存在", "没有计量器具 {meter}。",
     ),
     Reason(

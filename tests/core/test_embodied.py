@@ -126,9 +126,9 @@ def test_alumina_to_aluminium_to_alloy() -> None:
     [
         (SellProduct(enterprise="GH-001", lot="al", quantity=101, receiver="GH-002"), ONE, "product_insufficient"),
         (make("GH-001", parts(("x", 1)), inputs=parts(("al", 101))), ONE, "product_insufficient"),
-        (make("GH-001", parts(("x", 1), ("x", 2))), ONE, "malformed_request"),
-        (make("GH-001", ()), ONE, "malformed_request"),
-        (SellProduct(enterprise="GH-001", lot="al", quantity=1, receiver="GH-001"), ONE, "malformed_request"),
+        (make("GH-001", parts(("x", 1), ("x", 2))), ONE, "product_unfit"),
+        (make("GH-001", ()), ONE, "product_unfit"),
+        (SellProduct(enterprise="GH-001", lot="al", quantity=1, receiver="GH-001"), ONE, "product_unfit"),
         (SellProduct(enterprise="GH-001", lot="al", quantity=1, receiver="GH-404"), ONE, "unknown_party"),
         (SellProduct(enterprise="GH-001", lot="al", quantity=1, receiver="GH-002"), TWO, "not_your_account"),
         (make("GH-404", parts(("x", 1))), OPERATOR, "unknown_party"),

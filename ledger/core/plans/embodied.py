@@ -33,14 +33,14 @@ def split(total: int, weights: Sequence[int]) -> list[int]:
 def making(command: MakeProduct, book: Book, today: str) -> Plan | Refusal:
     """Outputs embody what their inputs did, and the emissions, in proportion to their mass.
 
-    Or `unknown_party`, `product_insufficient`, `product_out_of_order`, `product_lot_exists`, and `malformed_request`
+    Or `unknown_party`, `product_insufficient`, `product_out_of_order`, `product_lot_exists`, and `product_unfit`
     where a lot is named twice or nothing is made.
     """
     if (wrong := missing_party(book, enterprise=command.enterprise)) is not None:
         return wrong
     lots = [part.lot for part in (*command.inputs, *command.outputs)]
     if not command.outputs or len(lots) != len(set(lots)):
-        return refuse("malformed_request", problem="Something is made, of other lots, and no lot is named twice.")
+        return refuse("product_unfit", problem="Something is made, of other lots, and no lot is named twice.")
     if (known := _known(book, command.enterprise, *(part.lot for part in command.outputs))) is not None:
         return known
     legs: list[Leg] = []
@@ -82,7 +82,7 @@ def sale(command: SellProduct, book: Book, today: str) -> Plan | Refusal:
         ]
         return planned("sell_product", command, (*given, *got), opens=_opens((*given, *got), command.enterprise))
     if receiver == command.enterprise:
-        return refuse("malformed_request", problem="A product is sold to another enterprise.")
+        return refuse("product_unfit", problem="A product is sold to another enterprise.")
     if (known := _known(book, receiver, command.receiver_lot or command.lot)) is not None:
         return known
     got = _moved(receiver, ProductPart(command.receiver_lot or command.lot, command.quantity), 1, taken)
