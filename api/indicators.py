@@ -14,7 +14,7 @@ from api.inventories import FactorsOn, Year, footprint_of, pin_in, today_of
 from api.problems import Problem
 from api.security import credential_of
 from ledger.core.indicators import Reproduced, province_saving, reproduce
-from ledger.core.quantity import plain
+from ledger.core.quantity import plain, rounded
 from ledger.core.refusal import Refusal
 from ledger.reports.indicators import Indicators, indicators
 from ledger.reports.scope import scope_of
@@ -102,9 +102,8 @@ class IndicatorController(Controller):
 
 
 def _reproduced(found: Reproduced) -> ReproducedOut:
-    scaled = round(found.implied * 10**4)
     return ReproducedOut(
-        published=found.published, unit=found.unit, implied_per_mwh=plain(Decimal(scaled).scaleb(-4)),
+        published=found.published, unit=found.unit, implied_per_mwh=rounded(found.implied, places=4),
         verdict="reproducible" if found.reproducible else "not_reproducible_with_known_factors",
         by={f"{rule.factor_set}/{rule.of}/{rule.region}": plain(given) for _, rule, given in found.by},
     )  # fmt: skip

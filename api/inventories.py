@@ -2,7 +2,7 @@
 
 import datetime
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -18,12 +18,11 @@ from api.problems import Problem
 from api.reconciliations import MEDIA_TYPES, Form
 from api.schemas import ReceiptOut
 from api.security import MAY_JUDGE, MAY_POST, credential_of
-from api.transactions import IdempotencyKey, answer
+from api.transactions import IdempotencyKey, submit
 from ledger.core.carbon_rules import Factor
-from ledger.core.command import Command, JudgeInventory, SubmitInventory, canonical
-from ledger.core.command import Request as LedgerRequest
+from ledger.core.command import JudgeInventory, SubmitInventory, canonical
 from ledger.core.facts import InventoryFacts
-from ledger.core.inventory import Document
+from ledger.core.inventory import Document, Inputs, causes
 from ledger.core.policy import in_force
 from ledger.core.refusal import Refusal, refuse
 from ledger.reports.explanation import Explanation, Figure, explain
@@ -50,6 +49,7 @@ FactorsOn = Annotated[
 ]
 Record = Annotated[str, PathParameter(pattern=r"^(0|[1-9][0-9]{0,17})$", description="The submission's log index.")]
 PATH = r"^[A-Za-z0-9._-]{1,64}(/[0-9]{1,6}(/(~certificates|[A-Za-z0-9._-]{1,64}))?)?$"
+Found = TypeVar("Found")
 _DRAFT = ResponseSpec(Document | ParkInventory, generate_examples=False, description="Emissions of the year")
 
 
@@ -118,9 +118,7 @@ class InventoryController(Controller):
             park = await footprint.park(pin)
             content, documents, totals = msgspec.json.encode(park), park.enterprises, park.figures
         else:
-            found = await footprint.inventory(pin, enterprise or tenant or "")
-            if isinstance(found, Refusal):
-                raise Problem(found)
+            found = _sound(await footprint.document(_sound(await footprint.of(pin, enterprise or tenant or "")), pin))
             content, documents, totals = found.content(), [found], {}
         if form == "csv":
             content = as_csv(*lines(documents))
@@ -177,12 +175,10 @@ class InventoryController(Controller):
         """Made again from the records, and held against its digest; and whether a restatement is due, and why."""
         footprint = footprint_of(request)
         facts = await _facts(footprint, record)
-        pin = Pin(facts.year, facts.tree_size, datetime.date.fromisoformat(facts.factors_on))
-        now = Pin(facts.year, await pinned_size(request, None), pin.on)
-        document = await footprint.inventory(pin, facts.enterprise)
-        since = await footprint.causes(pin, now, facts.enterprise)
-        if isinstance(document, Refusal):
-            raise Problem(document)
+        pin, now = _pin_of(facts), await pin_in(request, facts.year, None, None)
+        before = _sound(await footprint.of(pin, facts.enterprise))
+        document = _sound(await footprint.document(before, pin))
+        since = causes(before, await footprint.now(before, Pin(now.year, now.size, pin.on)))
         refused = since if isinstance(since, Refusal) else None
         changed = {} if isinstance(since, Refusal) else since
         return InventoryOut(
@@ -209,12 +205,11 @@ class InventoryController(Controller):
             raise Problem(refuse("enterprise_needed", role=credential_of(request).principal.role))
         footprint = footprint_of(request)
         pin = await pin_in(request, data.year, None, data.factors_on)
-        document = await footprint.inventory(pin, enterprise)
-        if isinstance(document, Refusal):
-            raise Problem(document)
+        inputs = _sound(await footprint.of(pin, enterprise))
+        document = _sound(await footprint.document(inputs, pin))
         figures = dict(document.figures)
         if data.restates is not None:
-            figures |= await _differences(footprint, data.restates, pin, enterprise)
+            figures |= await _differences(footprint, data.restates, inputs)
         restates = None if data.restates is None else int(data.restates)
         command = SubmitInventory(
             enterprise=enterprise, year=data.year, tree_size=pin.size, factors_on=pin.on.isoformat(),
@@ -223,7 +218,7 @@ class InventoryController(Controller):
         # Asked again, the size would be another; what was asked for is the year, and by which factors.
         on = "" if data.factors_on is None else data.factors_on.isoformat()
         wished = msgspec.structs.replace(command, tree_size=0, factors_on=on, digest="", figures={})
-        return await _submit(request, command, canonical(wished), key)
+        return await submit(request, command, key, asked=canonical(wished))
 
     @post(
         "/{record:str}/judgements", operation_id="postInventoryJudgement", summary="Verify or return one (核查)",
@@ -234,7 +229,7 @@ class InventoryController(Controller):
     ) -> Response[ReceiptOut]:
         """By another person than who submitted it; with findings that matter it can only be returned."""
         command = JudgeInventory(inventory=int(record), verdict=data.verdict, findings=data.findings)
-        return await _submit(request, command, canonical(command), key)
+        return await submit(request, command, key)
 
 
 def today_of(request: Request[Any, Any, Any]) -> datetime.date:
@@ -264,16 +259,24 @@ async def _facts(footprint: Footprint, record: str) -> InventoryFacts:
     return found[0]
 
 
-async def _differences(footprint: Footprint, record: str, pin: Pin, enterprise: str) -> dict[str, str]:
+async def _differences(footprint: Footprint, record: str, inputs: Inputs) -> dict[str, str]:
     """What changed since the inventory that is restated, by cause and scope."""
     facts = await _facts(footprint, record)
-    known = Pin(facts.year, facts.tree_size, datetime.date.fromisoformat(facts.factors_on))
-    if (facts.enterprise, facts.year) != (enterprise, pin.year):
+    if (facts.enterprise, facts.year) != (inputs.enterprise, inputs.year):
         raise Problem(refuse("inventory_not_verified", record=record))
-    since = await footprint.causes(known, pin, enterprise)
-    if isinstance(since, Refusal):
-        raise Problem(since)
+    since = _sound(causes(_sound(await footprint.of(_pin_of(facts), facts.enterprise)), inputs))
     return {f"{cause}/{scope}": change for cause, changed in since.items() for scope, change in changed.items()}
+
+
+def _pin_of(facts: InventoryFacts) -> Pin:
+    return Pin(facts.year, facts.tree_size, datetime.date.fromisoformat(facts.factors_on))
+
+
+def _sound(found: Found | Refusal) -> Found:
+    """What was found; the problem that tells why it was not."""
+    if isinstance(found, Refusal):
+        raise Problem(found)
+    return found
 
 
 def _submission_out(one: InventoryFacts) -> SubmissionOut:
@@ -283,10 +286,3 @@ def _submission_out(one: InventoryFacts) -> SubmissionOut:
         restates=None if one.restates is None else str(one.restates), findings=one.findings,
         judged=None if one.judged_index is None else str(one.judged_index),
     )  # fmt: skip
-
-
-async def _submit(request: Request[Any, Any, Any], command: Command, asked: bytes, key: str) -> Response[ReceiptOut]:
-    credential = credential_of(request)
-    writer = await request.app.state.writers.of(credential)
-    wish = LedgerRequest(command=command, principal=credential.principal, request_key=key, canonical=asked)
-    return answer(await writer.submit(wish))

@@ -14,9 +14,9 @@ from api.inventories import Year, pinned_size
 from api.problems import Problem
 from api.schemas import BatchOut, ReceiptOut
 from api.security import MAY_POST, MAY_REGISTER, credential_of
-from api.transactions import IdempotencyKey, answer
+from api.transactions import IdempotencyKey, submit
 from ledger.core.activity import MATERIALS, Unit, smallest
-from ledger.core.command import Batch, Command, RecordReading, RegisterMeter, canonical
+from ledger.core.command import Batch, RecordReading, RegisterMeter, canonical
 from ledger.core.command import Request as LedgerRequest
 from ledger.core.events import Evidence
 from ledger.core.refusal import Refusal, refuse
@@ -75,7 +75,7 @@ class MeterController(Controller):
             meter=data.meter, enterprise=data.enterprise, site=data.site, stage=data.stage, material=data.material,
             route=data.route, under=data.under, rating=rating,
         )  # fmt: skip
-        return answer(await (await _writer(request)).submit(_asked(command, credential_of(request), key)))
+        return await submit(request, command, key)
 
 
 class ReadingController(Controller):
@@ -121,7 +121,7 @@ class ReadingController(Controller):
         self, request: Request[Any, Any, Any], data: JSONBody[ReadingIn], key: IdempotencyKey
     ) -> Response[ReceiptOut]:
         """Whole days of one month, perhaps hour by hour; days that are read already are corrected, not read again."""
-        return answer(await (await _writer(request)).submit(_asked(_reading(data), credential_of(request), key)))
+        return await submit(request, _reading(data), key)
 
     @post(
         "/batches", operation_id="postReadings", summary="Record many readings", opt=MAY_POST.opt(), status_code=200,
@@ -134,14 +134,17 @@ class ReadingController(Controller):
         items = await read_items(request, ReadingItemIn)
         asked: list[LedgerRequest | Refusal] = []
         keys = [item.key or f"{key}/{at}" for at, item in enumerate(items, start=1)]
+        credential = credential_of(request)
         for at, item in enumerate(items, start=1):
             place = Batch(i=str(at), id=key, n=str(len(items)))
             try:
-                asked.append(_asked(_reading(item), credential_of(request), keys[at - 1], place))
+                command = _reading(item)
             except Problem as why:
                 asked.append(why.refusal)
+            else:
+                asked.append(_asked(command, credential, keys[at - 1], place))
         atomic = mode == "all_or_nothing"
-        outcomes = await submit_items(await _writer(request), asked, atomic=atomic)
+        outcomes = await submit_items(await request.app.state.writers.of(credential), asked, atomic=atomic)
         return batch_out(request, keys, outcomes, atomic=atomic)
 
 
@@ -162,11 +165,7 @@ def _quantity(text: str, unit: str) -> tuple[int, Unit]:
     return found
 
 
-def _asked(command: Command, credential: Credential, key: str, batch: Batch | None = None) -> LedgerRequest:
+def _asked(command: RecordReading, credential: Credential, key: str, batch: Batch) -> LedgerRequest:
     return LedgerRequest(
         command=command, principal=credential.principal, request_key=key, batch=batch, canonical=canonical(command)
     )
-
-
-async def _writer(request: Request[Any, Any, Any]) -> Any:
-    return await request.app.state.writers.of(credential_of(request))

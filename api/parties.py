@@ -1,6 +1,5 @@
 """Parties: who the book knows, under which names; registering them, and what changes about them."""
 
-import secrets
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get, post
@@ -11,9 +10,8 @@ from api.park_bodies import PartyChangeIn, PartyIn
 from api.problems import Problem
 from api.schemas import PartiesOut, PartyChangeOut, PartyOut, ReceiptOut
 from api.security import MAY_REGISTER, credential_of
-from api.transactions import IdempotencyKey, answer
-from ledger.core.command import ChangeParty, RegisterParty, canonical
-from ledger.core.command import Request as LedgerRequest
+from api.transactions import IdempotencyKey, submit
+from ledger.core.command import ChangeParty, RegisterParty
 from ledger.core.refusal import refuse
 from ledger.reports.parties import PartyLine, parties
 from ledger.reports.scope import scope_of
@@ -59,7 +57,7 @@ class PartyController(Controller):
             party=data.party, kind=data.kind, name=data.name, aliases=data.aliases, sector=data.sector, usci=data.usci,
             grid_user=data.grid_user,
         )  # fmt: skip
-        return await _submit(request, command, key)
+        return await submit(request, command, key)
 
     @post("/{party_id:str}/changes", operation_id="postPartyChange", summary="Change a party", **_WRITE)
     async def change(
@@ -77,22 +75,7 @@ class PartyController(Controller):
             into=data.into,
             document=data.document,
         )
-        return await _submit(request, command, key)
-
-
-async def _submit(
-    request: Request[Any, Any, Any], command: RegisterParty | ChangeParty, key: str
-) -> Response[ReceiptOut]:
-    credential = credential_of(request)
-    writer = await request.app.state.writers.of(credential)
-    asked = LedgerRequest(
-        command=command,
-        principal=credential.principal,
-        request_key=key,
-        canonical=canonical(command),
-        salt_seed=secrets.token_bytes(32),
-    )
-    return answer(await writer.submit(asked))
+        return await submit(request, command, key)
 
 
 def _party_out(line: PartyLine) -> PartyOut:

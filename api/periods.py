@@ -10,10 +10,9 @@ from api.park_bodies import ClosingIn, ReopeningIn
 from api.problems import Problem
 from api.schemas import PeriodOut, PeriodsOut, ReceiptOut
 from api.security import MAY_IMPORT, MAY_READ_PARK, credential_of
-from api.transactions import IdempotencyKey, answer
+from api.transactions import IdempotencyKey, submit
 from ledger.closing import closing_of
 from ledger.core.command import ClosePeriod, ReopenPeriod, canonical
-from ledger.core.command import Request as LedgerRequest
 from ledger.core.policy import Period
 from ledger.core.record import CloseBody
 from ledger.core.refusal import Refusal
@@ -72,7 +71,7 @@ class PeriodController(Controller):
             raise Problem(command)
         # Asked again, the figures may be others; what was asked for is the month and how.
         asked = ClosePeriod(month=month, state=data.state, tree_size=0, figures={}, positions="")
-        return await _submit(request, command, canonical(asked), key)
+        return await submit(request, command, key, asked=canonical(asked))
 
     @post(
         "/{month:str}/reopenings", operation_id="postPeriodReopening", summary="Open a period again (反结账)",
@@ -83,13 +82,4 @@ class PeriodController(Controller):
     ) -> Response[ReceiptOut]:
         """202: a second person must approve it at /v1/proposals. Only the latest closed period can be opened again."""
         command = ReopenPeriod(month=month, reason=data.reason)
-        return await _submit(request, command, canonical(command), key)
-
-
-async def _submit(
-    request: Request[Any, Any, Any], command: ClosePeriod | ReopenPeriod, asked: bytes, key: str
-) -> Response[ReceiptOut]:
-    credential = credential_of(request)
-    writer = await request.app.state.writers.of(credential)
-    wish = LedgerRequest(command=command, principal=credential.principal, request_key=key, canonical=asked)
-    return answer(await writer.submit(wish))
+        return await submit(request, command, key)

@@ -11,9 +11,8 @@ from api.accounts import Cursor, Limit
 from api.park_bodies import RuleIn
 from api.schemas import ReceiptOut, RuleOut, RulesOut
 from api.security import MAY_SET_POLICY, credential_of
-from api.transactions import IdempotencyKey, answer
-from ledger.core.command import Request as LedgerRequest
-from ledger.core.command import SetPolicy, canonical
+from api.transactions import IdempotencyKey, submit
+from ledger.core.command import SetPolicy
 from ledger.core.policy import PolicyRow
 from ledger.reports.scope import scope_of
 
@@ -63,10 +62,4 @@ class PolicyController(Controller):
             rule=data.rule,
             source=data.source,
         )
-        credential = credential_of(request)
-        writer = await request.app.state.writers.of(credential)
-        command = SetPolicy(row=row)
-        asked = LedgerRequest(
-            command=command, principal=credential.principal, request_key=key, canonical=canonical(command)
-        )
-        return answer(await writer.submit(asked))
+        return await submit(request, SetPolicy(row=row), key)

@@ -1,5 +1,6 @@
 """Writes: one resource for each event of the table, and reading a transaction back."""
 
+import secrets
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get, post
@@ -13,6 +14,8 @@ from api.problems import Problem
 from api.schemas import BalanceAfterOut, LegOut, ReceiptOut, TransactionOut
 from api.security import MAY_POST, credential_of
 from api.wishes import ledger_request
+from ledger.core.command import Command, canonical
+from ledger.core.command import Request as LedgerRequest
 from ledger.core.refusal import Refusal, refuse
 from ledger.reports.scope import scope_of
 from ledger.writer import Outcome, Posted, Refused, Unknown
@@ -51,6 +54,22 @@ def answer(outcome: Outcome) -> Response[ReceiptOut]:
             raise Problem(outcome.refusal, record=outcome.index)
         case Unknown():
             raise Problem(refuse("outcome_unknown"))
+
+
+async def submit(
+    request: Request[Any, Any, Any], command: Command, key: str, *, asked: bytes | None = None
+) -> Response[ReceiptOut]:
+    """Have a command that is no posting decided, and answer.
+
+    `asked` are the bytes its key is frozen with, where the command says more than the caller did.
+    """
+    credential = credential_of(request)
+    writer = await request.app.state.writers.of(credential)
+    wish = LedgerRequest(
+        command=command, principal=credential.principal, request_key=key, canonical=asked or canonical(command),
+        salt_seed=secrets.token_bytes(32),
+    )  # fmt: skip
+    return answer(await writer.submit(wish))
 
 
 _WRITES: dict[str, Any] = {

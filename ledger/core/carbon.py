@@ -9,7 +9,6 @@ import decimal
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from fractions import Fraction
 
 import msgspec
 
@@ -52,7 +51,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str
     site: str | None
     quantity: int
-    effective_on: str = ""
+    effective_on: str
     """The day from which the certificates are no more held."""
 
 
@@ -119,10 +118,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         """The sum of a scope's lines."""
         return total(line.emissions for line in self.lines if line.scope == scope)
 
-    def share(self, part: Decimal | int) -> Fraction | None:
-        """A part of the electricity consumed, unrounded; None where nothing is metered."""
-        return Fraction(part) / Fraction(self.consumed) if self.consumed else None
-
 
 def total(values: Iterable[Decimal]) -> Decimal:
     """An exact sum."""
@@ -138,7 +133,8 @@ def emissions(uses: Sequence[Use], claims: Sequence[Claim], policies: PolicyBook
     `uses` without sub-meters; the claims are all of the beneficiary's year. Or `factor_missing`, `policy_missing`.
     """
     lines: list[Line] = []
-    for part in (_process(uses, policies, on), _fuels(uses, policies, on), _electricity(uses, claims, policies, on)):
+    counted = _counted(claims, policies, on)
+    for part in (_process(uses, policies, on), _fuels(uses, policies, on), _electricity(uses, counted, policies, on)):
         if isinstance(part, Refusal):
             return part
         lines += part
@@ -147,7 +143,6 @@ def emissions(uses: Sequence[Use], claims: Sequence[Claim], policies: PolicyBook
         return coal
     market = [line for line in lines if line.scope == "2_market"]
     covered = total(line.covered or Decimal(0) for line in market)
-    counted = _counted(claims, policies, on)
     return Result(
         lines=tuple(lines), coal=coal, consumed=_amount(_of_role(uses, "electricity")),
         residual=total(EXACT.add(line.quantity, line.covered or Decimal(0)) for line in market),
@@ -215,7 +210,7 @@ def _fuels(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] | R
     return lines
 
 
-def _electricity(uses: Sequence[Use], claims: Sequence[Claim], policies: PolicyBook, on: str) -> list[Line] | Refusal:
+def _electricity(uses: Sequence[Use], claims: tuple[Claim, ...], policies: PolicyBook, on: str) -> list[Line] | Refusal:
     """Scope 2 of electricity, location-based by site and route, market-based in one line with the claims."""
     power, lines = _of_role(uses, "electricity"), []
     residual: list[Use] = []
@@ -230,8 +225,7 @@ def _electricity(uses: Sequence[Use], claims: Sequence[Claim], policies: PolicyB
             if isinstance(located, Refusal):
                 return located
             lines += located
-    counted = _counted(claims, policies, on)
-    market = _market(residual, counted, policies, on) if residual else []
+    market = _market(residual, claims, policies, on) if residual else []
     return market if isinstance(market, Refusal) else lines + market
 
 

@@ -6,6 +6,7 @@ records it is a decimal string, because JSON numbers lose whole numbers beyond 2
 
 import re
 from decimal import Decimal
+from fractions import Fraction
 
 import msgspec
 
@@ -54,3 +55,9 @@ def plain(value: Decimal) -> str:
     """A decimal as records and answers write it: without exponent, and without zeros at its end."""
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def rounded(value: Fraction, *, places: int) -> str:
+    """Zero or more, rounded half up and written plainly, for people: nothing is decided by it."""
+    scaled = (value * 10**places + Fraction(1, 2)).__floor__()
+    return f"{scaled // 10**places}.{scaled % 10**places:0{places}}"

@@ -80,10 +80,10 @@ def read_meters(name: str, sheets: Iterable[Sheet]) -> tuple[list[MeterReading],
     `layout_unknown` where no sheet has one, `column_ambiguous` where two columns mean the same.
     """
     found = _Reading(name)
-    known = [
-        sheet for sheet in sheets if (header := _header(name, sheet)) is not None and not found.begin(sheet, *header)
-    ]
-    if not known:
+    for sheet in sheets:
+        if (header := _header(name, sheet)) is not None:
+            found.begin(sheet, *header)
+    if found.sheet is None:
         raise StatementUnreadable("layout_unknown", f"{name} has no header that names a meter, a time and a quantity.")
     return found.readings(), found.problems
 

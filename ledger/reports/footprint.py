@@ -13,8 +13,8 @@ import msgspec
 from ledger.core.activity import Meter, Reading
 from ledger.core.carbon import Claim, Use, total
 from ledger.core.facts import InventoryFacts
-from ledger.core.inventory import SCOPES, Document, Inputs, causes, document
-from ledger.core.policy import PolicyBook
+from ledger.core.inventory import SCOPES, Document, Inputs, document
+from ledger.core.policy import PolicyBook, PolicyRow
 from ledger.core.quantity import plain
 from ledger.core.refusal import Refusal, refuse
 from ledger.proof.merkle import Frontier
@@ -54,11 +54,6 @@ class ParkInventory(msgspec.Struct, frozen=True, kw_only=True):
     without_meters: list[str]
     """Enterprises that have no meter: no data, never zero."""
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether every enterprise is in the totals."""
-        return not self.refused and not self.without_meters
-
 
 class Footprint:
     """Reads inventories of one ledger and scope."""
@@ -67,6 +62,8 @@ class Footprint:
         self._reading = reading
         self._proofs = proofs
         self._scope = scope
+        self._rules: list[tuple[int, PolicyRow]] | None = None
+        """Read once for each request: whatever size it asks about was there when it began."""
 
     async def inputs(self, pin: Pin, *, enterprise: str | None = None) -> dict[str, Inputs]:
         """What each enterprise's inventory comes of, as known at the size; of one enterprise, or of all that have
@@ -100,18 +97,32 @@ class Footprint:
 
     async def policies(self, size: int) -> PolicyBook:
         """The rules that were in the book at a size."""
+        if self._rules is None:
+            self._rules = await self._reading.policies(self._scope, after=-1, limit=RULES_MAX)
         found = PolicyBook()
-        for index, row in await self._reading.policies(self._scope, after=-1, limit=RULES_MAX):
+        for index, row in self._rules:
             if index < size:
                 found.add(index, row)
         return found
 
-    async def inventory(self, pin: Pin, enterprise: str) -> Document | Refusal:
-        """An enterprise's inventory; `not_found` where it has neither meters nor claims, or is another's."""
+    async def enterprises(self, size: int) -> list[str]:
+        """The enterprises that were registered at a size."""
+        (rows,) = await self._reading.reader.fetch(self._scope, Query(_ENTERPRISES, (size,)))
+        return [party for (party,) in rows]
+
+    async def of(self, pin: Pin, enterprise: str) -> Inputs | Refusal:
+        """What an inventory comes of; `not_found` where there are neither meters nor claims, or they are another's."""
         found = (await self.inputs(pin, enterprise=enterprise)).get(enterprise)
-        if found is None:
-            return refuse("not_found", what=f"meters of {enterprise}")
-        return document(found, tree_size=pin.size, root=await self._root(pin.size))
+        return found or refuse("not_found", what=f"meters of {enterprise}")
+
+    async def now(self, before: Inputs, pin: Pin) -> Inputs:
+        """The same year at a later size; nothing of it may be left, where all claims of a year were taken back."""
+        found = (await self.inputs(pin, enterprise=before.enterprise)).get(before.enterprise)
+        return found or msgspec.structs.replace(before, uses=(), claims=(), policies=await self.policies(pin.size))
+
+    async def document(self, inputs: Inputs, pin: Pin) -> Document | Refusal:
+        """The inventory of these inputs."""
+        return document(inputs, tree_size=pin.size, root=await self._root(pin.size))
 
     async def park(self, pin: Pin) -> ParkInventory:
         """The inventories of all enterprises that the scope shows, and their sums."""
@@ -124,23 +135,15 @@ class Footprint:
                 refused.append(Refused(enterprise=enterprise, code=found.code, figures=found.figures))
             else:
                 documents.append(found)
-        query = Query(_ENTERPRISES, (pin.size,))
-        (parties,) = await self._reading.reader.fetch(self._scope, query)
         return ParkInventory(
             year=pin.year, tree_size=str(pin.size), root=root, factors_on=pin.on.isoformat(),
             figures=_sums(documents), enterprises=documents, refused=refused,
-            without_meters=[party for (party,) in parties if not (inputs.get(party) and inputs[party].uses)],
+            without_meters=[
+                party
+                for party in await self.enterprises(pin.size)
+                if not (inputs.get(party) and inputs[party].uses)
+            ],
         )  # fmt: skip
-
-    async def causes(self, before: Pin, after: Pin, enterprise: str) -> dict[str, dict[str, str]] | Refusal:
-        """What of the difference between two inventories came of readings, retirements, methods and factors."""
-        known = (await self.inputs(before, enterprise=enterprise)).get(enterprise)
-        now = (await self.inputs(after, enterprise=enterprise)).get(enterprise)
-        if known is None:
-            return refuse("not_found", what=f"meters of {enterprise}")
-        if now is None:
-            now = msgspec.structs.replace(known, uses=(), claims=(), policies=await self.policies(after.size))
-        return causes(known, now)
 
     async def submissions(self, *, after: int, limit: int, record: int | None = None) -> list[InventoryFacts]:
         """Submitted inventories after the one of this log index, in order; or the one of `record`."""

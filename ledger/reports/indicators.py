@@ -14,12 +14,12 @@ from ledger.core.carbon import Result
 from ledger.core.indicators import Judged, Standing, industry_of, judge, ranked, summed
 from ledger.core.inventory import Inputs
 from ledger.core.policy import ComplianceBasis, PolicyBook, VintageMatch
-from ledger.core.quantity import plain
+from ledger.core.quantity import plain, rounded
 from ledger.core.refusal import Refusal, refuse
 from ledger.reports.footprint import Footprint, Pin
 from ledger.reports.positions import Position, positions
 from ledger.reports.reading import Moment, Reading
-from ledger.store.session import ALL_TENANTS, Query, Scope
+from ledger.store.session import ALL_TENANTS, Scope
 
 PARK, ALL_INDUSTRIES = "park", "all"
 
@@ -96,11 +96,10 @@ async def indicators(reading: Reading, footprint: Footprint, scope: Scope, pin: 
     by_vintage = await positions(reading, scope, moment, today=day, by="vintage")
     whole = await positions(reading, scope, moment, today=day)
     held = _usable(by_vintage.lines, pin.year if vintage.match == "SAME_YEAR" else None)
-    (parties,) = await reading.reader.fetch(scope, Query(_ENTERPRISES, (pin.size,)))
     results = {party: own.emissions() for party, own in inputs.items()}
     standings = {
         party: _standing(party, inputs.get(party), results.get(party), held.get(party, 0), basis.basis, day)
-        for (party,) in parties
+        for party in await footprint.enterprises(pin.size)
     }
     industry = {party: industry_of(policies, party, pin.on.isoformat()) for party in standings}
     judged = [
@@ -169,13 +168,17 @@ def _enterprise(
         rank=at if judged.standing.share is not None else None, enterprise=party, industry=industry,
         compliance=_share(judged), held=held.get(party, 0), retired=0 if known is None else known.claimed,
         excess_mwh=None if known is None else plain(known.excess), subscribed=promise.subscribed,
-        fulfilment_percent=_percent(Fraction(delivered, promise.subscribed)) if promise.subscribed else None,
-        trade_ratio_percent=_percent(Fraction(promise.traded, promise.subscribed)) if promise.subscribed else None,
+        fulfilment_percent=_of_promised(delivered, promise),
+        trade_ratio_percent=_of_promised(promise.traded, promise),
         scope1=None if known is None else plain(known.total("1")),
         scope2_location=None if known is None else plain(known.total("2_location")),
         scope2_market=None if known is None else plain(known.total("2_market")),
         refused=result.code if isinstance(result, Refusal) else None,
     )  # fmt: skip
+
+
+def _of_promised(part: int, promise: Position) -> str | None:
+    return rounded(Fraction(100 * part, promise.subscribed), places=4) if promise.subscribed else None
 
 
 def _group(name: str, industry: str, standings: Iterable[Standing], policies: PolicyBook, pin: Pin) -> Share:
@@ -186,17 +189,8 @@ def _share(judged: Judged) -> Share:
     one = judged.standing
     return Share(
         counted=one.counted, consumed_mwh=None if one.consumed is None else plain(one.consumed),
-        percent=None if one.share is None else _percent(one.share),
+        percent=None if one.share is None else rounded(100 * one.share, places=4),
         target_percent=judged.percent,
         target_mode=judged.mode, target_record=None if judged.record is None else str(judged.record),
         meets=judged.meets, gap=judged.gap,
     )  # fmt: skip
-
-
-def _percent(share: Fraction) -> str:
-    """Rounded half up to four places, for people; nothing is decided by it."""
-    scaled = (share * 10**6 + Fraction(1, 2)).__floor__()
-    return f"{scaled // 10**4}.{scaled % 10**4:04}"
-
-
-_ENTERPRISES = "select party_id from visible_party where kind = 'enterprise' and log_index < %s order by party_id"

@@ -13,7 +13,7 @@ import msgspec
 
 from ledger.core.certificate import valid_until
 from ledger.core.policy import PolicyRow, Validity, in_force
-from ledger.core.quantity import QUANTITY_MAX
+from ledger.core.quantity import QUANTITY_MAX, rounded
 from ledger.reports.reading import HEAD, LAST_DAY, Moment, Reading
 from ledger.store.session import Query, Scope
 
@@ -63,7 +63,7 @@ class RouteLine(msgspec.Struct, kw_only=True):
     @property
     def average_yuan(self) -> str | None:
         """Yuan for each certificate bought at a known price, to four places."""
-        return _decimal(Fraction(self.cost_fen, 100 * self.priced), places=4) if self.priced else None
+        return rounded(Fraction(self.cost_fen, 100 * self.priced), places=4) if self.priced else None
 
 
 class Reckoning(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +99,7 @@ class Positions(msgspec.Struct, frozen=True, kw_only=True):
                 subscribed=subscribed,
                 traded=traded,
                 outstanding=subscribed - traded,
-                fulfilment_percent=None if share is None else _decimal(share, places=4),
+                fulfilment_percent=None if share is None else rounded(share, places=4),
             ),
         }
 
@@ -199,12 +199,6 @@ def _route(command: str, status: str | None) -> str:
     if command == "transfer_with_energy":
         return status or "SELF_USE"
     return plain.get(command, "UNBUNDLED_TRADE")
-
-
-def _decimal(value: Fraction, *, places: int) -> str:
-    """Rounded half up, written plainly."""
-    scaled = (value * 10**places + Fraction(1, 2)).__floor__()
-    return f"{scaled // 10**places}.{scaled % 10**places:0{places}}"
 
 
 def _axes(moment: Moment) -> tuple[Any, ...]:

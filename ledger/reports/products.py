@@ -5,6 +5,7 @@ from typing import LiteralString
 
 import msgspec
 
+from ledger.core.quantity import rounded
 from ledger.reports.reading import Moment, Reading
 from ledger.store.session import Query, Scope
 
@@ -42,8 +43,7 @@ def _per_tonne(carbon: int, mass: int) -> str | None:
     """Grams for each gram are tonnes for each tonne: a thousand kg."""
     if not mass:
         return None
-    scaled = (Fraction(carbon * 10**6, mass) + Fraction(1, 2)).__floor__()
-    return f"{scaled // 1000}.{scaled % 1000:03}"
+    return rounded(Fraction(1000 * carbon, mass), places=3)
 
 
 _PRODUCTS: LiteralString = """

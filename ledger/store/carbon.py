@@ -7,7 +7,7 @@ import psycopg
 from ledger.core.activity import Meter, Reading
 from ledger.core.book import Book
 from ledger.core.command import JudgeInventory, RecordReading, RegisterMeter, Request, SubmitInventory
-from ledger.core.events import Retire, Reverse, Surrender
+from ledger.core.events import Retire, Reverse, Surrender, Transfer
 from ledger.core.facts import InventoryFacts
 from ledger.core.record import ReadingBody, RetirementBody
 from ledger.store.literals import texts
@@ -24,6 +24,8 @@ async def load_carbon(connection: Connection, ledger_id: int, book: Book, reques
     reversed_: set[int] = set()
     for command in (request.command for request in requests):
         match command:
+            case Transfer():
+                continue  # by far the most, and about nothing of this
             case RegisterMeter():
                 meters |= {one for one in (command.meter, command.under) if one is not None}
             case RecordReading():
@@ -41,21 +43,24 @@ async def load_carbon(connection: Connection, ledger_id: int, book: Book, reques
     await _load_meters(connection, ledger_id, book, meters.difference(book.carbon.meters))
     if years or judged:
         await _load_inventories(connection, ledger_id, book, years, judged)
-    claimed |= _read_years(book, requests)
-    await _load_claims(connection, ledger_id, book, claimed, reversed_)
+    if meters:
+        claimed |= _read_years(book, requests)
+    if claimed or reversed_:
+        await _load_claims(connection, ledger_id, book, claimed, reversed_)
 
 
 def _read_years(book: Book, requests: list[Request]) -> set[tuple[str, str]]:
     """The (enterprise, year) whose consumption these readings change."""
     commands = [request.command for request in requests]
-    whose = {one.meter: one.enterprise for one in commands if isinstance(one, RegisterMeter)}
-    whose |= {name: meter.enterprise for name, meter in book.carbon.meters.items() if name not in whose}
+    new = {one.meter: one.enterprise for one in commands if isinstance(one, RegisterMeter)}
     found = set()
     for command in commands:
-        if isinstance(command, RecordReading) and command.meter in whose:
+        if isinstance(command, RecordReading):
+            meter = book.carbon.meters.get(command.meter)
+            enterprise = new.get(command.meter) if meter is None else meter.enterprise
             corrected = book.carbon.readings.get(command.meter, {}).get(command.corrects or 0)
             days = [command.first_on] if corrected is None else [command.first_on, corrected.first_on]
-            found |= {(whose[command.meter], day[:4]) for day in days}
+            found |= {(enterprise, day[:4]) for day in days} if enterprise is not None else set()
     return found
 
 

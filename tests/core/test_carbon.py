@@ -37,7 +37,7 @@ def use(quantity: int, material: str = "electricity", *, site: str = "works", ro
 
 def claim(quantity: int, *, site: str | None = None, purpose: str = "VOLUNTARY") -> Claim:
     """So many certificates retired."""
-    return Claim(transaction=3, purpose=purpose, site=site, quantity=quantity)
+    return Claim(transaction=3, purpose=purpose, site=site, quantity=quantity, effective_on="2025-01-31")
 
 
 def result(*parts: Use | Claim, on: str = FS22, rules: PolicyBook | None = None) -> Result:
@@ -70,7 +70,7 @@ def test_t1_without_certificates() -> None:
 def test_t2_with_certificates(retired: int, market: str) -> None:
     """T2: location-based never changes; held and not retired counts as nothing."""
     found = result(use(100_000 * MWH), *([claim(retired)] if retired else []))
-    assert scopes(found) == ("15670.00", market) and found.share(found.claimed) == Fraction(retired, 100_000)
+    assert scopes(found) == ("15670.00", market) and (found.claimed, found.consumed) == (retired, Decimal(100_000))
 
 
 def test_t2_where_market_meets_location() -> None:

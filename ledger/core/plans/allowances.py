@@ -19,9 +19,8 @@ def allocation(command: AllocateAllowances, book: Book, _: str) -> Plan | Refusa
     """Allowances of a year for an enterprise."""
     if (wrong := missing_party(book, enterprise=command.enterprise)) is not None:
         return wrong
-    return planned(
-        "allocate_allowances", command, allocation_legs(command, book), opens=_opens(command, book), status=command.year
-    )
+    legs = allocation_legs(command, book)
+    return planned("allocate_allowances", command, legs, opens=_opens(legs, command.enterprise), status=command.year)
 
 
 def allocation_legs(command: AllocateAllowances, _: Book) -> tuple[Leg, ...]:
@@ -34,7 +33,8 @@ def purchase(command: BuyCcer, book: Book, _: str) -> Plan | Refusal:
     """Reductions from the market, which may go below zero."""
     if (wrong := missing_party(book, enterprise=command.enterprise)) is not None:
         return wrong
-    return planned("buy_ccer", command, purchase_legs(command, book), opens=_opens(command, book))
+    legs = purchase_legs(command, book)
+    return planned("buy_ccer", command, legs, opens=_opens(legs, command.enterprise))
 
 
 def purchase_legs(command: BuyCcer, _: Book) -> tuple[Leg, ...]:
@@ -59,8 +59,9 @@ def surrender(command: Surrender, book: Book, today: str) -> Plan | Refusal:
         return refuse("policy_missing", rule="share of CCER in a surrender", on=on)
     if (wrong := _judge(command, book, verified, share[1].percent)) is not None:
         return wrong
-    legs = surrender_legs(command, book)
-    return planned("surrender", command, legs, opens=_opens(command, book), policies=(share[0],), status=command.year)
+    legs = _surrender_legs(command)
+    opens = _opens(legs, command.enterprise)
+    return planned("surrender", command, legs, opens=opens, policies=(share[0],), status=command.year)
 
 
 def _judge(command: Surrender, book: Book, verified: InventoryFacts, percent: str) -> Refusal | None:
@@ -83,8 +84,8 @@ def _surrendered(book: Book, kind: str, command: Surrender) -> int:
     return 0 if account is None else book.totals[account.account_id][0]
 
 
-def surrender_legs(command: Surrender, _: Book) -> tuple[Leg, ...]:
-    """Both kinds, as far as there is any of them; for loading also where there is none."""
+def _surrender_legs(command: Surrender) -> tuple[Leg, ...]:
+    """Both kinds, as far as there is any of them."""
     found = []
     for kind, commodity, quantity in (("cea", "CEA", command.cea), ("ccer", "CCER", command.ccer)):
         if quantity:
@@ -107,14 +108,7 @@ def surrender_touches(command: Surrender, _: Book) -> tuple[Leg, ...]:
     )
 
 
-def _opens(command: AllocateAllowances | BuyCcer | Surrender, book: Book) -> tuple[tuple[str, str | None], ...]:
+def _opens(legs: tuple[Leg, ...], enterprise: str) -> tuple[tuple[str, str | None], ...]:
     """Accounts open when they are first needed; those of no enterprise belong to nobody."""
-    match command:
-        case Surrender():
-            legs = surrender_legs(command, book)
-        case AllocateAllowances():
-            legs = allocation_legs(command, book)
-        case BuyCcer():
-            legs = purchase_legs(command, book)
     shared = {account_name("cea_allocated"), account_name("ccer_market")}
-    return tuple((leg.account, None if leg.account in shared else command.enterprise) for leg in legs)
+    return tuple((leg.account, None if leg.account in shared else enterprise) for leg in legs)
