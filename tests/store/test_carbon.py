@@ -13,6 +13,7 @@ from ledger.core.decision import decide, learn
 from ledger.core.events import Evidence, Retire
 from ledger.core.policy import PolicyRow
 from ledger.core.refusal import Refusal
+from ledger.store import balances
 from ledger.store import carbon as store_carbon
 from ledger.store.carbon import load_carbon
 from ledger.store.outcomes import Outcome, Refused
@@ -101,6 +102,28 @@ def test_absurd_figures_stop_nobody_else(park: Park) -> None:
     assert codes(outcomes) == ["posted", "reading_absurd", "reading_absurd", "posted", "posted"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "others"),
+    [(psycopg.errors.NumericValueOutOfRange, "posted"), (psycopg.OperationalError, "unavailable")],
+)
+def test_what_fits_no_column_stops_its_own_request_only(
+    park: Park, monkeypatch: pytest.MonkeyPatch, fault: type[Exception], others: str
+) -> None:
+    """One of a group is at fault: each is tried alone. The twin: a lost connection is nobody's fault, told to all."""
+    loaded = balances.load
+
+    async def load(connection: Any, ledger_id: int, book: Book, requests: list[Request], *, today: str) -> None:
+        if any(getattr(request.command, "meter", "") == "BAD" for request in requests):
+            raise fault("out of range")
+        await loaded(connection, ledger_id, book, requests, today=today)
+
+    monkeypatch.setattr("ledger.writer.balances.load", load)
+    names = ["M0", "M1", "M2", "M3", "BAD", "M5", "M6", "M7"]
+    told = dict(zip(names, codes(park.together([park.operator(meter(name)) for name in names])), strict=True))
+    assert told.pop("BAD") == "unavailable" and others in set(told.values())
+    assert others == "unavailable" or set(told.values()) == {"posted"}
+
+
 def test_an_inventory_by_a_process_that_is_behind_is_decided_again(park: Park) -> None:
     """Its book does not have the size yet: it is decided again with a book that has."""
     park.expect_posted(park.operator(meter()))
@@ -115,7 +138,7 @@ def test_an_inventory_by_a_process_that_is_behind_is_decided_again(park: Park) -
 
 
 async def metered_in_memory(park: Park) -> int:
-    """What a book says is metered, once a reading is learnt that the database has not yet, and a claim comes behind it."""
+    """What a book says is metered once a reading is learnt that the database has not yet, and a claim comes behind."""
     connection = await connect(park.database.urls.writer)
     ledger_id, book = park.ledger.ledger_id, Book("ganhe")
     late = park.operator(read(50 * MWH, 2))
