@@ -133,9 +133,9 @@ REASONS = (
         "enterprise_needed",
         422,
         "Enterprise needed",
-        "Whose certificates are meant must be said; role {role} has none of its own.",
+        "Which enterprise is meant must be said; role {role} is none itself.",
         "须注明企业",
-        "须注明是哪家企业的绿证；角色 {role} 自身没有绿证。",
+        "须注明是哪家企业；角色 {role} 自身不是企业。",
     ),
     Reason(
         "effective_before_occurred",

@@ -99,6 +99,18 @@ def test_the_park_is_the_sum_of_those_it_knows(park: Service) -> None:
     assert "raw_coal" in problem["detail"]
 
 
+def test_who_submits_says_whose_it_is_and_only_its_own(park: Service) -> None:
+    """An operator is no enterprise; another's inventory is, to an enterprise, as if it were not there."""
+    posted(park["operator"], "/v1/readings", reading("100"))
+    size = park.size
+    body = {"year": "2026", "factors_on": ON}
+    problem = problem_of(park["operator"].write("/v1/inventories", body), 422, "enterprise_needed")
+    assert "certificate" not in problem["detail"]
+    problem_of(park["b"].write("/v1/inventories", body | {"enterprise": A}), 404, "not_found")
+    assert park.size == size
+    posted(park["a"], "/v1/inventories", body)
+
+
 def test_what_was_known_then_gives_the_same_bytes(park: Service) -> None:
     """Whatever is learnt later: a late reading, a correction, a retirement."""
     mine = park["a"]
