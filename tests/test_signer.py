@@ -98,7 +98,7 @@ ALARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "new leaf": (
         "does not hash to its stored leaf",
-        (f"update journal_segment set leaves = set_byte(leaves, 3, 65) where first_index = {LAST}",),
+        (f"update journal_segment set leaves = set_byte(leaves, 3, get_byte(leaves, 3) # 1) where first_index = {LAST}",),
     ),
     "cut lengths": (
         "damaged",
@@ -106,7 +106,7 @@ ALARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "a gap": ("no record", (f"delete from journal_segment where first_index = {LAST} - 1",)),
     "the newest gone": ("the head says", (f"delete from journal_segment where first_index = {LAST}",)),
-    "another head": ("tree at", ("update head set frontier = set_byte(frontier, 5, 65)",)),
+    "another head": ("tree at", ("update head set frontier = set_byte(frontier, 5, get_byte(frontier, 5) # 1)",)),
     "an older database": ("older than its log", ("update head set size = 20",)),
     "a checkpoint nobody here signed": (
         "this signer's last was at",
