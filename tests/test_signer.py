@@ -91,6 +91,7 @@ def superuser(database: Database, *statements: str) -> None:
 
 
 LAST = "(select max(first_index) from journal_segment)"
+FLIPPED = "set_byte({0}, {1}, get_byte({0}, {1}) # 1)"
 ALARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "new bytes": (
         "does not hash to its stored leaf",
@@ -98,7 +99,7 @@ ALARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "new leaf": (
         "does not hash to its stored leaf",
-        (f"update journal_segment set leaves = set_byte(leaves, 3, get_byte(leaves, 3) # 1) where first_index = {LAST}",),
+        (f"update journal_segment set leaves = {FLIPPED.format('leaves', 3)} where first_index = {LAST}",),
     ),
     "cut lengths": (
         "damaged",
@@ -106,7 +107,7 @@ ALARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "a gap": ("no record", (f"delete from journal_segment where first_index = {LAST} - 1",)),
     "the newest gone": ("the head says", (f"delete from journal_segment where first_index = {LAST}",)),
-    "another head": ("tree at", ("update head set frontier = set_byte(frontier, 5, get_byte(frontier, 5) # 1)",)),
+    "another head": ("tree at", (f"update head set frontier = {FLIPPED.format('frontier', 5)}",)),
     "an older database": ("older than its log", ("update head set size = 20",)),
     "a checkpoint nobody here signed": (
         "this signer's last was at",

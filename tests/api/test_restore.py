@@ -94,8 +94,8 @@ def test_changed_past_is_not_served(server: Server, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("api.history.EVERY_SECONDS", 0.0)
     with contextlib.closing(open_service(server)) as service:
         assert service["a"].get("/v1/balances").status_code == 200
-        # The last leaf of all: the root of a tile that is complete is kept in memory, and the signer looks at those. How
-        # many records a segment holds depends on how the commands arrived, so its first leaf may lie in such a tile.
+        # The last leaf of all: the root of a complete tile is kept in memory, and the signer looks at those. How many
+        # records a segment holds depends on how the commands arrived, so its first leaf may lie in such a tile.
         last = "length(leaves) - 1"
         superuser(
             service.database,
