@@ -51,13 +51,16 @@ FROZEN = {
     "offer_answered",
     "offer_lapsed",
     "offer_open",
+    "nothing_to_link",
+    "nothing_to_succeed",
+    "party_not_merged",
 }
 """Refusals that depend on the state of the book: recorded, and the same for ever under their key."""
 LOT_BEARING = {"GEC"}
 OPENED = (
     "Frozen:",
     "Offered:",
-    "Suspense:",
+    "Suspense:Import:",
     "Retired:",
     "Listed:",
     "Expired:",
@@ -75,6 +78,8 @@ MAY_GO_BELOW_ZERO = {
     "external",
     "opening",
     "suspense",
+    "suspense_cost",
+    "suspense_energy",
     "identification",
     "commitment_contra",
     "payable",
@@ -90,6 +95,8 @@ KIND_OF_PREFIX = {
     "Frozen": "frozen",
     "Offered": "offered",
     "Suspense:Import": "suspense",
+    "Suspense:Cost": "suspense_cost",
+    "Suspense:Energy": "suspense_energy",
     "Retired": "retired",
     "External": "external",
     "Commitment:Ent": "commitment_ent",
@@ -117,6 +124,8 @@ COMMODITY_OF_KIND = {
     "frozen": "GEC",
     "offered": "GEC",
     "suspense": "GEC",
+    "suspense_cost": "CNY",
+    "suspense_energy": "KWH",
     "retired": "GEC",
     "external": "GEC",
     "commitment_ent": "GECSUB",
@@ -165,8 +174,25 @@ IRREVERSIBLE = {
     "offer",
     "answer_offer",
     "settle_break",
+    "correct_trade",
+    "link_trade",
 }
-"""A trade is withdrawn by an event of its own."""
+"""A trade is withdrawn, and what waits for it linked, by events of its own."""
+RECEIVING = {
+    "transfer",
+    "subscribe",
+    "trade",
+    "transfer_trade",
+    "settle_bundle",
+    "transfer_with_energy",
+    "allocate",
+    "open_balance",
+    "offer",
+    "succeed",
+}
+"""What a party that has merged or left cannot get any more."""
+OPENS_ITS_OWN = {"trade", "correct_bundle", "correct_trade", "link_correction", "link_trade", "succeed"}
+"""Events that open the accounts they name and no others: a trade none, as it is out of a listing that is there."""
 
 
 class No(Exception):
@@ -221,6 +247,8 @@ class Oracle:
         self.size = 0
         self.facts, self.rows = [], []
         self.parties, self.accounts, self.names = {}, set(), {}
+        self.gone = {}
+        """Party -> (the day it left or merged, the one it merged into)."""
         self.lots, self.trades = {}, {}
         self.answers, self.evidence = {}, {}
         self.done = {}
@@ -321,24 +349,30 @@ class Oracle:
                 return self._open(request)
             case "register_party":
                 return self._register(request)
+            case "change_party":
+                return self._change(request)
             case "approve" | "reject":
                 return self._judge(request, today)
+            case "note_withdrawal" | "reject_line":
+                return self._set_aside(request)
         if request["evidence_key"] is not None and request["evidence_key"] in self.evidence:
             raise No("evidence_used")
-        self.adopts, self.days, self.today = set(), None, today
+        self.adopts, self.opens, self.days, self.today = set(), set(), None, today
         tenant = request["tenant"]
         if command["type"] == "answer_offer":
             self._may_answer(command, tenant)
             tenant = None  # what was offered is anybody's to move who may answer
         legs, lot, trade = getattr(self, "_plan_" + command["type"])(command)
-        opened = () if command["type"] == "trade" else OPENED  # a trade is out of a listing that is there
-        missing = {leg["account"] for leg in legs if leg["account"].startswith(opened)} - self.accounts
+        if command["type"] not in OPENS_ITS_OWN:
+            self.opens = {leg["account"] for leg in legs if leg["account"].startswith(OPENED)}
+        missing = self.opens - self.accounts
         if command["type"] == "retire" and self.balance(f"Inventory:GEC:{command['enterprise']}", "CNY") > 0:
             missing |= {f"Expense:GEC:{command['enterprise']}"} - self.accounts
         self.accounts |= missing  # taken back where the command is refused
         effective_on = self.days[1] if self.days else self._dates(request, today)
         strange = self._strange_lots(legs, tenant)
         self._check_shape(legs, lot, strange)
+        self._check_exits(command, legs, today)
         self._check_moves(request | {"tenant": tenant}, legs, today)
         if strange:
             raise No("unknown_lot")
@@ -454,6 +488,39 @@ class Oracle:
         self._record()
         return ()
 
+    def _change(self, request):
+        """A party merges into another of its kind; other changes are tried elsewhere."""
+        command = request["command"]
+        if request["role"] not in ("operator", "admin"):
+            raise No("forbidden")
+        party, into = command["party"], command["into"]
+        self._must_be(party)
+        if party in self.gone:
+            raise No("party_exited")
+        if into == party or into in self.gone or self.parties.get(into) != self.parties[party]:
+            raise No("unknown_party")
+        self.gone[party] = (command["on"], into)
+        self._record()
+        return ()
+
+    def _set_aside(self, request):
+        """What never posts uses up its evidence, so that nothing else can stand in its place."""
+        if request["role"] != "operator":
+            raise No("forbidden")
+        if request["evidence_key"] in self.evidence:
+            raise No("evidence_used")
+        self.evidence[request["evidence_key"]] = self._record()
+        return ()
+
+    def _check_exits(self, command, legs, today):
+        """Nobody receives anything from the day on that it left; nor can it buy, or be offered, what is to come."""
+        on = self.days[0] if self.days else command.get("occurred_on") or today
+        getting = {owner_of(leg["account"]) for leg in legs if leg["quantity"] > 0}
+        getting |= {command["buyer"]} if command["type"] == "trade" else set()
+        getting |= {command["receiver"]} if command["type"] == "offer" else set()
+        if command["type"] in RECEIVING and any(party in self.gone and self.gone[party][0] <= on for party in getting):
+            raise No("party_exited")
+
     def _plan_transfer(self, command):
         return [dict(leg, serials=serials_of(leg.get("serials", ()))) for leg in command["legs"]], None, None
 
@@ -524,18 +591,22 @@ class Oracle:
         for leg in legs:
             if leg["quantity"] > 0:
                 continue
-            lot, fen = leg["lot"], self.balance(inventory, "CNY", leg["lot"], any_lot=False)
-            usable = [f"{kind}:{enterprise}" for kind in ("Holding:Ent", "Offered", "Frozen")]
-            units = sum(self.balance(account, "GEC", lot, any_lot=False) for account in usable)
-            for trade in self.trades.values():
-                if (trade["buyer"], trade["lot"], trade["state"]) == (enterprise, lot, "TRADED"):
-                    units += trade["quantity"]
+            lot = leg["lot"]
             there = self._available(inventory, "CNY", lot, effective_on)
-            wanted = -leg["quantity"]
-            if fen > 0 and wanted <= units and (part := min(there, wanted * fen // units)) > 0:
+            if (part := min(there, self._part_of_cost(enterprise, lot, -leg["quantity"]))) > 0:
                 found.append(leg_of(inventory, "CNY", -part, lot))
                 found.append(leg_of(f"Expense:GEC:{enterprise}", "CNY", part, lot))
         return found
+
+    def _part_of_cost(self, enterprise, lot, quantity):
+        """What so many of a lot cost: their part of what all that the enterprise has not used of it cost."""
+        fen = self.balance(f"Inventory:GEC:{enterprise}", "CNY", lot, any_lot=False)
+        usable = [f"{kind}:{enterprise}" for kind in ("Holding:Ent", "Offered", "Frozen")]
+        units = sum(self.balance(account, "GEC", lot, any_lot=False) for account in usable)
+        for trade in self.trades.values():
+            if (trade["buyer"], trade["lot"], trade["state"]) == (enterprise, lot, "TRADED"):
+                units += trade["quantity"]
+        return fen * quantity // units if fen > 0 and quantity <= units else 0
 
     def _check_claim(self, command, legs, on):
         for leg in legs:
@@ -894,9 +965,7 @@ class Oracle:
             place, lot, serials = f"Suspense:Import:{trade['platform']}", broken["code"], ()
         legs = [leg_of(place, "GEC", -quantity, lot, serials), leg_of(back, "GEC", quantity, lot, serials)]
         if fen := self._owed(trade, standing) - self._owed(trade, standing - quantity):
-            unused = min(fen, max(0, self.balance(f"Inventory:GEC:{buyer}", "CNY", trade["lot"], any_lot=False)))
-            for account, part in ((f"Inventory:GEC:{buyer}", unused), (f"Expense:GEC:{buyer}", fen - unused)):
-                legs += [leg_of(account, "CNY", -part, trade["lot"])] if part else []
+            legs += self._off_the_cost(buyer, fen, trade["lot"])
             legs.append(leg_of(f"Payable:{buyer}", "CNY", fen, trade["lot"]))
         if trade.get("delivered"):
             legs.append(leg_of("Commitment:Contra", "GECSUB", -quantity))
@@ -923,6 +992,130 @@ class Oracle:
             leg_of(outside, "GEC", -quantity, broken),
             leg_of(suspense, "GEC", quantity, broken),
         ]
+        return legs, None, None
+
+    def _off_the_cost(self, buyer, fen, lot):
+        """Money off what the buyer's unused certificates of a lot cost; what is more, off what its used ones did."""
+        unused = min(fen, max(0, self.balance(f"Inventory:GEC:{buyer}", "CNY", lot, any_lot=False)))
+        parts = ((f"Inventory:GEC:{buyer}", unused), (f"Expense:GEC:{buyer}", fen - unused))
+        return [leg_of(account, "CNY", -part, lot) for account, part in parts if part]
+
+    def _plan_correct_bundle(self, command):
+        """Domain 2.3, 3.4: a settlement was too much; what cannot come off it waits in suspense."""
+        buyer, seller, lot = command["buyer"], command["seller"], command["lot"]
+        self._must_be(buyer, "enterprise")
+        self._must_be(seller)
+        quantity, fen, energy = command["quantity"], command.get("amount_fen") or 0, command["energy_kwh"]
+        contract, platform = f"Contract:{buyer}:{command['contract']}", command["platform"]
+        carry, metered, holding = f"Carry:{contract}", f"Metered:{contract}", f"Holding:Ent:{buyer}"
+        settled = f"bundle:{buyer}/{command['contract']}/{lot['project']}/{lot['production_month']}" in self.evidence
+        rest = 1000 * quantity - energy
+        self.opens = {carry, metered}
+        if settled and self.balance(holding, "GEC", lot["code"], any_lot=False) >= quantity:
+            carried = self.balance(carry, "KWH")
+            if not 0 <= carried - energy + 1000 * quantity < 1000:
+                raise No("quantity_mismatch")
+            source, place, of_lot, declared = holding, carry, None, None
+            money = [*self._off_the_cost(buyer, fen, lot["code"]), leg_of(f"Payable:{buyer}", "CNY", fen, lot["code"])]
+        else:
+            waits = {kind: f"Suspense:{kind}:{platform}" for kind in ("Import", "Cost", "Energy")}
+            self.opens |= set(waits.values())
+            source, place, of_lot, declared = waits["Import"], waits["Energy"], lot["code"], lot
+            money = [
+                leg_of(waits["Cost"], "CNY", -fen, lot["code"]),
+                leg_of(f"Payable:{buyer}", "CNY", fen, lot["code"]),
+            ]
+        legs = [
+            leg_of(source, "GEC", -quantity, lot["code"]),
+            leg_of(self._holding(seller), "GEC", quantity, lot["code"]),
+            *(money if fen else ()),
+            *((leg_of(metered, "KWH", -rest), leg_of(place, "KWH", rest, of_lot)) if rest else ()),
+        ]
+        return legs, declared, None
+
+    def _plan_link_correction(self, command):
+        """Domain 3.3 row 18: all that waits for a settlement comes off it, now that it is in the book."""
+        buyer, lot, platform = command["buyer"], command["lot"], command["platform"]
+        self._must_be(buyer, "enterprise")
+        code = lot["code"]
+        units, fen, energy = (
+            self.balance(f"Suspense:{kind}:{platform}", commodity, code, any_lot=False)
+            for kind, commodity in (("Import", "GEC"), ("Cost", "CNY"), ("Energy", "KWH"))
+        )
+        settled = f"bundle:{buyer}/{command['contract']}/{lot['project']}/{lot['production_month']}" in self.evidence
+        if not settled or units >= 0:
+            raise No("nothing_to_link")
+        legs = [
+            leg_of(f"Holding:Ent:{buyer}", "GEC", units, code),
+            leg_of(f"Suspense:Import:{platform}", "GEC", -units, code),
+        ]
+        if fen:
+            legs += [*self._off_the_cost(buyer, -fen, code), leg_of(f"Suspense:Cost:{platform}", "CNY", -fen, code)]
+        if energy:
+            legs.append(leg_of(f"Suspense:Energy:{platform}", "KWH", -energy, code))
+            legs.append(leg_of(f"Carry:Contract:{buyer}:{command['contract']}", "KWH", energy))
+        return legs, None, None
+
+    def _plan_correct_trade(self, command):
+        """Domain 2.1, 3.4: a trade that is not in the book was taken back in part."""
+        buyer, quantity, fen = command["buyer"], command["quantity"], command.get("amount_fen")
+        self._must_be(buyer, "enterprise")
+        self._must_be(command["seller"])
+        if command["trade_id"] in self.trades:
+            raise No("trade_exists")
+        lot = command["lot"] | {"code": f"void/{command['trade_id']}", "numbered": False, "tradable": False}
+        waiting, cost = (f"Suspense:{kind}:{command['platform']}" for kind in ("Import", "Cost"))
+        self.opens = {waiting, cost}
+        legs = [
+            leg_of(waiting, "GEC", -quantity, lot["code"]),
+            leg_of(self._holding(command["seller"]), "GEC", quantity, lot["code"]),
+        ]
+        if fen:
+            legs += [leg_of(cost, "CNY", -fen, lot["code"]), leg_of(f"Payable:{buyer}", "CNY", fen, lot["code"])]
+        return legs, lot, None
+
+    def _plan_link_trade(self, command):
+        """Domain 3.3 row 18: what waits for a trade waits no longer, once as much was taken off the trade itself."""
+        trade, code = self.trades.get(command["trade_id"]), f"void/{command['trade_id']}"
+        if trade is None:
+            raise No("trade_unknown")
+        waiting, cost = (f"Suspense:{kind}:{trade['platform']}" for kind in ("Import", "Cost"))
+        units, fen = self.balance(waiting, "GEC", code, any_lot=False), self.balance(cost, "CNY", code, any_lot=False)
+        if units >= 0 or trade["whole"] - trade["quantity"] < -units:
+            raise No("nothing_to_link")
+        legs = [leg_of(self._holding(trade["seller"]), "GEC", units, code), leg_of(waiting, "GEC", -units, code)]
+        if fen:
+            legs += [leg_of(f"Payable:{trade['buyer']}", "CNY", fen, code), leg_of(cost, "CNY", -fen, code)]
+        return legs, None, None
+
+    def _plan_succeed(self, command):
+        """A merged enterprise's promise and holdings go to the one it merged into, each lot with its cost."""
+        party = command["party"]
+        self._must_be(party, "enterprise")
+        on, into = self.gone.get(party, ("9999", None))
+        if on > (command.get("occurred_on") or self.today):
+            raise No("party_not_merged")
+        self._must_have_document(command)
+        legs = []
+        if promised := self.balance(f"Commitment:Ent:{party}", "GECSUB"):
+            legs += [leg_of(f"Commitment:Ent:{who}", "GECSUB", q) for who, q in ((party, -promised), (into, promised))]
+        for code, lot in sorted(self.lots.items(), key=lambda item: item[1]["number"]):
+            here = f"Holding:Ent:{party}"
+            serials = tuple(
+                sorted(serial for (of, serial), at in self.positions().items() if of == code and here in at)
+            )
+            units = len(serials) if lot.get("numbered") else self.balance(here, "GEC", code, any_lot=False)
+            if units <= 0:
+                continue
+            legs += [
+                leg_of(here, "GEC", -units, code, serials),
+                leg_of(f"Holding:Ent:{into}", "GEC", units, code, serials),
+            ]
+            if fen := self._part_of_cost(party, code, units):
+                legs.append(leg_of(f"Inventory:GEC:{party}", "CNY", -fen, code))
+                legs.append(leg_of(f"Inventory:GEC:{into}", "CNY", fen, code))
+        if not legs:
+            raise No("nothing_to_succeed")
         return legs, None, None
 
     def _owed(self, trade, quantity):

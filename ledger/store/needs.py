@@ -1,7 +1,7 @@
 """What a group of commands touches: the accounts, lots and days that must be loaded before it is decided. No SQL."""
 
 from ledger.core.book import NO_LOT, Book
-from ledger.core.command import Request
+from ledger.core.command import ChangeParty, Request
 from ledger.core.events import POSTINGS, Leg, ListForSale, Posting, Retire, Succeed, TradeEvent, Transfer
 from ledger.core.plans import legs_of
 from ledger.core.quantity import COMMODITIES
@@ -20,8 +20,10 @@ def touched_by(
     book: Book, requests: list[Request], events: dict[str, list[TradeEvent]]
 ) -> list[tuple[Posting, tuple[Leg, ...]]]:
     """Each posting command with all it may touch."""
+    changes = [request.command for request in requests if isinstance(request.command, ChangeParty)]
+    merging = {change.party: change.into for change in changes if change.into is not None}
     return [
-        (command, command.legs if type(command) is Transfer else legs_of(command, events, book))
+        (command, command.legs if type(command) is Transfer else legs_of(command, events, merging, book))
         for request in requests
         if isinstance(command := request.command, POSTINGS)
     ]
@@ -32,8 +34,9 @@ def used_by(book: Book, touched: list[tuple[Posting, tuple[Leg, ...]]], named: s
     used: set[tuple[str, int]] = set()
     for command, legs in touched:
         if isinstance(command, Succeed) and legs:
-            source = book.accounts[legs[0].account, "GEC"].account_id
-            used.update((command.party, lot_id) for lot_id in {*book.account_lots[source], *named})
+            source = book.accounts.get((legs[0].account, "GEC"))
+            held = book.account_lots.get(source.account_id, {}) if source is not None else {}
+            used.update((command.party, lot_id) for lot_id in {*held, *named})
         if isinstance(command, Retire):
             holding, lot = book.accounts.get((legs[0].account, "GEC")), book.lots.get(command.lot or "")
             held = book.account_lots.get(holding.account_id, {}) if holding is not None and command.lot is None else {}

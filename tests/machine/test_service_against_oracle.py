@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -32,11 +33,22 @@ from hypothesis.stateful import (
 from ledger.core import posting_engine
 from ledger.core.book import Book
 from ledger.core.certificate import LotFacts
-from ledger.core.command import Approve, Principal, Reject, Request
+from ledger.core.command import (
+    Approve,
+    ChangeParty,
+    NoteWithdrawal,
+    Principal,
+    RegisterParty,
+    Reject,
+    RejectLine,
+    Request,
+)
 from ledger.core.events import (
     Allocate,
     AnswerOffer,
     CancelForCcer,
+    CorrectBundle,
+    CorrectTrade,
     Delist,
     Deliver,
     Evidence,
@@ -45,6 +57,8 @@ from ledger.core.events import (
     IdentifyTrade,
     Issue,
     Leg,
+    LinkCorrection,
+    LinkTrade,
     ListForSale,
     Match,
     Offer,
@@ -57,6 +71,7 @@ from ledger.core.events import (
     SettleBreak,
     SettleBundle,
     Subscribe,
+    Succeed,
     Trade,
     Transfer,
     TransferTrade,
@@ -343,10 +358,18 @@ def projects_trades(draw: st.DrawFn) -> tuple[str, str | None, Any, str | None]:
     return "operator", None, trade, draw(evidence_keys)
 
 
+@st.composite
+def set_aside(draw: st.DrawFn) -> tuple[str, str | None, Any, str]:
+    """A line of a statement that is never to post, or a trade withdrawn before it came: its evidence is used up."""
+    line = RejectLine(document=DOCUMENT, sheet="-", line=draw(st.integers(1, 9)), reason="twice")
+    trade = NoteWithdrawal(trade_id=draw(trade_ids), evidence=Evidence(level="CONFIRMED", document=DOCUMENT))
+    return "operator", None, draw(st.sampled_from([line, trade])), draw(st.sampled_from(["e1", "e2", "e3", "e4"]))
+
+
 events = moved_trades() | voided_trades() | identified_trades() | projects_trades() | holdings()
 claims = retirements() | retirements()
 trading = trades() | transfers() | moved_trades()
-wishes = trading | claims | subscriptions() | freezes() | incoming() | incoming() | events
+wishes = trading | claims | subscriptions() | freezes() | incoming() | incoming() | events | set_aside()
 
 
 class ServiceMachine(RuleBasedStateMachine):
@@ -493,14 +516,7 @@ class ServiceMachine(RuleBasedStateMachine):
         later = [TransferTrade(trade_id=trade_id), IdentifyTrade(trade_id=trade_id, **codes)]
         later += [VoidTrade(trade_id=trade_id)] if ask.draw(st.booleans()) else []
         order = [trade, *ask.draw(st.permutations(later))]
-        requests = [self.request(("operator", None, command, None)) for command in order]
-        self.park.writer = self.writers[self.turn]
-        if ask.draw(st.booleans()):
-            for outcome, request in zip(self.park.together(requests), requests, strict=True):
-                expect_same(outcome, self.oracle.submit(plain(request), today()))
-        else:
-            self.submit_one_by_one(requests)
-        return requests[0]
+        return self.several([("operator", None, command, None) for command in order], ask)
 
     @rule(target=asked, month=st.sampled_from(MONTHS), first=st.integers(1, 40), quantity=quantities, ask=st.data())
     def issue_then_sell(self, month: str, first: int, quantity: int, ask: st.DataObject) -> Request:
@@ -550,7 +566,88 @@ class ServiceMachine(RuleBasedStateMachine):
             SettleBreak(trade_id=trade_id, quantity=part, serials=serials, **found),
             SettleBreak(trade_id=trade_id, quantity=quantity, **found),
         ]  # fmt: skip
-        requests = [self.request(("operator", None, command, None)) for command in commands]
+        return self.several([("operator", None, command, None) for command in commands], ask)
+
+    @rule(target=asked, ask=st.data())
+    def correct_a_settlement(self, ask: st.DataObject) -> Request:
+        """A settled month and what was too much of it, in either order, linked or not, perhaps used in between."""
+        contract, month, buyer = f"C{self.made}", ask.draw(st.sampled_from(MONTHS)), PARTIES[0]
+        lot = LotFacts(code=f"bundle/{contract}", numbered=False, production_month=month, project=PROJECT)
+        whole, back = ask.draw(st.integers(2, 9)), ask.draw(st.integers(1, 9))
+        tail = ask.draw(st.sampled_from([0, 0, 300, 700]))
+        seller = ask.draw(st.sampled_from([SELLER, SELLER, SELLER, "nobody"]))
+        who = {"buyer": buyer, "seller": seller, "contract": contract, "lot": lot}
+        key = f"bundle:{buyer}/{contract}/{PROJECT}/{month}"
+        fen = ask.draw(st.sampled_from([None, 100 * back + 7]))
+        settle = SettleBundle(**who, energy_kwh=1000 * whole + tail, amount_fen=100 * whole + 3)
+        correct = CorrectBundle(
+            **who, platform=PLATFORM, quantity=back, amount_fen=fen,
+            energy_kwh=1000 * back - ask.draw(st.sampled_from([0, 0, 200, -100, 900])),
+        )  # fmt: skip
+        link = LinkCorrection(buyer=buyer, contract=contract, platform=PLATFORM, lot=lot)
+        used = Retire(enterprise=buyer, quantity=1, lot=lot.code, purpose="COMPLIANCE_SHARE", year="2026")
+        moves: list[tuple[Any, str | None]] = [
+            (settle, key),
+            (correct, None),
+            (correct, None),
+            (link, None),
+            (used, None),
+        ]
+        order = ask.draw(st.permutations(moves)) if ask.draw(st.booleans()) else [moves[at] for at in (1, 0, 4, 3, 1)]
+        return self.several([("operator", None, command, evidence) for command, evidence in order], ask)
+
+    @rule(target=asked, ask=st.data())
+    def correct_a_trade(self, ask: st.DataObject) -> Request:
+        """Part of a trade goes back before the trade is in the book, or after; what waited is linked, or not."""
+        trade_id, buyer, month = f"x{self.made}", ask.draw(parties), ask.draw(st.sampled_from(MONTHS))
+        facts = LotFacts(code=trade_id, numbered=False, production_month=month, project=f"{'P1':0>17}")
+        whole, back = ask.draw(st.integers(2, 9)), ask.draw(st.integers(1, 9))
+        fen = ask.draw(st.sampled_from([None, 70 * back]))
+        sold = {"buyer": buyer, "seller": SELLER, "platform": PLATFORM, "lot": facts}
+        certain = {"evidence": Evidence(level="CONFIRMED")}
+        moves: list[Any] = [
+            CorrectTrade(trade_id=trade_id, quantity=back, amount_fen=fen, **sold),
+            Trade(trade_id=trade_id, quantity=whole, amount_fen=70 * whole, **sold),
+            TransferTrade(trade_id=trade_id),
+            VoidTrade(trade_id=trade_id, quantity=back, **certain),
+            LinkTrade(trade_id=trade_id),
+        ]
+        order = ask.draw(st.permutations(moves)) if ask.draw(st.booleans()) else moves
+        return self.several([("operator", None, command, None) for command in order], ask)
+
+    @rule(target=asked, ask=st.data(), month=st.sampled_from(MONTHS), first=st.integers(1, 40))
+    def merge(self, ask: st.DataObject, month: str, first: int) -> Request:
+        """An enterprise with certificates and a promise merges into another, which succeeds to them, once."""
+        party, into = f"M{self.made}", ask.draw(st.sampled_from([*PARTIES, *PARTIES, PROJECT, "nobody"]))
+        on, quantity = day(ask.draw(st.sampled_from([0, 0, 0, -1, 1]))), ask.draw(st.integers(1, 6))
+        facts = LotFacts(code=f"c/{party}", numbered=False, production_month=month, project=f"{'P1':0>17}")
+        codes = {"code_first": code("P1", month, first), "code_last": code("P1", month, first + quantity - 1)}
+        sold = {"buyer": party, "seller": SELLER, "platform": PLATFORM, "quantity": quantity, "amount_fen": 701}
+        document = {"evidence": Evidence(level="REPORTED", document=DOCUMENT)}
+        again = Succeed(party=party, **(document if ask.draw(st.integers(0, 4)) else {}))
+        commands: list[Any] = [
+            RegisterParty(party=party, kind="enterprise", name=f"并入企业{party}"),
+            Subscribe(enterprise=party, quantity=5),
+            Trade(trade_id=f"{party}/1", lot=facts, **sold),
+            TransferTrade(trade_id=f"{party}/1"),
+            Trade(trade_id=f"{party}/2", lot=msgspec.structs.replace(facts, code=f"d/{party}"), **sold, **codes),
+            TransferTrade(trade_id=f"{party}/2"),
+            Freeze(enterprise=party, quantity=1, lot=facts.code, reason="dispute", **document),
+            ChangeParty(party=party, change="merger", on=on, into=into),
+            again,
+            Unfreeze(enterprise=party, quantity=1, lot=facts.code, reason="dispute", **document),
+            again,
+            Trade(trade_id=f"{party}/3", lot=facts, **sold),
+            Subscribe(enterprise=party, quantity=1),
+            again,
+        ]
+        left_out = ask.draw(st.sets(st.integers(1, len(commands) - 1), max_size=4))
+        kept = [command for at, command in enumerate(commands) if at not in left_out]
+        return self.several([("operator", None, command, None) for command in kept], ask)
+
+    def several(self, several: list[tuple[Any, ...]], ask: st.DataObject) -> Request:
+        """Wishes in their order, one after another or in one breath; the first of them."""
+        requests = [self.request(wish) for wish in several]
         if ask.draw(st.booleans()):
             self.park.writer = self.writers[self.turn]
             for outcome, request in zip(self.park.together(requests), requests, strict=True):
@@ -720,6 +817,7 @@ def _ignore_later_days(book: Any, account_id: int, lot_id: int, day: int) -> int
         ("judge_sale", lambda *_, **__: (1, 2), ("issue_then_sell", "befalls")),
         ("_once", lambda *_: None, ("issue_then_sell", "befalls")),
         ("expensed", lambda *_: [], ("receive", "claim_by_mistake")),
+        ("judge_exits", lambda *_: None, ("merge",)),
     ],
 )
 def test_seeded_fault_is_found(

@@ -5,27 +5,32 @@ from typing import Any
 
 import pytest
 
+from ledger.core.certificate import LotFacts
 from ledger.core.command import (
+    ChangeParty,
     CreateCredential,
     RegisterParty,
     Request,
     SetPolicy,
 )
 from ledger.core.events import (
+    CorrectTrade,
     Evidence,
     Leg,
     Subscribe,
+    Succeed,
     Transfer,
     TransferTrade,
 )
 from ledger.core.policy import Move, PolicyRow
 from ledger.core.quantity import QUANTITY_MAX
 from ledger.core.serial_range import SerialRange
-from tests.conftest import DOCUMENT, PLATFORM, Park, code, day, holding
+from tests.conftest import DOCUMENT, PLATFORM, SELLER, Park, code, day, holding
 from tests.store.journal_checks import check_ledger
 from tests.store.test_writer import codes, refusal_of, transfer
 
 ONE, TWO, THREE = holding("GH-001"), holding("GH-002"), holding("GH-003")
+HELD = "select sum(quantity)::int from balance_now join account using (ledger_id, account_id) where name = %s"
 
 
 def legs(*found: tuple[Any, ...], lot: str | None = None) -> Transfer:
@@ -134,6 +139,29 @@ def test_selection_sees_what_came_in_the_same_group(numbered: tuple[Park, str]) 
         park.enterprise("GH-005", transfer("GH-005", "GH-006", 3, lot=None)),
     ]
     assert codes(park.batch(requests, atomic=False)) == ["posted"] * 3
+    check_ledger(park.database)
+
+
+def test_succession_follows_its_merger_in_the_same_group(park: Park) -> None:
+    """The heir is known by the command before only; all the same its accounts are found."""
+    park.give("GH-001", 7, lot="A")
+    park.restart()
+    succeed = Succeed(party="GH-001", evidence=Evidence(level="REPORTED", document=DOCUMENT))
+    merger = ChangeParty(party="GH-001", change="merger", on=day(0), into="GH-002")
+    assert codes(park.batch([park.operator(merger), park.operator(succeed)], atomic=True)) == ["posted"] * 2
+    assert park.database.value(HELD, TWO) == 7
+    check_ledger(park.database)
+
+
+def test_correction_without_a_price_after_a_restart(park: Park) -> None:
+    """The account of costs that wait was opened by the first one; the second does not open it again."""
+    lot = LotFacts(code="x", numbered=False, production_month="2026-05", project=f"{'P1':0>17}")
+    for trade in ("x1", "x2"):
+        gone = CorrectTrade(
+            trade_id=trade, buyer="GH-001", seller=SELLER, platform=PLATFORM, quantity=1, lot=lot
+        )  # fmt: skip
+        park.expect_posted(park.operator(gone))
+        park.restart()
     check_ledger(park.database)
 
 

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from ledger.core import events
 from ledger.core.book import Book
-from ledger.core.events import Incoming, Leg, Posting, Trade, TradeEvent, Transfer
+from ledger.core.events import Incoming, Leg, Posting, Succeed, Trade, TradeEvent, Transfer
 from ledger.core.plans import (
     allowances,
     corrections,
@@ -82,7 +82,6 @@ _LEGS: dict[type, Callable[[Any, Book], tuple[Leg, ...]]] = {
     events.Offer: offers.offer_legs,
     events.SettleBreak: trades.settlement_legs,
     events.AnswerOffer: offers.answer_legs,
-    events.Succeed: successions.succession_touches,
     events.CorrectBundle: corrections.correction_touches,
     events.LinkCorrection: corrections.link_touches,
     events.CorrectTrade: corrections.trade_touches,
@@ -102,13 +101,16 @@ def plan_of(command: Posting, book: Book, *, today: str) -> Plan | Refusal:
     return _PLANS[type(command)](command, book, today)
 
 
-def legs_of(command: Posting, coming: dict[str, list[TradeEvent]], book: Book) -> tuple[Leg, ...]:
-    """All that the event may touch if all it names exists; `coming` are the trade events of the same group.
+def legs_of(
+    command: Posting, coming: dict[str, list[TradeEvent]], merging: dict[str, str], book: Book
+) -> tuple[Leg, ...]:
+    """All that the event may touch if all it names exists.
 
-    For loading only: nothing is checked, so that an event may follow in one group those it depends on.
+    `coming` are the trade events of the same group, `merging` the parties it merges, into which. For loading only:
+    nothing is checked, so that an event may follow in one group those it depends on.
     """
-    if isinstance(command, Transfer):
-        return command.legs
+    if isinstance(command, Succeed):
+        return successions.succession_touches(command.party, merging, book)
     if isinstance(command, TradeEvent):
         return trades.event_legs(command, coming, book)
     return _LEGS[type(command)](command, book)

@@ -175,8 +175,14 @@ def correction_touches(command: CorrectBundle, book: Book) -> tuple[Leg, ...]:
 
 
 def trade_touches(command: CorrectTrade, book: Book) -> tuple[Leg, ...]:
-    """The seller's accounts, and those in which a correction waits."""
-    return _waiting_legs(command, broken_code(command.trade_id), book)
+    """The seller's account, and those in which a correction waits, which are opened whether or not it has a price."""
+    lot = broken_code(command.trade_id)
+    return (
+        Leg(holding_of(command.seller, book), "GEC", 1, lot),
+        Leg(account_name("suspense", command.platform), "GEC", 1, lot),
+        Leg(account_name("suspense_cost", command.platform), "CNY", 1, lot),
+        Leg(account_name("payable", command.buyer), "CNY", 1, lot),
+    )
 
 
 def trade_link_touches(command: LinkTrade, book: Book) -> tuple[Leg, ...]:

@@ -65,14 +65,15 @@ def _cost(party: str, into: str, lot: Lot, quantity: int, book: Book) -> tuple[L
     return (Leg(names[0], "CNY", -fen, lot.facts.code), Leg(names[1], "CNY", fen, lot.facts.code)) if fen else ()
 
 
-def succession_touches(command: Succeed, book: Book) -> tuple[Leg, ...]:
-    """For loading only: all that either of them has."""
-    known = book.parties.get(command.party)
-    if known is None or known.into is None or known.kind != "enterprise":
+def succession_touches(party: str, merging: dict[str, str], book: Book) -> tuple[Leg, ...]:
+    """For loading only: all that either of them has; `merging` are the parties the same group merges, into which."""
+    known = book.parties.get(party)
+    into = merging.get(party) if known is None or known.into is None else known.into
+    if into is None or (known is not None and known.kind != "enterprise"):
         return ()
     return tuple(
         Leg(account_name(kind, one), commodity, 1)
-        for one in (command.party, known.into)
+        for one in (party, into)
         for kind, commodity in (
             ("holding_ent", "GEC"),
             ("offered", "GEC"),
