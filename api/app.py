@@ -18,7 +18,7 @@ from api.certificates import CertificateController, RetirementController
 from api.exceptions import ExceptionController
 from api.history import HistoryGuard
 from api.imports import ImportController
-from api.indicators import IndicatorController
+from api.indicators import IndicatorController, WarningController
 from api.inventories import FactorController, InventoryController
 from api.meters import MeterController, ReadingController
 from api.parties import PartyController
@@ -64,6 +64,7 @@ ROUTES: tuple[Any, ...] = (
     FactorController,
     InventoryController,
     IndicatorController,
+    WarningController,
     *products.HANDLERS,
     *service.HANDLERS,
     metrics.show,

@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 from api import problems
 from api.accounts import KnownAsOf
 from api.carbon_schemas import ReproducedOut, SavingOut
-from api.inventories import FactorsOn, Year, footprint_of, pin_in, today_of
+from api.inventories import FactorsOn, Year, YearOrNow, footprint_of, pin_in, today_of
 from api.problems import Problem
 from api.security import credential_of
 from ledger.core.indicators import Reproduced, province_saving, reproduce
@@ -18,6 +18,7 @@ from ledger.core.quantity import plain, rounded
 from ledger.core.refusal import Refusal
 from ledger.reports.indicators import Indicators, indicators
 from ledger.reports.scope import scope_of
+from ledger.reports.warnings import Warnings, warnings
 
 _FIGURE = r"^[0-9]{1,12}([.][0-9]{1,6})?$"
 Figure = Annotated[str | None, QueryParameter(required=False, pattern=_FIGURE, description="As it was published.")]
@@ -99,6 +100,32 @@ class IndicatorController(Controller):
             bought_tce=plain(found.bought), cap_tce=plain(found.cap), counted_tce=plain(found.counted),
             coefficient=found.coefficient,
         )  # fmt: skip
+
+
+class WarningController(Controller):
+    """What somebody should look at."""
+
+    path = "/v1/warnings"
+    tags = ("carbon",)
+
+    @get(
+        "",
+        operation_id="listWarnings",
+        summary="Early warnings (预警)",
+        responses=problems.declared(*problems.READ),
+    )
+    async def warnings(
+        self, request: Request[Any, Any, Any], year: YearOrNow = None, known_as_of: KnownAsOf = None, on: On = None
+    ) -> Warnings:
+        """Certificates about to lapse or of no use for the year, trades long in clearing, gaps near the year's end,
+        claims above consumption, promises nothing is done about, too much surrendered, rules that have run out.
+
+        An enterprise hears of its own. The same size and day give the same warnings for ever.
+        """
+        pin = await pin_in(request, year, known_as_of, on)
+        credential = credential_of(request)
+        scope = scope_of(credential.ledger_id, credential.principal)
+        return await warnings(request.app.state.reading, footprint_of(request), scope, pin)
 
 
 def _reproduced(found: Reproduced) -> ReproducedOut:

@@ -7,6 +7,7 @@ promise counts as neither. Who has no meter has no share.
 import datetime
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import LiteralString
 
 import msgspec
 
@@ -19,7 +20,7 @@ from ledger.core.refusal import Refusal, refuse
 from ledger.reports.footprint import Footprint, Pin
 from ledger.reports.positions import Position, positions
 from ledger.reports.reading import Moment, Reading
-from ledger.store.session import ALL_TENANTS, Scope
+from ledger.store.session import ALL_TENANTS, Query, Scope
 
 PARK, ALL_INDUSTRIES = "park", "all"
 
@@ -36,6 +37,8 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     target_record: str | None = None
     meets: bool | None = None
     gap: int | None = None
+    gap_yuan: str | None = None
+    """What the gap costs at the last price, to the fen."""
 
 
 class EnterpriseIndicators(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +67,21 @@ class EnterpriseIndicators(msgspec.Struct, frozen=True, kw_only=True):
     """Why its emissions cannot be told."""
 
 
+class LastPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest trade of certificates that may be used for the year, among those the caller sees, and its price."""
+
+    yuan: str
+    """For each certificate, to four places."""
+    amount_fen: int
+    quantity: int
+    vintage: str
+    record: str
+
+    def of(self, gap: int | None) -> str | None:
+        """What so many certificates cost at this price, unrounded before."""
+        return None if gap is None else rounded(Fraction(self.amount_fen, 100 * self.quantity) * gap, places=2)
+
+
 class Indicators(msgspec.Struct, frozen=True, kw_only=True):
     """The park's year."""
 
@@ -74,6 +92,8 @@ class Indicators(msgspec.Struct, frozen=True, kw_only=True):
     """HELD or RETIRED."""
     vintage: str
     """SAME_YEAR or WITHIN_VALIDITY."""
+    last_price: LastPrice | None
+    """None where no trade of such certificates has a price."""
     park: Share
     industries: dict[str, Share]
     enterprises: list[EnterpriseIndicators]
@@ -87,8 +107,8 @@ async def indicators(reading: Reading, footprint: Footprint, scope: Scope, pin: 
     day = min(pin.on, datetime.date(int(pin.year), 12, 31))
     inputs = await footprint.inputs(pin)
     policies = await footprint.policies(pin.size)
-    basis = _rule_of_year(policies, ComplianceBasis, pin)
-    vintage = _rule_of_year(policies, VintageMatch, pin)
+    basis = rule_of_year(policies, ComplianceBasis, pin)
+    vintage = rule_of_year(policies, VintageMatch, pin)
     if basis is None or vintage is None:
         missing = "compliance basis" if basis is None else "vintage"
         return refuse("policy_missing", rule=f"{missing} for {pin.year}", on=pin.on)
@@ -111,20 +131,23 @@ async def indicators(reading: Reading, footprint: Footprint, scope: Scope, pin: 
         if name is not None:
             groups.setdefault(name, []).append(standings[party])
     promises = {line.party: line for line in whole.lines}
+    price = await _last_price(reading, scope, pin, day, None if vintage.match == "WITHIN_VALIDITY" else pin.year)
     is_park = scope.tenant == ALL_TENANTS  # of one enterprise alone there is no ranking
     enterprises = [
-        _enterprise(at if is_park else None, one, industry[one.standing.party], held, results, promises)
+        _enterprise(at if is_park else None, one, industry[one.standing.party], held, results, promises, price)
         for at, one in enumerate(ranked(judged), start=1)
     ]
     return Indicators(
         year=pin.year, tree_size=str(pin.size), effective_as_of=day.isoformat(), basis=basis.basis,
-        vintage=vintage.match, park=_group(PARK, ALL_INDUSTRIES, standings.values(), policies, pin),
-        industries={name: _group(name, name, of, policies, pin) for name, of in sorted(groups.items())},
+        vintage=vintage.match, last_price=price,
+        park=_group(PARK, ALL_INDUSTRIES, standings.values(), policies, pin, price),
+        industries={name: _group(name, name, of, policies, pin, price) for name, of in sorted(groups.items())},
         enterprises=enterprises,
     )  # fmt: skip
 
 
-def _rule_of_year(policies: PolicyBook, kind, pin: Pin):  # type: ignore[no-untyped-def]  # either kind has these fields
+def rule_of_year(policies: PolicyBook, kind, pin: Pin):  # type: ignore[no-untyped-def]  # either kind has these fields
+    """The newest rule of this kind for the consumption of the pinned year, or None."""
     rules = (rule for _, rule in policies.of_kind(kind, pin.on.isoformat()))
     return next((rule for rule in rules if rule.consumed_from <= pin.year < rule.consumed_before), None)
 
@@ -159,6 +182,7 @@ def _enterprise(
     held: dict[str, int],
     results: dict[str, Result | Refusal],
     promises: dict[str, Position],
+    price: LastPrice | None,
 ) -> EnterpriseIndicators:
     party = judged.standing.party
     result, promise = results.get(party), promises.get(party, Position(party=party, kind="enterprise"))
@@ -166,7 +190,7 @@ def _enterprise(
     delivered = promise.subscribed - promise.outstanding
     return EnterpriseIndicators(
         rank=at if judged.standing.share is not None else None, enterprise=party, industry=industry,
-        compliance=_share(judged), held=held.get(party, 0), retired=0 if known is None else known.claimed,
+        compliance=_share(judged, price), held=held.get(party, 0), retired=0 if known is None else known.claimed,
         excess_mwh=None if known is None else plain(known.excess), subscribed=promise.subscribed,
         fulfilment_percent=_of_promised(delivered, promise),
         trade_ratio_percent=_of_promised(promise.traded, promise),
@@ -181,16 +205,39 @@ def _of_promised(part: int, promise: Position) -> str | None:
     return rounded(Fraction(100 * part, promise.subscribed), places=4) if promise.subscribed else None
 
 
-def _group(name: str, industry: str, standings: Iterable[Standing], policies: PolicyBook, pin: Pin) -> Share:
-    return _share(judge(summed(name, standings), policies, industry=industry, year=pin.year, on=pin.on.isoformat()))
+def _group(
+    name: str, industry: str, standings: Iterable[Standing], policies: PolicyBook, pin: Pin, price: LastPrice | None
+) -> Share:
+    judged = judge(summed(name, standings), policies, industry=industry, year=pin.year, on=pin.on.isoformat())
+    return _share(judged, price)
 
 
-def _share(judged: Judged) -> Share:
+def _share(judged: Judged, price: LastPrice | None) -> Share:
     one = judged.standing
     return Share(
         counted=one.counted, consumed_mwh=None if one.consumed is None else plain(one.consumed),
         percent=None if one.share is None else rounded(100 * one.share, places=4),
         target_percent=judged.percent,
         target_mode=judged.mode, target_record=None if judged.record is None else str(judged.record),
-        meets=judged.meets, gap=judged.gap,
+        meets=judged.meets, gap=judged.gap, gap_yuan=None if price is None else price.of(judged.gap),
     )  # fmt: skip
+
+
+async def _last_price(
+    reading: Reading, scope: Scope, pin: Pin, day: datetime.date, of_year: str | None
+) -> LastPrice | None:
+    """The last vintage price (domain reference, section 5.2): of a year's certificates, or of any that are valid."""
+    (rows,) = await reading.reader.fetch(scope, Query(_LAST_PRICE, (pin.size, day, of_year, of_year)))
+    for record, month, amount_fen, quantity in rows:
+        yuan = rounded(Fraction(amount_fen, 100 * quantity), places=4)
+        return LastPrice(yuan=yuan, amount_fen=amount_fen, quantity=quantity, vintage=month, record=str(record))
+    return None
+
+
+_LAST_PRICE: LiteralString = """
+    select t.log_index, t.production_month, t.amount_fen, t.quantity
+    from visible_trade t join visible_event e on e.log_index = t.log_index
+    where t.amount_fen > 0 and t.log_index < %s and e.occurred_on <= %s
+        and (%s::text is null or left(t.production_month, 4) = %s)
+    order by e.occurred_on desc, t.log_index desc limit 1
+"""
