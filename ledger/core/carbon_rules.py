@@ -114,6 +114,21 @@ class CcerShare(
     percent: Text
 
 
+class DeclaredFigure(
+    msgspec.Struct, frozen=True, kw_only=True, tag="declared_figure", tag_field="kind", forbid_unknown_fields=True
+):
+    """A share of the park that somebody declared and no reading supports, such as 工业固废综合利用率; a series by day.
+
+    It judges nothing: it is shown beside what the book can prove, with how far it is confirmed.
+    """
+
+    figure: Text
+    percent: Text
+    as_of: Text
+    """The day it is declared for, YYYY-MM-DD."""
+    level: Literal["DECLARED", "REPORTED", "CONFIRMED"]
+
+
 CarbonRule = (
     Factor
     | FactorFallback
@@ -125,4 +140,5 @@ CarbonRule = (
     | Target
     | SavingCap
     | CcerShare
+    | DeclaredFigure
 )

@@ -7,6 +7,7 @@ from ledger.core.carbon_rules import (
     CarbonRule,
     CcerShare,
     ClaimPurpose,
+    DeclaredFigure,
     Factor,
     FactorFallback,
     FactorKind,
@@ -149,5 +150,17 @@ CARBON_SEED: tuple[PolicyRow, ...] = (
     *(
         _row(ClaimPurpose(purpose=purpose), "domain 1.8: one claim of the same consumer, MWh and year")
         for purpose in ("COMPLIANCE_SHARE", "VOLUNTARY", "PRODUCT_CLAIM")
+    ),
+    *(
+        _row(
+            DeclaredFigure(figure=figure, percent=percent, as_of="2023-12-31", level="DECLARED"),
+            "the park's own statement for the end of 2023 (issue 6); no evidence seen",
+        )
+        for figure, percent in (
+            ("循环经济产值比重", "89"),
+            ("固废综合利用率", "95"),
+            ("重复用水率", "95"),
+            ("铝水就地转化率", "77"),
+        )
     ),
 )

@@ -14,7 +14,16 @@ import msgspec
 
 from ledger.core.account import KINDS
 from ledger.core.activity import MATERIALS, unit_of
-from ledger.core.carbon_rules import CarbonRule, CcerShare, ClaimLimit, Factor, SavingCap, Target, Text
+from ledger.core.carbon_rules import (
+    CarbonRule,
+    CcerShare,
+    ClaimLimit,
+    DeclaredFigure,
+    Factor,
+    SavingCap,
+    Target,
+    Text,
+)
 from ledger.core.quantity import COMMODITIES
 
 SERIAL_DIGITS_MAX = 15
@@ -187,10 +196,12 @@ def unsound(row: PolicyRow) -> str | None:
             return "a factor's value is a decimal of zero or more."
         case Factor() if rule.per != unit_of(rule.material):
             return f"a factor of {rule.material} is for each {unit_of(rule.material)}."
-        case Target() | SavingCap() | CcerShare() if (
+        case Target() | SavingCap() | CcerShare() | DeclaredFigure() if (
             _DECIMAL.fullmatch(rule.percent) is None or Decimal(rule.percent) > 100
         ):
             return "a share is a decimal of 0 to 100, in percent."
+        case DeclaredFigure() if not _is_day(rule.as_of):
+            return "a declared figure is as of a day, written YYYY-MM-DD."
         case Target() if _YEAR.fullmatch(rule.year) is None:
             return "a target is for a year, written YYYY."
         case Move() | Dating() | Approval() if rule.role not in ROLES:

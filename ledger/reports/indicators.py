@@ -12,6 +12,7 @@ from typing import LiteralString
 import msgspec
 
 from ledger.core.carbon import Result
+from ledger.core.carbon_rules import DeclaredFigure
 from ledger.core.indicators import Judged, Standing, industry_of, judge, ranked, summed
 from ledger.core.inventory import Inputs
 from ledger.core.policy import ComplianceBasis, PolicyBook, VintageMatch
@@ -82,6 +83,18 @@ class LastPrice(msgspec.Struct, frozen=True, kw_only=True):
         return None if gap is None else rounded(Fraction(self.amount_fen, 100 * self.quantity) * gap, places=2)
 
 
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """A share of the park that was declared: no numerator and no denominator of it is in the book."""
+
+    figure: str
+    as_of: str
+    percent: str
+    level: str
+    """DECLARED, REPORTED or CONFIRMED."""
+    source: str
+    record: str
+
+
 class Indicators(msgspec.Struct, frozen=True, kw_only=True):
     """The park's year."""
 
@@ -97,6 +110,8 @@ class Indicators(msgspec.Struct, frozen=True, kw_only=True):
     park: Share
     industries: dict[str, Share]
     enterprises: list[EnterpriseIndicators]
+    declared: list[Declared]
+    """Each series up to the day, the oldest first."""
 
 
 async def indicators(reading: Reading, footprint: Footprint, scope: Scope, pin: Pin) -> Indicators | Refusal:
@@ -142,7 +157,7 @@ async def indicators(reading: Reading, footprint: Footprint, scope: Scope, pin: 
         vintage=vintage.match, last_price=price,
         park=_group(PARK, ALL_INDUSTRIES, standings.values(), policies, pin, price),
         industries={name: _group(name, name, of, policies, pin, price) for name, of in sorted(groups.items())},
-        enterprises=enterprises,
+        enterprises=enterprises, declared=_declared(policies, day),
     )  # fmt: skip
 
 
@@ -150,6 +165,18 @@ def rule_of_year(policies: PolicyBook, kind, pin: Pin):  # type: ignore[no-untyp
     """The newest rule of this kind for the consumption of the pinned year, or None."""
     rules = (rule for _, rule in policies.of_kind(kind, pin.on.isoformat()))
     return next((rule for rule in rules if rule.consumed_from <= pin.year < rule.consumed_before), None)
+
+
+def _declared(policies: PolicyBook, day: datetime.date) -> list[Declared]:
+    """What was declared for days up to this one; of two rows for the same day the later record stands."""
+    stands: dict[tuple[str, str], Declared] = {}
+    for index, row in policies.rows:
+        if isinstance(rule := row.rule, DeclaredFigure) and rule.as_of <= day.isoformat():
+            stands[rule.figure, rule.as_of] = Declared(
+                figure=rule.figure, as_of=rule.as_of, percent=rule.percent, level=rule.level, source=row.source,
+                record=str(index),
+            )  # fmt: skip
+    return [one for _, one in sorted(stands.items())]
 
 
 def _usable(lines: list[Position], year: str | None) -> dict[str, int]:

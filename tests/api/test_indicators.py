@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import LOT, PROVED, A, B, Service, retirement
+from tests.api.conftest import LOT, PROVED, A, B, Service, problem_of, retirement
 from tests.conftest import PROJECT
 
 METER = {"site": "works", "stage": "all", "material": "electricity", "route": "GRID"}
@@ -86,6 +86,38 @@ def test_what_came_later_does_not_count_for_the_year(park: Service) -> None:
     claim = retirement(50, enterprise=A, lot=LOT) | {"year": "2025"}
     assert park["operator"].write("/v1/retirements", claim).status_code == 201
     assert asked(park)["enterprises"][0]["compliance"]["counted"] == 240
+
+
+def test_declared_figures_are_shown_as_such(park: Service) -> None:
+    """The park's four of the end of 2023, then a series; a better confirmed row of the same day takes its place."""
+    before = asked(park)["declared"]
+    assert {one["figure"]: (one["percent"], one["as_of"], one["level"]) for one in before} == {
+        "循环经济产值比重": ("89", "2023-12-31", "DECLARED"),
+        "固废综合利用率": ("95", "2023-12-31", "DECLARED"),
+        "重复用水率": ("95", "2023-12-31", "DECLARED"),
+        "铝水就地转化率": ("77", "2023-12-31", "DECLARED"),
+    }
+    size = str(park.size)
+    rule = {
+        "kind": "declared_figure",
+        "figure": "重复用水率",
+        "percent": "96.5",
+        "as_of": "2024-12-31",
+        "level": "DECLARED",
+    }
+    body = {"in_force_from": "2024-12-31", "source": "a report", "rule": rule}
+    assert park["admin"].write("/v1/policies", body).status_code == 201
+    confirmed = body | {"rule": rule | {"as_of": "2023-12-31", "level": "CONFIRMED", "percent": "94.8"}}
+    assert park["admin"].write("/v1/policies", confirmed).status_code == 201
+    found = [one for one in asked(park)["declared"] if one["figure"] == "重复用水率"]
+    assert [(one["as_of"], one["percent"], one["level"]) for one in found] == [
+        ("2023-12-31", "94.8", "CONFIRMED"),
+        ("2024-12-31", "96.5", "DECLARED"),
+    ]
+    assert asked(park, known_as_of=size)["declared"] == before
+    for wrong in ({"percent": "101"}, {"as_of": "2024"}):
+        refused = park["admin"].write("/v1/policies", body | {"rule": rule | wrong})
+        assert problem_of(refused, 422, "rule_unsound")
 
 
 def test_an_enterprise_sees_its_own_line(park: Service) -> None:

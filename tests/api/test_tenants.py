@@ -307,6 +307,7 @@ TABLE: dict[str, Row] = {
         EVERYBODY, get("/v1/inventories/explanation?year=2026&figure=scope2_location&path={who}"), (404, "not_found")
     ),
     "getIndicators": Row(EVERYBODY, get("/v1/indicators?year=2025")),
+    "listWarnings": Row(EVERYBODY, get("/v1/warnings?year=2025")),
     "checkPublished": Row(EVERYBODY, get("/v1/indicators/published?energy_mwh=65810&tce=16750")),
     "getSaving": Row(EVERYBODY, get("/v1/indicators/savings?needed_tce=1000&cross_province=5")),
     "postAllowanceAllocation": Row(
