@@ -23,11 +23,14 @@ EXACT = decimal.Context(prec=80, traps=[decimal.Inexact, decimal.InvalidOperatio
 METHODS = {
     ("aluminium", "anode"),
     ("aluminium", "anode_effect"),
+    ("calcium_carbide", "furnace"),
     ("clinker", "calcination"),
     ("limestone", "calcination"),
 }
 """Process emissions by material and method: aluminium by its product (CETS-AG-04.01-V01-2024), clinker by its product
-(CETS-AG-02.01-V01-2024), lime by the limestone it is burnt from (domain reference, section 4.1)."""
+(CETS-AG-02.01-V01-2024), carbide by its product, lime by the limestone it is burnt from (domain reference, 4.1)."""
+WITH_SLAG = "calcination_with_slag"
+"""In the place of `calcination` for the clinker of a site that burns carbide slag (电石渣): its factor is lower."""
 BY_PRODUCT = {"limestone": "clinker"}
 """Raw materials whose emissions are in the factor of what a site makes from them, so that none counts twice."""
 
@@ -178,7 +181,8 @@ def _process(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] |
     for (site, material), own in places.items():
         if any(use.quantity for use in places.get((site, BY_PRODUCT.get(material, "")), ())):
             continue
-        for method in sorted(method for of, method in METHODS if of == material):
+        burns_slag = any(use.quantity for use in places.get((site, "carbide_slag"), ()))
+        for method in _methods(material, burns_slag=burns_slag):
             chosen = factor(policies, "EMISSION", material, method=method, on=on)
             if isinstance(chosen, Refusal):
                 return chosen
@@ -189,6 +193,12 @@ def _process(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] |
                 )
             )  # fmt: skip
     return lines
+
+
+def _methods(material: str, *, burns_slag: bool) -> list[str]:
+    if material == "clinker" and burns_slag:
+        return [WITH_SLAG]
+    return sorted(method for of, method in METHODS if of == material)
 
 
 def _fuels(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] | Refusal:

@@ -35,6 +35,15 @@ def use(quantity: int, material: str = "electricity", *, site: str = "works", ro
     return Use(meter, (Reading(2, "M", "2024-01-01", "2024-01-31", quantity),))
 
 
+def process(material: str, method: str, value: str) -> PolicyRow:
+    """A factor for each tonne that somebody found a source for."""
+    rule = Factor(
+        data_year="2017", factor_set="TEST", material=material, method=method, of="EMISSION", per="t", region="CN",
+        value=value,
+    )  # fmt: skip
+    return PolicyRow(in_force_from="2017-01-01", rule=rule, source="a test")
+
+
 def claim(quantity: int, *, site: str | None = None, purpose: str = "VOLUNTARY") -> Claim:
     """So many certificates retired."""
     return Claim(transaction=3, purpose=purpose, site=site, quantity=quantity, effective_on="2025-01-31")
@@ -177,6 +186,29 @@ def test_limestone_of_a_clinker_works_counts_once() -> None:
     assert [(line.site, line.material) for line in found.lines] == [("kiln", "limestone"), ("works", "clinker")]
     assert found.total("1") == Decimal("43.97") + Decimal("36.75")
     assert result(works, use(0, "clinker")).total("1") == Decimal("43.97")
+
+
+def test_clinker_of_carbide_slag_has_a_factor_of_its_own() -> None:
+    """Domain 4.1: lower with carbide slag, by how much no source says: refused by name until a rule does."""
+    uses = [use(100 * TONNE, "clinker"), use(40 * TONNE, "carbide_slag"), use(10 * TONNE, "clinker", site="other")]
+    refused = emissions(uses, [], book(), on=FS22)
+    assert isinstance(refused, Refusal) and refused.code == "factor_missing"
+    assert "calcination_with_slag" in refused.detail()
+    found = result(*uses, rules=book((*SEED, process("clinker", "calcination_with_slag", "0.3"))))
+    assert [(line.site, line.emissions) for line in found.lines] == [
+        ("other", Decimal("5.250")),
+        ("works", Decimal("30")),
+    ]
+    assert result(use(100 * TONNE, "clinker"), use(0, "carbide_slag")).total("1") == Decimal("52.5")
+
+
+def test_a_carbide_furnace_emits() -> None:
+    """Domain 4.1: lime burning and the furnace; the second has no factor with a source, so it is never left out."""
+    uses = [use(100 * TONNE, "limestone"), use(50 * TONNE, "calcium_carbide")]
+    refused = emissions(uses, [], book(), on=FS22)
+    assert isinstance(refused, Refusal) and refused.code == "factor_missing"
+    found = result(*uses, rules=book((*SEED, process("calcium_carbide", "furnace", "1.1"))))
+    assert found.total("1") == Decimal("43.97") + Decimal("55")
 
 
 def test_standard_coal_by_both_values() -> None:
