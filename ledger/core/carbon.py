@@ -1,4 +1,4 @@
-"""Carbon methods: activity x factor, Scope 1 and both kinds of Scope 2. Small, pure, exact.
+"""Carbon methods: activity x factor, Scope 1, both kinds of Scope 2, named categories of Scope 3. Small, pure, exact.
 
 Every figure is a decimal without rounding, in tonnes of CO2e; who shows one rounds it, half up. Location-based
 emissions never change because of a certificate; market-based ones change by retired certificates only. In Qinghai
@@ -13,7 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from ledger.core.activity import MATERIALS, Meter, Reading, reported
-from ledger.core.carbon_rules import ClaimPurpose, GridRegion, SupplyRoute
+from ledger.core.carbon_rules import ClaimPurpose, GridRegion, SupplyRoute, ValueChain
 from ledger.core.factors import ChosenFactor, factor
 from ledger.core.policy import PolicyBook
 from ledger.core.refusal import Refusal, refuse
@@ -62,7 +62,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One product of activity and factor, with all it came of."""
 
     scope: str
-    """1, 2_location, 2_market, 2_heat."""
+    """1, 2_location, 2_market, 2_heat, 3."""
     method: str
     site: str | None
     material: str
@@ -137,7 +137,12 @@ def emissions(uses: Sequence[Use], claims: Sequence[Claim], policies: PolicyBook
     """
     lines: list[Line] = []
     counted = _counted(claims, policies, on)
-    for part in (_process(uses, policies, on), _fuels(uses, policies, on), _electricity(uses, counted, policies, on)):
+    for part in (
+        _process(uses, policies, on),
+        _fuels(uses, policies, on),
+        _electricity(uses, counted, policies, on),
+        _value_chain(uses, policies, on),
+    ):
         if isinstance(part, Refusal):
             return part
         lines += part
@@ -217,6 +222,22 @@ def _fuels(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] | R
                 scope=scope, method=method, site=site, material=material, quantity=_amount(own), factor=chosen, uses=own
             )
         )
+    return lines
+
+
+def _value_chain(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] | Refusal:
+    """Scope 3, category by category: what rules in force name, and nothing else."""
+    named, lines = {(rule.category, rule.material) for _, rule in policies.of_kind(ValueChain, on)}, []
+    for category, wanted in sorted(named, key=lambda one: (int(one[0]), one[1])):
+        for (site, material), own in _by_site(_of(uses, wanted)).items():
+            chosen = factor(policies, "EMISSION", material, method=f"category_{category}", on=on)
+            if isinstance(chosen, Refusal):
+                return chosen
+            line = Line(
+                scope="3", method=f"category_{category}", site=site, material=material, quantity=_amount(own),
+                factor=chosen, uses=own,
+            )  # fmt: skip
+            lines.append(line)
     return lines
 
 

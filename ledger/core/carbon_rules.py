@@ -114,6 +114,19 @@ class CcerShare(
     percent: Text
 
 
+class ValueChain(
+    msgspec.Struct, frozen=True, kw_only=True, tag="value_chain", tag_field="kind", forbid_unknown_fields=True
+):
+    """What is metered of this material also counts in a category of Scope 3, by a factor of method `category_<n>`.
+
+    Nothing is in Scope 3 unless such a rule says so: which categories a report covers is for its reader to know.
+    """
+
+    category: Text
+    """1 to 15, as the GHG Protocol numbers them: 1 purchased goods, 3 fuel and energy, 4 transport upstream ..."""
+    material: Text
+
+
 class DeclaredFigure(
     msgspec.Struct, frozen=True, kw_only=True, tag="declared_figure", tag_field="kind", forbid_unknown_fields=True
 ):
@@ -140,5 +153,6 @@ CarbonRule = (
     | Target
     | SavingCap
     | CcerShare
+    | ValueChain
     | DeclaredFigure
 )

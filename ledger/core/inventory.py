@@ -14,7 +14,7 @@ from ledger.core.quantity import plain
 from ledger.core.record import ENGINE_VERSION
 from ledger.core.refusal import Refusal
 
-SCOPES = ("1", "2_location", "2_market", "2_heat")
+SCOPES = ("1", "2_location", "2_market", "2_heat", "3")
 ALWAYS = "0001-01-01"
 
 
@@ -125,8 +125,9 @@ def document(inputs: Inputs, *, tree_size: int, root: str) -> Document | Refusal
 
 
 def figures(found: Result) -> dict[str, str]:
-    """The totals of a year, exact, as records and answers write them."""
-    scopes = {f"scope{scope}": plain(found.total(scope)) for scope in SCOPES}
+    """The totals of a year, exact, as records and answers write them; of Scope 3 where rules name anything of it."""
+    told = SCOPES if any(line.scope == "3" for line in found.lines) else SCOPES[:-1]
+    scopes = {f"scope{scope}": plain(found.total(scope)) for scope in told}
     energy = {
         "consumed_mwh": plain(found.consumed), "residual_mwh": plain(found.residual),
         "claimed_mwh": str(found.claimed), "excess_mwh": plain(found.excess),

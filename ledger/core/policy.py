@@ -23,11 +23,14 @@ from ledger.core.carbon_rules import (
     SavingCap,
     Target,
     Text,
+    ValueChain,
 )
 from ledger.core.quantity import COMMODITIES
 
 SERIAL_DIGITS_MAX = 15
 """Of a certificate's number in its series; the projections compare it as a double, exact to the half."""
+CATEGORIES = tuple(map(str, range(1, 16)))
+"""Of Scope 3 (GHG Protocol, Corporate Value Chain Standard)."""
 ROLES = ("enterprise", "operator", "regulator", "auditor", "admin")
 
 
@@ -200,6 +203,8 @@ def unsound(row: PolicyRow) -> str | None:
             _DECIMAL.fullmatch(rule.percent) is None or Decimal(rule.percent) > 100
         ):
             return "a share is a decimal of 0 to 100, in percent."
+        case ValueChain() if rule.material not in MATERIALS or rule.category not in CATEGORIES:
+            return "a category of Scope 3 is 1 to 15, of a material that meters name."
         case DeclaredFigure() if not _is_day(rule.as_of):
             return "a declared figure is as of a day, written YYYY-MM-DD."
         case Target() if _YEAR.fullmatch(rule.year) is None:

@@ -16,7 +16,7 @@ from ledger.core.inventory import FactorUsed, Inputs, factor_used
 from ledger.core.quantity import plain
 from ledger.core.refusal import Refusal, refuse
 
-Figure = Literal["scope1", "scope2_location", "scope2_market", "scope2_heat"]
+Figure = Literal["scope1", "scope2_location", "scope2_market", "scope2_heat", "scope3"]
 CLAIMS = "~certificates"
 """What a path calls the part that certificates take off: no meter can have this name."""
 

@@ -159,7 +159,9 @@ class Footprint:
 def _sums(documents: list[Document]) -> dict[str, str]:
     """Sums of what can be added up: emissions by scope and energy."""
     names = [f"scope{scope}" for scope in SCOPES] + ["consumed_mwh", "residual_mwh", "claimed_mwh", "excess_mwh"]
-    return {name: plain(total(Decimal(one.figures[name]) for one in documents)) for name in names}
+    if not any("scope3" in one.figures for one in documents):
+        names.remove("scope3")
+    return {name: plain(total(Decimal(one.figures.get(name, "0")) for one in documents)) for name in names}
 
 
 _METERS: LiteralString = """

@@ -99,6 +99,35 @@ def test_the_park_is_the_sum_of_those_it_knows(park: Service) -> None:
     assert "raw_coal" in problem["detail"]
 
 
+def test_scope_3_by_rule(park: Service) -> None:
+    """Electricity upstream as category 3: a figure of its own, explained to the reading; without a rule none at all."""
+    posted(park["operator"], "/v1/readings", reading("100"))
+    posted(park["operator"], "/v1/readings", reading("50", meter="E2"))
+    before, size = draft(park["regulator"]), str(park.size)
+    assert "scope3" not in before["figures"]
+    factor = {
+        "kind": "factor",
+        "data_year": "2022",
+        "factor_set": "UPSTREAM",
+        "material": "electricity",
+        "of": "EMISSION",
+    }
+    factor |= {"method": "category_3", "per": "MWh", "region": "CN", "value": "0.04"}
+    for rule in ({"kind": "value_chain", "category": "3", "material": "electricity"}, factor):
+        body = {"in_force_from": "2020-01-01", "source": "a test", "rule": rule}
+        assert park["admin"].write("/v1/policies", body).status_code == 201
+    found = draft(park["regulator"])
+    assert found["figures"]["scope3"] == "6"
+    assert {name: found["figures"][name] for name in before["figures"]} == before["figures"]
+    asked = QUERY | {"figure": "scope3", "path": f"{A}/1/E1"}
+    leaf = park["regulator"].get("/v1/inventories/explanation", params=asked).json()
+    assert (leaf["tco2e"], [part["quantity"] for part in leaf["parts"]]) == ("4", ["100"])
+    assert draft(park["regulator"], known_as_of=size) == before
+    wrong = {"in_force_from": "2020-01-01", "source": "a test", "rule": {"kind": "value_chain", "category": "16"}}
+    wrong["rule"] |= {"material": "electricity"}
+    problem_of(park["admin"].write("/v1/policies", wrong), 422, "rule_unsound")
+
+
 def test_who_submits_says_whose_it_is_and_only_its_own(park: Service) -> None:
     """An operator is no enterprise; another's inventory is, to an enterprise, as if it were not there."""
     posted(park["operator"], "/v1/readings", reading("100"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ledger.core.activity import Meter, Reading
 from ledger.core.carbon import Claim, Result, Use, emissions
-from ledger.core.carbon_rules import Factor, FactorFallback, SupplyRoute
+from ledger.core.carbon_rules import Factor, FactorFallback, SupplyRoute, ValueChain
 from ledger.core.factors import factor
 from ledger.core.policy import PolicyBook, PolicyRow
 from ledger.core.refusal import Refusal
@@ -209,6 +209,32 @@ def test_a_carbide_furnace_emits() -> None:
     assert isinstance(refused, Refusal) and refused.code == "factor_missing"
     found = result(*uses, rules=book((*SEED, process("calcium_carbide", "furnace", "1.1"))))
     assert found.total("1") == Decimal("43.97") + Decimal("55")
+
+
+def test_categories_of_scope_3_are_rules() -> None:
+    """Nothing counts in Scope 3 by itself; what a rule names needs a factor of its category, and adds to no other."""
+    uses = [use(10 * MWH), use(7 * TONNE, "anode"), use(3 * TONNE, "anode", site="b")]
+    plainly = result(*uses)
+    assert plainly.total("3") == 0 and not [line for line in plainly.lines if line.scope == "3"]
+    named = (
+        PolicyRow(in_force_from="2017-01-01", rule=ValueChain(category=category, material=material), source="a test")
+        for category, material in (("1", "anode"), ("1", "anode"), ("3", "electricity"))
+    )
+    rules = (*SEED, *named, process("anode", "category_1", "3.5"))
+    refused = emissions(uses, [], book(rules), on=FS22)
+    assert isinstance(refused, Refusal) and "category_3" in refused.detail()
+    upstream = Factor(
+        data_year="2017", factor_set="TEST", material="electricity", method="category_3", of="EMISSION", per="MWh",
+        region="CN", value="0.02",
+    )  # fmt: skip
+    row = PolicyRow(in_force_from="2017-01-01", rule=upstream, source="a test")
+    found = result(*uses, rules=book((*rules, row)))
+    assert [(line.method, line.site, line.emissions) for line in found.lines if line.scope == "3"] == [
+        ("category_1", "b", Decimal("10.5")),
+        ("category_1", "works", Decimal("24.5")),
+        ("category_3", "works", Decimal("0.2")),
+    ]
+    assert [found.total(scope) for scope in ("1", "2_location")] == [plainly.total(s) for s in ("1", "2_location")]
 
 
 def test_standard_coal_by_both_values() -> None:
