@@ -13,7 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from ledger.core.activity import MATERIALS, Meter, Reading, reported
-from ledger.core.carbon_rules import ClaimPurpose, GridRegion, SupplyRoute, ValueChain
+from ledger.core.carbon_rules import ClaimPurpose, GridRegion, ProcessMethod, SupplyRoute, ValueChain
 from ledger.core.factors import ChosenFactor, factor
 from ledger.core.policy import PolicyBook
 from ledger.core.refusal import Refusal, refuse
@@ -23,14 +23,11 @@ EXACT = decimal.Context(prec=80, traps=[decimal.Inexact, decimal.InvalidOperatio
 METHODS = {
     ("aluminium", "anode"),
     ("aluminium", "anode_effect"),
-    ("calcium_carbide", "furnace"),
     ("clinker", "calcination"),
     ("limestone", "calcination"),
 }
 """Process emissions by material and method: aluminium by its product (CETS-AG-04.01-V01-2024), clinker by its product
-(CETS-AG-02.01-V01-2024), carbide by its product, lime by the limestone it is burnt from (domain reference, 4.1)."""
-WITH_SLAG = "calcination_with_slag"
-"""In the place of `calcination` for the clinker of a site that burns carbide slag (电石渣): its factor is lower."""
+(CETS-AG-02.01-V01-2024), lime by the limestone it is burnt from (domain reference, 4.1). Further ones are rules."""
 BY_PRODUCT = {"limestone": "clinker"}
 """Raw materials whose emissions are in the factor of what a site makes from them, so that none counts twice."""
 
@@ -186,8 +183,8 @@ def _process(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] |
     for (site, material), own in places.items():
         if any(use.quantity for use in places.get((site, BY_PRODUCT.get(material, "")), ())):
             continue
-        burns_slag = any(use.quantity for use in places.get((site, "carbide_slag"), ()))
-        for method in _methods(material, burns_slag=burns_slag):
+        there = {of for (at, of), uses_of in places.items() if at == site and any(use.quantity for use in uses_of)}
+        for method in _methods(material, there, policies, on):
             chosen = factor(policies, "EMISSION", material, method=method, on=on)
             if isinstance(chosen, Refusal):
                 return chosen
@@ -200,10 +197,13 @@ def _process(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] |
     return lines
 
 
-def _methods(material: str, *, burns_slag: bool) -> list[str]:
-    if material == "clinker" and burns_slag:
-        return [WITH_SLAG]
-    return sorted(method for of, method in METHODS if of == material)
+def _methods(material: str, there: set[str], policies: PolicyBook, on: str) -> list[str]:
+    """The methods of a material at a site where `there` is metered."""
+    found = {method for of, method in METHODS if of == material}
+    for _, rule in policies.of_kind(ProcessMethod, on):
+        if rule.material == material and (not rule.beside or rule.beside in there):
+            found = (found - {rule.instead_of}) | {rule.method}
+    return sorted(found)
 
 
 def _fuels(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] | Refusal:

@@ -114,6 +114,22 @@ class CcerShare(
     percent: Text
 
 
+class ProcessMethod(
+    msgspec.Struct, frozen=True, kw_only=True, tag="process_method", tag_field="kind", forbid_unknown_fields=True
+):
+    """A source of Scope 1 besides those the engine has had from the first: a material, by a factor of this method.
+
+    A rule and not code, so that an inventory of a tree size before it stays what it was.
+    """
+
+    material: Text
+    method: Text
+    beside: Text = ""
+    """Only at a site where this material is metered, too."""
+    instead_of: Text = ""
+    """The method whose place it takes there."""
+
+
 class ValueChain(
     msgspec.Struct, frozen=True, kw_only=True, tag="value_chain", tag_field="kind", forbid_unknown_fields=True
 ):
@@ -153,6 +169,7 @@ CarbonRule = (
     | Target
     | SavingCap
     | CcerShare
+    | ProcessMethod
     | ValueChain
     | DeclaredFigure
 )

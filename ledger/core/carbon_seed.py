@@ -12,6 +12,7 @@ from ledger.core.carbon_rules import (
     FactorFallback,
     FactorKind,
     GridRegion,
+    ProcessMethod,
     SavingCap,
     SupplyRoute,
     Target,
@@ -99,6 +100,16 @@ CARBON_SEED: tuple[PolicyRow, ...] = (
     _direct("aluminium", "anode_effect", "0.1454", "domain 4.1 [V32]: 2024 consultation draft, tCO2e"),
     _direct("limestone", "calcination", "0.4397", "domain 4.1: 44.01/100.09 tCO2 for each tonne of CaCO3"),
     _direct("clinker", "calcination", "0.525", "domain 4.1 [M-M]: 0.525 to 0.538, the lower"),
+    _row(
+        ProcessMethod(material="calcium_carbide", method="furnace"),
+        "domain 4.1 [M-H]: carbide furnace; factor not found",
+    ),
+    _row(
+        ProcessMethod(
+            material="clinker", method="calcination_with_slag", beside="carbide_slag", instead_of="calcination"
+        ),
+        "domain 4.1 [M-M]: lower with carbide slag (电石渣); factor not found",
+    ),
     _coal("electricity", "COAL_CALORIFIC", "MWh", "0.1229", "domain 4.7 [M-H]: 3.6 MJ / 29.3076"),
     _coal("electricity", "COAL_EQUIVALENT", "MWh", "0.30", "domain 4.7 [M-M]: about 0.30, changes by year"),
     *(

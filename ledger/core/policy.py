@@ -20,6 +20,7 @@ from ledger.core.carbon_rules import (
     ClaimLimit,
     DeclaredFigure,
     Factor,
+    ProcessMethod,
     SavingCap,
     Target,
     Text,
@@ -203,6 +204,8 @@ def unsound(row: PolicyRow) -> str | None:
             _DECIMAL.fullmatch(rule.percent) is None or Decimal(rule.percent) > 100
         ):
             return "a share is a decimal of 0 to 100, in percent."
+        case ProcessMethod() if not (rule.method and {rule.material, rule.beside or rule.material} <= MATERIALS.keys()):
+            return "a process method has a name, and is of materials that meters name."
         case ValueChain() if rule.material not in MATERIALS or rule.category not in CATEGORIES:
             return "a category of Scope 3 is 1 to 15, of a material that meters name."
         case DeclaredFigure() if not _is_day(rule.as_of):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ledger.core.activity import Meter, Reading
 from ledger.core.carbon import Claim, Result, Use, emissions
-from ledger.core.carbon_rules import Factor, FactorFallback, SupplyRoute, ValueChain
+from ledger.core.carbon_rules import Factor, FactorFallback, ProcessMethod, SupplyRoute, ValueChain
 from ledger.core.factors import factor
 from ledger.core.policy import PolicyBook, PolicyRow
 from ledger.core.refusal import Refusal
@@ -200,6 +200,8 @@ def test_clinker_of_carbide_slag_has_a_factor_of_its_own() -> None:
         ("works", Decimal("30")),
     ]
     assert result(use(100 * TONNE, "clinker"), use(0, "carbide_slag")).total("1") == Decimal("52.5")
+    before = book(tuple(row for row in SEED if not isinstance(row.rule, ProcessMethod)))
+    assert result(*uses, rules=before).total("1") == Decimal("57.75")  # as it was before the rule, for ever
 
 
 def test_a_carbide_furnace_emits() -> None:
