@@ -54,6 +54,10 @@ FROZEN = {
     "nothing_to_link",
     "nothing_to_succeed",
     "party_not_merged",
+    "inventory_needed",
+    "product_lot_exists",
+    "product_out_of_order",
+    "product_insufficient",
 }
 """Refusals that depend on the state of the book: recorded, and the same for ever under their key."""
 LOT_BEARING = {"GEC"}
@@ -87,6 +91,12 @@ MAY_GO_BELOW_ZERO = {
     "metered",
     "carry_contract",
     "metered_contract",
+    "co2e_emitted",
+    "co2e_outside",
+    "stock_made",
+    "stock_outside",
+    "cea_allocated",
+    "ccer_market",
 }
 KIND_OF_PREFIX = {
     "Holding:Ent": "holding_ent",
@@ -116,6 +126,16 @@ KIND_OF_PREFIX = {
     "Metered": "metered",
     "Carry:Contract": "carry_contract",
     "Metered:Contract": "metered_contract",
+    "CO2E": "co2e",
+    "CO2E:Emitted": "co2e_emitted",
+    "CO2E:Outside": "co2e_outside",
+    "Stock": "stock",
+    "Stock:Made": "stock_made",
+    "Stock:Outside": "stock_outside",
+    "CEA:Ent": "cea_ent",
+    "CEA:Allocated": "cea_allocated",
+    "CCER:Ent": "ccer_ent",
+    "CCER:Market": "ccer_market",
 }
 COMMODITY_OF_KIND = {
     "holding_ent": "GEC",
@@ -138,6 +158,16 @@ COMMODITY_OF_KIND = {
     "metered": "KWH",
     "carry_contract": "KWH",
     "metered_contract": "KWH",
+    "co2e": "CO2E",
+    "co2e_emitted": "CO2E",
+    "co2e_outside": "CO2E",
+    "stock": "PRODUCT",
+    "stock_made": "PRODUCT",
+    "stock_outside": "PRODUCT",
+    "cea_ent": "CEA",
+    "cea_allocated": "CEA",
+    "ccer_ent": "CCER",
+    "ccer_market": "CCER",
 } | dict.fromkeys(
     ("issuance", "opening", "holding_project", "holding_province", "listed", "expired", "cancelled"), "GEC"
 )
@@ -191,7 +221,8 @@ RECEIVING = {
     "succeed",
 }
 """What a party that has merged or left cannot get any more."""
-OPENS_ITS_OWN = {"trade", "correct_bundle", "correct_trade", "link_correction", "link_trade", "succeed"}
+CARBON = {"allocate_allowances", "buy_ccer", "make_product", "sell_product", "receive_product"}
+OPENS_ITS_OWN = {"trade", "correct_bundle", "correct_trade", "link_correction", "link_trade", "succeed"} | CARBON
 """Events that open the accounts they name and no others: a trade none, as it is out of a listing that is there."""
 
 
@@ -1118,6 +1149,87 @@ class Oracle:
             raise No("nothing_to_succeed")
         return legs, None, None
 
+    def _plan_allocate_allowances(self, command):
+        self._must_be(command["enterprise"], "enterprise")
+        return self._out_of("CEA:Allocated", f"CEA:Ent:{command['enterprise']}", "CEA", command["quantity"])
+
+    def _plan_buy_ccer(self, command):
+        self._must_be(command["enterprise"], "enterprise")
+        return self._out_of("CCER:Market", f"CCER:Ent:{command['enterprise']}", "CCER", command["quantity"])
+
+    def _out_of(self, source, target, commodity, quantity):
+        self.opens = {source, target}
+        return [leg_of(source, commodity, -quantity), leg_of(target, commodity, quantity)], None, None
+
+    def _plan_surrender(self, command):
+        """Only against a verified inventory, which these histories never have."""
+        self._must_be(command["enterprise"], "enterprise")
+        raise No("inventory_needed")
+
+    def _plan_make_product(self, command):
+        """Domain 3.2: what the inputs embodied and the making emitted is in the outputs, by their mass."""
+        party, inputs, outputs = command["enterprise"], command.get("inputs", []), command["outputs"]
+        self._must_be(party, "enterprise")
+        lots = [part["lot"] for part in inputs + outputs]
+        if not outputs or len(lots) != len(set(lots)):
+            raise No("product_unfit")
+        for part in outputs:
+            self._must_be_new(party, part["lot"])
+        emitted = command.get("emissions", 0)
+        taken = [self._carbon_of(command, party, part["lot"], part["quantity"]) for part in inputs]
+        shares = _by_largest_remainder(emitted + sum(taken), [part["quantity"] for part in outputs])
+        moves = [(part, -1, carbon) for part, carbon in zip(inputs, taken, strict=True)]
+        moves += [(part, 1, carbon) for part, carbon in zip(outputs, shares, strict=True)]
+        flows = [(f"Stock:{party}:{part['lot']}", "PRODUCT", sign * part["quantity"]) for part, sign, _ in moves]
+        flows += [(f"CO2E:{party}:{part['lot']}", "CO2E", sign * carbon) for part, sign, carbon in moves]
+        net = sum(quantity for _, commodity, quantity in flows if commodity == "PRODUCT")
+        flows += [(f"Stock:Made:{party}", "PRODUCT", -net), (f"CO2E:Emitted:{party}", "CO2E", -emitted)]
+        return self._flow(flows)
+
+    def _plan_sell_product(self, command):
+        party, lot, quantity, to = (command.get(name) for name in ("enterprise", "lot", "quantity", "receiver"))
+        self._must_be(party, "enterprise")
+        if to is not None:
+            self._must_be(to, "enterprise")
+        carbon = self._carbon_of(command, party, lot, quantity)
+        if to == party:
+            raise No("product_unfit")
+        named = command.get("receiver_lot") or lot
+        if to is not None:
+            self._must_be_new(to, named)
+        into = (f"Stock:Outside:{party}", f"CO2E:Outside:{party}")
+        into = into if to is None else (f"Stock:{to}:{named}", f"CO2E:{to}:{named}")
+        flows = [(f"Stock:{party}:{lot}", "PRODUCT", -quantity), (into[0], "PRODUCT", quantity)]
+        return self._flow([*flows, (f"CO2E:{party}:{lot}", "CO2E", -carbon), (into[1], "CO2E", carbon)])
+
+    def _plan_receive_product(self, command):
+        party, lot, quantity, carbon = (command[name] for name in ("enterprise", "lot", "quantity", "emissions"))
+        self._must_be(party, "enterprise")
+        self._must_be_new(party, lot)
+        flows = [(f"Stock:Outside:{party}", "PRODUCT", -quantity), (f"Stock:{party}:{lot}", "PRODUCT", quantity)]
+        return self._flow([*flows, (f"CO2E:Outside:{party}", "CO2E", -carbon), (f"CO2E:{party}:{lot}", "CO2E", carbon)])
+
+    def _flow(self, flows):
+        """A posting of all that is not nothing; its accounts open when they are first needed."""
+        legs = [leg_of(*flow) for flow in flows if flow[2]]
+        self.opens = {leg["account"] for leg in legs}
+        return legs, None, None
+
+    def _must_be_new(self, party, lot):
+        if f"Stock:{party}:{lot}" in self.accounts:
+            raise No("product_lot_exists")
+
+    def _carbon_of(self, command, party, lot, quantity):
+        """The carbon that goes with so much of a lot, taken no earlier than anything else was."""
+        account = f"Stock:{party}:{lot}"
+        there = self.balance(account, "PRODUCT")
+        if quantity > there:
+            raise No("product_insufficient")
+        on = command.get("effective_on") or command.get("occurred_on") or self.today
+        if any(fact.account == account and fact.day > on for fact in self.facts):
+            raise No("product_out_of_order")
+        return _by_largest_remainder(self.balance(f"CO2E:{party}:{lot}", "CO2E"), [quantity, there - quantity])[0]
+
     def _owed(self, trade, quantity):
         """What so many of a trade's certificates cost, in whole fen."""
         return (trade["amount_fen"] or 0) * quantity // trade["whole"]
@@ -1367,9 +1479,21 @@ def serials_of(ranges):
     return tuple(found)
 
 
+def _by_largest_remainder(total, weights):
+    """Whole shares in proportion: each rounded down, then one more to whoever lost most, the earlier first."""
+    whole = sum(weights)
+    shares = [total * weight // whole for weight in weights]
+    lost = sorted(range(len(weights)), key=lambda at: -(total * weights[at] % whole))
+    for at in lost[: total - sum(shares)]:
+        shares[at] += 1
+    return shares
+
+
 def owner_of(account):
-    """Whose account it is, by its name: Retired and Contract name their owner first, the others last."""
+    """Whose account it is, by its name: Retired, Contract and product lots name their owner first, the others last."""
     parts = account.split(":")
+    if parts[0] in {"CO2E", "Stock"} and parts[1] not in {"Emitted", "Outside", "Made"}:
+        return parts[1]
     if "Contract" in parts:
         return parts[2]
     return parts[1] if parts[0] == "Retired" else parts[-1]

@@ -32,6 +32,15 @@ from hypothesis.stateful import (
 
 from ledger.core import posting_engine
 from ledger.core.book import Book
+from ledger.core.carbon_events import (
+    AllocateAllowances,
+    BuyCcer,
+    MakeProduct,
+    ProductPart,
+    ReceiveProduct,
+    SellProduct,
+    Surrender,
+)
 from ledger.core.certificate import LotFacts
 from ledger.core.command import (
     Approve,
@@ -79,6 +88,7 @@ from ledger.core.events import (
     Unfreeze,
     VoidTrade,
 )
+from ledger.core.plans import corrections, embodied, successions
 from ledger.core.serial_range import SerialRange
 from ledger.reports.invariants import invariants
 from ledger.reports.reading import Reading
@@ -366,6 +376,39 @@ def set_aside(draw: st.DrawFn) -> tuple[str, str | None, Any, str]:
     return "operator", None, draw(st.sampled_from([line, trade])), draw(st.sampled_from(["e1", "e2", "e3", "e4"]))
 
 
+@st.composite
+def carbon(draw: st.DrawFn) -> tuple[str, str | None, Any, str | None]:
+    """Allowances, reductions, and products on their way along the park's chains."""
+    party, other = draw(parties), draw(st.sampled_from([None, *PARTIES, "nobody"]))
+    names = st.sampled_from([f"p{number}" for number in range(1, 8)])
+    grams, emitted = st.integers(1, 9), draw(st.integers(0, 9))
+    part = st.builds(ProductPart, lot=names, quantity=grams)
+    unlike = {"unique_by": lambda one: one.lot} if draw(st.integers(0, 5)) else {}
+    parts = draw(st.lists(part, max_size=5, **unlike))
+    made = {"outputs": tuple(parts[:2]), "inputs": tuple(parts[2:])}
+    dated = draw(dates()) if draw(st.integers(0, 3)) == 0 else {}
+    named = draw(st.none() | names)
+    sold = {"lot": draw(names), "quantity": draw(grams), "receiver": other, "receiver_lot": named}
+    kinds = ["make", "make", "make", "sell", "sell", "receive", "receive", "allocate", "buy", "surrender"]
+    match draw(st.sampled_from(kinds)):
+        case "make":
+            command = MakeProduct(enterprise=party, emissions=emitted, **made, **dated)
+        case "sell":
+            command = SellProduct(enterprise=party, **sold, **dated)
+        case "receive":
+            command = ReceiveProduct(
+                enterprise=party, lot=draw(names), quantity=draw(grams), emissions=emitted, **dated
+            )
+        case "allocate":
+            command = AllocateAllowances(enterprise=party, quantity=draw(grams), year="2026", **dated)
+        case "buy":
+            command = BuyCcer(enterprise=party, quantity=draw(grams), **dated)
+        case _:
+            command = Surrender(enterprise=party, year="2026", cea=draw(grams), **dated)
+    role, tenant = draw(st.sampled_from([("operator", None), ("enterprise", party), ("enterprise", PARTIES[0])]))
+    return role, tenant, command, None
+
+
 events = moved_trades() | voided_trades() | identified_trades() | projects_trades() | holdings()
 claims = retirements() | retirements()
 trading = trades() | transfers() | moved_trades()
@@ -431,6 +474,26 @@ class ServiceMachine(RuleBasedStateMachine):
         request = self.request(wish)
         self.submit_one_by_one([request])
         return request
+
+    @rule(target=asked, several=st.lists(carbon(), max_size=3), ask=st.data())
+    def goes_along_the_chain(self, several: list[tuple[Any, ...]], ask: st.DataObject) -> Request:
+        """Bought, made into two, sold inside the park and out of it, most of it; and what else there is of carbon."""
+        name, grams = f"q{self.made}", st.integers(1, 9)
+        party, other = ask.draw(st.permutations(PARTIES))[:2]
+        bought, used = ask.draw(grams) + 4, ask.draw(grams)
+        first, second = ask.draw(grams), ask.draw(grams)
+        chain: list[Any] = [
+            ReceiveProduct(enterprise=party, lot=f"{name}a", quantity=bought, emissions=ask.draw(grams) - 1),
+            MakeProduct(
+                enterprise=party, emissions=ask.draw(grams) - 1, inputs=(ProductPart(f"{name}a", used),),
+                outputs=(ProductPart(f"{name}b", first), ProductPart(f"{name}c", second)),
+            ),
+            SellProduct(enterprise=party, lot=f"{name}b", quantity=ask.draw(grams), receiver=other),
+            SellProduct(enterprise=party, lot=f"{name}c", quantity=ask.draw(grams)),
+            SellProduct(enterprise=party, lot=f"{name}c", quantity=second, receiver=other, receiver_lot=f"{name}d"),
+        ]  # fmt: skip
+        wishes = [("operator", None, command, None) for command in chain if ask.draw(st.integers(0, 6))]
+        return self.several([*wishes, *several, ("enterprise", party, chain[3], None)], ask)
 
     @rule(target=asked, ask=st.data())
     def take_back(self, ask: st.DataObject) -> Request:
@@ -808,23 +871,33 @@ def _ignore_later_days(book: Any, account_id: int, lot_id: int, day: int) -> int
 
 @pytest.mark.newest_only
 @pytest.mark.parametrize(
-    ("name", "fault", "rules"),
+    ("place", "name", "fault", "rules"),
     [
-        ("available", _ignore_later_days, ("receive", "single")),
-        ("enough", lambda *_: (), ("receive", "single")),
-        ("_may_touch", lambda *_: True, ("receive", "single")),
-        ("judge_claim", lambda *_, **__: (1, 2), ("receive", "claim_by_mistake")),
-        ("judge_sale", lambda *_, **__: (1, 2), ("issue_then_sell", "befalls")),
-        ("_once", lambda *_: None, ("issue_then_sell", "befalls")),
-        ("expensed", lambda *_: [], ("receive", "claim_by_mistake")),
-        ("judge_exits", lambda *_: None, ("merge",)),
+        (Book, "available", _ignore_later_days, ("receive", "single")),
+        (posting_engine, "enough", lambda *_: (), ("receive", "single")),
+        (posting_engine, "_may_touch", lambda *_: True, ("receive", "single")),
+        (posting_engine, "judge_claim", lambda *_, **__: (1, 2), ("receive", "claim_by_mistake")),
+        (posting_engine, "judge_sale", lambda *_, **__: (1, 2), ("issue_then_sell", "befalls")),
+        (posting_engine, "_once", lambda *_: None, ("issue_then_sell", "befalls")),
+        (posting_engine, "expensed", lambda *_: [], ("receive", "claim_by_mistake")),
+        (posting_engine, "judge_exits", lambda *_: None, ("merge",)),
+        (successions, "_cost", lambda *_: (), ("merge",)),
+        (corrections, "owed_no_more", lambda *_: (), ("correct_a_settlement",)),
+        (corrections, "_held", lambda *_: 0, ("correct_a_trade",)),
+        (embodied, "split", lambda total, weights: [total, *(0 for _ in weights[1:])], ("goes_along_the_chain",)),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_seeded_fault_is_found(
-    server: Server, monkeypatch: pytest.MonkeyPatch, name: str, fault: Callable[..., Any], rules: tuple[str, ...]
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    place: Any,
+    name: str,
+    fault: Callable[..., Any],
+    rules: tuple[str, ...],
 ) -> None:
     """The twin: with one rule of the engine broken, a run of the steps that lean on it finds a difference."""
-    monkeypatch.setattr(Book if name == "available" else posting_engine, name, fault)
+    monkeypatch.setattr(place, name, fault)
     quickly = settings(SETTINGS, derandomize=True, phases=[Phase.generate], max_examples=100)
     with pytest.raises(AssertionError):
         run_state_machine_as_test(machine_on(server, *rules), settings=quickly)
