@@ -97,20 +97,24 @@ async def warnings(reading: Reading, footprint: Footprint, scope: Scope, pin: Pi
 def _of_stock(lines: list[Position], policies: PolicyBook, pin: Pin) -> Iterator[EarlyWarning]:
     """What enterprises hold that lapses soon, or is valid and cannot be used for the year."""
     rules = policies.validities(pin.on.isoformat())
-    vintage = rule_of_year(policies, VintageMatch, pin)
-    same_year = vintage is not None and vintage.match == "SAME_YEAR"
+    usable = rule_of_year(policies, VintageMatch, pin)
+    same_year = usable is not None and usable.match == "SAME_YEAR"
     for line in lines:
         valid = line.held - line.held_expired
         if line.kind != "enterprise" or line.group is None or valid <= 0:
             continue
-        what = {"enterprise": line.party, "quantity": str(valid), "figures": {"vintage": line.group}}
+        vintage = {"vintage": line.group}
         last = valid_until(line.group, rules)
         left = None if last is None else (last - pin.on).days
-        if last is not None and left is not None and (within := [days for days in EXPIRY_DAYS if left <= days]):
-            figures = {"vintage": line.group, "within_days": str(within[0])}
-            yield EarlyWarning(kind="expiring", on=last.isoformat(), **what | {"figures": figures})  # type: ignore[arg-type]
+        within = [] if left is None else [days for days in EXPIRY_DAYS if left <= days]
+        if within:
+            figures = vintage | {"within_days": str(within[0])}
+            on = str(last)
+            yield EarlyWarning(kind="expiring", enterprise=line.party, on=on, quantity=str(valid), figures=figures)
         if same_year and line.group[:4] != pin.year:
-            yield EarlyWarning(kind="vintage_unusable", **what)  # type: ignore[arg-type]  # its own fields
+            yield EarlyWarning(
+                kind="vintage_unusable", enterprise=line.party, quantity=str(valid), figures=vintage
+            )  # fmt: skip
 
 
 def _idle(
@@ -155,14 +159,14 @@ def _surrendered_too_much(
 
 def _lapsed(policies: PolicyBook, on: str) -> Iterator[EarlyWarning]:
     """Kinds of rules of which none is in force any more."""
-    in_force_now = {type(row.rule) for _, row in policies.rows if in_force(row, on)}
-    last: dict[type, tuple[str, int]] = {}
-    for index, row in policies.rows:
-        if row.in_force_to is not None and row.in_force_to < on and type(row.rule) not in in_force_now:
-            last[type(row.rule)] = max(last.get(type(row.rule), ("", 0)), (row.in_force_to, index))
+    named = [(str(row.rule.__struct_config__.tag), index, row) for index, row in policies.rows]
+    in_force_now = {kind for kind, _, row in named if in_force(row, on)}
+    last: dict[str, tuple[str, int]] = {}
+    for kind, index, row in named:
+        if row.in_force_to is not None and row.in_force_to < on and kind not in in_force_now:
+            last[kind] = max(last.get(kind, ("", 0)), (row.in_force_to, index))
     for kind, (ended, index) in last.items():
-        figures = {"rule": str(kind.__struct_config__.tag), "record": str(index)}  # type: ignore[attr-defined]
-        yield EarlyWarning(kind="rule_lapsed", on=ended, figures=figures)
+        yield EarlyWarning(kind="rule_lapsed", on=ended, figures={"rule": kind, "record": str(index)})
 
 
 _OVERDUE: LiteralString = """

@@ -24,7 +24,7 @@ from ledger.core.policy import PolicyRow
 from ledger.core.proposals import unfolded
 from ledger.core.serial_range import SerialRange, merge
 from ledger.store.carbon import load_carbon
-from ledger.store.literals import texts
+from ledger.store.literals import numbers, texts
 from ledger.store.needs import Needs, floor_of, offered_by, touched_by, trade_events, used_by
 from ledger.store.registry import (
     load_evidence,
@@ -217,13 +217,13 @@ async def _load_balances(connection: Connection, ledger_id: int, book: Book, pai
         ) as p
         group by 1, 2
         """,
-        accounts,
-        lots,
+        numbers(accounts),
+        numbers(lots),
         ledger_id,
-        list(set(accounts)),
+        numbers(list(set(accounts))),
         ledger_id,
         ledger_id,
-        list(set(lots)),
+        numbers(list(set(lots))),
     )
     book.lot_balances.update((pair, (0, 0)) for pair in missing)
     asked = set(missing)
@@ -246,7 +246,7 @@ async def _load_totals(connection: Connection, ledger_id: int, book: Book, accou
             order by account_id desc, log_index desc, leg desc limit 1
         ) as p
         """,
-        missing,
+        numbers(missing),
         ledger_id,
     )
     book.totals.update((account_id, (0, 0)) for account_id in missing)
@@ -257,7 +257,7 @@ async def _load_day_balances(connection: Connection, ledger_id: int, book: Book,
     if not (missing := [key for key in days if key not in book.day_balances]):
         return
     accounts = [account_id for account_id, _ in missing]
-    dates = [datetime.date.fromordinal(day) for _, day in missing]
+    dates = texts(datetime.date.fromordinal(day).isoformat() for _, day in missing)
     rows = await rows_of(
         connection,
         """
@@ -268,7 +268,7 @@ async def _load_day_balances(connection: Connection, ledger_id: int, book: Book,
             order by effective_on desc, log_index desc, leg desc limit 1
         ) as p
         """,
-        accounts,
+        numbers(accounts),
         dates,
         ledger_id,
     )
@@ -295,9 +295,9 @@ async def _load_lot_days(connection: Connection, ledger_id: int, book: Book, dat
             group by effective_on
         ) as p
         """,
-        accounts,
-        lots,
-        bounds,
+        numbers(accounts),
+        numbers(lots),
+        numbers(bounds),
         ledger_id,
     )
     for key, bound in zip(missing, bounds, strict=True):
@@ -328,8 +328,8 @@ async def _load_ranges(connection: Connection, ledger_id: int, book: Book, pairs
                 where ledger_id = %s and account_id = a.account_id and lot_id = a.lot_id offset 0
             ) as s
             """,
-            accounts,
-            lots,
+            numbers(accounts),
+            numbers(lots),
             ledger_id,
         )
         _take_ranges(book, numbered, rows)
@@ -366,9 +366,9 @@ async def _load_conflicts(connection: Connection, ledger_id: int, book: Book, en
             where t.ledger_id = %s and t.account_id = found.account_id and t.lot_id = found.lot_id offset 0
         ) as s
         """,
-        lots,
-        firsts,
-        ends,
+        numbers(lots),
+        numbers(firsts),
+        numbers(ends),
         ledger_id,
         ledger_id,
         ledger_id,
@@ -415,11 +415,11 @@ async def _load_marks(
     rows = await rows_of(
         connection,
         _MARKS,
-        lots,
-        firsts,
-        ends,
+        numbers(lots),
+        numbers(firsts),
+        numbers(ends),
         *(4 * [ledger_id]),
-        list(offered),
+        numbers(list(offered)),
         ledger_id,
     )
     found: dict[tuple[int, str], dict[int, list[SerialRange]]] = {}
