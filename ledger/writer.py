@@ -12,7 +12,6 @@ import enum
 import gc
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -29,7 +28,7 @@ from ledger.store import balances, unit_of_work
 from ledger.store.changes import statements
 from ledger.store.journal import Tree, read_leaves, read_tree, seal
 from ledger.store.outcomes import Outcome, Posted, Refused, Unknown, instant, read_outcomes
-from ledger.store.session import connect
+from ledger.store.session import Keyed, connect
 from ledger.store.unit_of_work import Head, UnknownOutcome
 
 QUEUE_MAX = 50_000
@@ -89,8 +88,8 @@ class Writer:
         """How many of the next tickets are decided one by one."""
         self._at_fault = False
         """Whether the last group that could not be decided failed by a fault of ours, not of the database."""
-        self._loading: psycopg.AsyncConnection[Any] | None = None
-        self._writing: psycopg.AsyncConnection[Any] | None = None
+        self._loading: Keyed | None = None
+        self._writing: Keyed | None = None
 
     async def start(self) -> None:
         """Connect and begin to take commands; raises psycopg.OperationalError where there is no database."""
@@ -254,6 +253,7 @@ class Writer:
         book.outcomes, book.evidence = dict(self._flying_outcomes), dict(self._flying_evidence)
         today = datetime.datetime.now(self._zone).date().isoformat()
         requests = [request for ticket in tickets for request in ticket.requests]
+        await self._loading.plan_for(book.size)
         await balances.load(self._loading, self.ledger.ledger_id, book, requests, today=today)
         group = Group(tickets, book.size)
         for _ in self._deciding.decide(book, group, today):
@@ -297,6 +297,7 @@ class Writer:
         """Write and commit the group; None where the head, locked now or before, is not where it was decided."""
         connection, ledger_id = self._writing, self.ledger.ledger_id
         assert connection is not None and self._tree is not None and group.ready is not None
+        await connection.plan_for(group.first_index)
         head = head or await unit_of_work.lock_head(connection, ledger_id)
         if head.size != group.first_index or not group.entries:
             await connection.rollback()

@@ -43,7 +43,7 @@ READ = ("read", "checked", "refused", "partly_posted")
 """States in which a file can be ordered to be posted, or rejected."""
 _OPEN = (*_UNREAD, *READ, "ordered", "posting")
 
-FLYING_MAX = 1
+FLYING_MAX = 2
 """Chunks on their way to the database while the next is planned."""
 
 SignOff = Literal["rounding", "partial_export", "platform_error"]
@@ -178,6 +178,7 @@ class Importer:
         what = "posting" if job.state == "posting" else "checking"
         for first in range(after + 1, job.row_count + 1, CHUNK_ROWS):
             last = min(first + CHUNK_ROWS - 1, job.row_count)
+            await self.jobs.connection.plan_for(last)
             rows = [frames.row_of(row.content) for row in await self.jobs.page(job.job_id, first, last)]
             ids = [trade_id_of(opened.platform, row) for row in rows]
             known = await self.jobs.trades(ids)

@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
-import psycopg
 from psycopg.types.json import Jsonb
 
 from ledger.core.command import Principal
-from ledger.store.session import connect
+from ledger.store.session import Keyed, connect
 
-Connection = psycopg.AsyncConnection[Any]
+Connection = Keyed
 PAGE = 2_000
 """Rows read at a time."""
 

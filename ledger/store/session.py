@@ -31,10 +31,24 @@ class Query(msgspec.Struct, frozen=True):
     parameters: tuple[Any, ...] = ()
 
 
-async def connect(url: str) -> psycopg.AsyncConnection[Any]:
+class Keyed(psycopg.AsyncConnection[Any]):
+    """A connection whose statements are planned once and find all they ask for by key."""
+
+    _planned_for = 0
+
+    async def plan_for(self, size: int) -> None:
+        """Plan anew when there is twice as much as there was. While a table is small, an index that only begins with
+        the ledger is as good as the one of the key, and would be walked from end to end when the table is large.
+        """
+        if size >= 2 * self._planned_for:
+            self._planned_for = max(size, 1)
+            await self.execute("discard plans")
+
+
+async def connect(url: str) -> Keyed:
     """A connection of one of the run-time logins; transactions on it are begun and ended by statements."""
     options = f"{OPTIONS} {BY_KEY}"
-    return await psycopg.AsyncConnection.connect(url, options=options, prepare_threshold=1, autocommit=True)
+    return await Keyed.connect(url, options=options, prepare_threshold=1, autocommit=True)
 
 
 def connect_sync(url: str) -> psycopg.Connection[Any]:

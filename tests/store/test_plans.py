@@ -7,6 +7,7 @@ is as good as any, and it would be kept while the history grows to millions.
 import asyncio
 import datetime
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -22,6 +23,7 @@ from ledger.store.session import OPTIONS, connect
 from tests.conftest import DOCUMENT, Database, Park, day, holding
 
 POSTINGS, FETCHED_MAX = 6_000, 100
+FEW = 200
 FETCHED = """
     select coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) from pg_stat_xact_user_tables
     where relid = 'greenledger.posting'::regclass
@@ -108,6 +110,48 @@ def fetched_by(database: Database, query: str, account: int, size: int) -> int:
         connection.execute("select set_config('greenledger.tenant', '*', true)")
         connection.execute(query, {"account": account, "size": size}).fetchall()
         return connection.execute(FETCHED).fetchone()[0]
+
+
+def lots_read(database: Database, *, grow: bool) -> int:
+    """How many lots are read to find ten by their codes, by a connection that planned while there were few.
+
+    Of two hundred codes as trades have them the index is two levels high, of their numbers one: the wrong is cheaper.
+    """
+    name = "'GEC/C' || lpad(n::text, 12, '0') || '/1A2B2023630000001/2023-01'"
+
+    async def add(connection: psycopg.AsyncConnection[Any], first: int, last: int) -> None:
+        row = f"1, n, {name}, 'GEC', 'P1', '2026-05', false, true, null, null, null, null"
+        await connection.execute(f"insert into lot select {row} from generate_series({first}, {last}) n")  # type: ignore[arg-type]
+
+    async def read() -> int:
+        connection = await connect(database.admin_url)
+        await add(connection, 1, FEW)
+        await connection.plan_for(FEW)
+        for _ in range(2):  # the second time it is prepared
+            await balances._load_lots(connection, 1, Book("ganhe"), {"none"})
+        await add(connection, FEW + 1, POSTINGS)
+        if grow:
+            await connection.plan_for(POSTINGS)
+        await connection.execute("begin")
+        before = await (await connection.execute(FETCHED.replace("posting", "lot"))).fetchone()
+        book, wanted = Book("ganhe"), {f"GEC/C{100 * at:012}/1A2B2023630000001/2023-01" for at in range(1, 11)}
+        await balances._load_lots(connection, 1, book, wanted)
+        after = await (await connection.execute(FETCHED.replace("posting", "lot"))).fetchone()
+        await connection.close()
+        assert len(book.lots) == 10
+        return after[0] - before[0]
+
+    return asyncio.run(read())
+
+
+def test_what_was_planned_for_little_is_planned_anew_for_much(database: Database) -> None:
+    """A lot is found by its code, though the plan was first made for a table of nothing."""
+    assert lots_read(database, grow=True) <= FETCHED_MAX
+
+
+def test_a_plan_for_little_would_walk_the_ledger(database: Database) -> None:
+    """The twin: kept, it goes by an index that only begins with the ledger, from end to end."""
+    assert lots_read(database, grow=False) > POSTINGS // 2
 
 
 def plan_after_a_view(database: Database) -> str:
