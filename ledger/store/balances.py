@@ -287,13 +287,15 @@ async def _load_lot_days(connection: Connection, ledger_id: int, book: Book, dat
     rows = await rows_of(
         connection,
         """
-        select a.account_id, a.lot_id, p.effective_on, p.quantity
+        select a.account_id, a.lot_id, p.effective_on, sum(p.quantity)::bigint
         from unnest(%s::int[], %s::bigint[], %s::bigint[]) as a (account_id, lot_id, bound)
         cross join lateral (
-            select effective_on, sum(quantity)::bigint as quantity from posting
-            where ledger_id = %s and account_id = a.account_id and lot_id = a.lot_id and log_index < a.bound
-            group by effective_on
+            select effective_on, quantity from posting
+            where ledger_id = %s and lot_id >= a.lot_id and lot_id <= a.lot_id and account_id = a.account_id
+                and log_index < a.bound
+            order by lot_id offset 0  -- else another index was taken, and all that the account ever had walked
         ) as p
+        group by 1, 2, 3
         """,
         numbers(accounts),
         numbers(lots),

@@ -81,6 +81,24 @@ def test_a_writer_finds_a_days_balance_by_index(history: Database, offset: int) 
     assert asyncio.run(fetched()) <= FETCHED_MAX
 
 
+def test_a_writer_finds_a_lots_days_by_index(history: Database) -> None:
+    """The days of one lot cost that lot's postings, not all that its holder ever had of others."""
+    account_id, other = account_of(history), 10**6
+
+    async def fetched() -> int:
+        connection = await connect(history.admin_url)
+        await connection.execute("begin")
+        book = Book("ganhe")
+        book.size, book.lot_balances[account_id, other] = 10**9, (0, 10**6)
+        await balances._load_lot_days(connection, 1, book, {(account_id, other): 1})
+        rows = await (await connection.execute(FETCHED)).fetchone()
+        await connection.close()
+        return rows[0]
+
+    assert history.value("select min(ledger_id) from ledger") == 1
+    assert asyncio.run(fetched()) <= FETCHED_MAX
+
+
 @pytest.mark.parametrize("query", QUERIES)
 def test_a_reader_finds_the_past_by_index(history: Database, query: str) -> None:
     """A balance on both axes and a page of postings cost some rows, not the account's history."""
