@@ -139,7 +139,8 @@ def lots_read(database: Database, *, grow: bool) -> int:
 
     async def add(connection: psycopg.AsyncConnection[Any], first: int, last: int) -> None:
         row = f"1, n, {name}, 'GEC', 'P1', '2026-05', false, true, null, null, null, null"
-        await connection.execute(f"insert into lot select {row} from generate_series({first}, {last}) n")  # type: ignore[arg-type]
+        text = f"insert into lot select {row} from generate_series({first}, {last}) n"
+        await connection.execute(text)  # type: ignore[arg-type]  # of constants
 
     async def read() -> int:
         connection = await connect(database.admin_url)
