@@ -1,5 +1,7 @@
 """What a book keeps of parties, trades, offers, proposals, inventories and keys: each as it stands."""
 
+from decimal import Decimal
+
 import msgspec
 
 from ledger.core.serial_range import Ranges
@@ -102,6 +104,11 @@ class InventoryFacts(msgspec.Struct, frozen=True, kw_only=True):
     state: str = "submitted"
     """submitted, verified, returned or restated."""
     judged_index: int | None = None
+
+    @property
+    def obligation(self) -> int:
+        """What must be surrendered for it, in whole tonnes: a part of one counts as one (domain reference, 4.6)."""
+        return int(Decimal(self.scope1).to_integral_value("ROUND_CEILING"))
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):

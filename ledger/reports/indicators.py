@@ -253,8 +253,10 @@ def _share(judged: Judged, price: LastPrice | None) -> Share:
 async def _last_price(
     reading: Reading, scope: Scope, pin: Pin, day: datetime.date, of_year: str | None
 ) -> LastPrice | None:
-    """The last vintage price (domain reference, section 5.2): of a year's certificates, or of any that are valid."""
-    (rows,) = await reading.reader.fetch(scope, Query(_LAST_PRICE, (pin.size, day, of_year, of_year)))
+    """The last vintage price (domain reference, section 5.2): of a year's certificates, or of any; none of a trade
+    that was withdrawn, whole or in part.
+    """
+    (rows,) = await reading.reader.fetch(scope, Query(_LAST_PRICE, (pin.size, day, of_year, of_year, pin.size)))
     for record, month, amount_fen, quantity in rows:
         yuan = rounded(Fraction(amount_fen, 100 * quantity), places=4)
         return LastPrice(yuan=yuan, amount_fen=amount_fen, quantity=quantity, vintage=month, record=str(record))
@@ -266,5 +268,9 @@ _LAST_PRICE: LiteralString = """
     from visible_trade t join visible_event e on e.log_index = t.log_index
     where t.amount_fen > 0 and t.log_index < %s and e.occurred_on <= %s
         and (%s::text is null or left(t.production_month, 4) = %s)
+        and not exists (
+            select from visible_event v
+            where t.voided > 0 and v.trade_id = t.trade_id and v.command = 'void_trade' and v.log_index < %s
+        )
     order by e.occurred_on desc, t.log_index desc limit 1
 """

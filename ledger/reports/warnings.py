@@ -151,8 +151,8 @@ def _surrendered_too_much(
             verified[one.enterprise, one.year] = one
     for enterprise, year, tonnes in surrendered:
         known = verified.get((enterprise, year))
-        if known is not None and tonnes > (obligation := Decimal(known.scope1).to_integral_value("ROUND_CEILING")):
-            figures = {"year": year, "obligation": str(obligation), "inventory": str(known.log_index)}
+        if known is not None and tonnes > known.obligation:
+            figures = {"year": year, "obligation": str(known.obligation), "inventory": str(known.log_index)}
             kind: Kind = "surrendered_above_obligation"
             yield EarlyWarning(kind=kind, enterprise=enterprise, quantity=str(tonnes), figures=figures)
 

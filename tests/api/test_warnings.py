@@ -79,6 +79,10 @@ def test_a_gap_near_the_end_of_the_year(fresh: Service) -> None:
     assert told(regulator, "gap_near_year_end", year="2025", on="2025-11-01") == []
     dated = {"occurred_on": "2025-12-10", "evidence": PROVED, "production_month": "2025-11"}
     posted(operator, "/v1/trades", trade(30, amount_fen="15151", **dated))
+    posted(
+        operator, "/v1/trades", trade(5, order="withdrawn", amount_fen="9999", **dated | {"occurred_on": "2025-12-11"})
+    )
+    posted(operator, "/v1/trades/voids", {"trade": "GEC/withdrawn/P1/2025-11"})
     found = regulator.get("/v1/warnings", params=YEAR_END).json()["warnings"]
     figures = next(one["figures"] for one in found if one["kind"] == "gap_near_year_end")
     assert figures == {"days_left": "11", "target_percent": "70.0", "yuan": "20.20"}  # 4 x 151.51 / 30

@@ -67,7 +67,7 @@ def surrender(command: Surrender, book: Book, today: str) -> Plan | Refusal:
 def _judge(command: Surrender, book: Book, verified: InventoryFacts, percent: str) -> Refusal | None:
     """Whether what was surrendered before leaves room for this much."""
     emitted = Decimal(verified.scope1)
-    obligation = int(emitted.to_integral_value("ROUND_CEILING"))
+    obligation = verified.obligation
     cea, ccer = (_surrendered(book, kind, command) for kind in ("cea_surrendered", "ccer_surrendered"))
     figures = {"enterprise": command.enterprise, "year": command.year, "inventory": verified.log_index}
     if cea + ccer + command.cea + command.ccer > obligation:

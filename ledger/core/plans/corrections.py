@@ -176,25 +176,23 @@ def correction_touches(command: CorrectBundle, book: Book) -> tuple[Leg, ...]:
 
 def trade_touches(command: CorrectTrade, book: Book) -> tuple[Leg, ...]:
     """The seller's account, and those in which a correction waits, which are opened whether or not it has a price."""
-    lot = broken_code(command.trade_id)
-    return (
-        Leg(holding_of(command.seller, book), "GEC", 1, lot),
-        Leg(account_name("suspense", command.platform), "GEC", 1, lot),
-        Leg(account_name("suspense_cost", command.platform), "CNY", 1, lot),
-        Leg(account_name("payable", command.buyer), "CNY", 1, lot),
-    )
+    return _trade_places(command.seller, command.buyer, command.platform, command.trade_id, book)
 
 
 def trade_link_touches(command: LinkTrade, book: Book) -> tuple[Leg, ...]:
     """The same, and what the buyer owes; none for a trade that is not in the book before its group."""
     if (known := book.trades.get(command.trade_id)) is None:
         return ()
-    lot = broken_code(command.trade_id)
+    return _trade_places(known.seller, known.buyer, known.platform, command.trade_id, book)
+
+
+def _trade_places(seller: str, buyer: str, platform: str, trade_id: str, book: Book) -> tuple[Leg, ...]:
+    lot = broken_code(trade_id)
     return (
-        Leg(holding_of(known.seller, book), "GEC", 1, lot),
-        Leg(account_name("suspense", known.platform), "GEC", 1, lot),
-        Leg(account_name("suspense_cost", known.platform), "CNY", 1, lot),
-        Leg(account_name("payable", known.buyer), "CNY", 1, lot),
+        Leg(holding_of(seller, book), "GEC", 1, lot),
+        Leg(account_name("suspense", platform), "GEC", 1, lot),
+        Leg(account_name("suspense_cost", platform), "CNY", 1, lot),
+        Leg(account_name("payable", buyer), "CNY", 1, lot),
     )
 
 
