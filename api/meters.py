@@ -1,9 +1,12 @@
 """Activity data: meters, and their readings one by one or many at once."""
 
+import asyncio
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Controller, Request, Response, get, post
-from litestar.params import JSONBody, QueryParameter
+from litestar.datastructures import UploadFile
+from litestar.params import JSONBody, MultipartBody, QueryParameter
 
 from api import cursors, problems
 from api.accounts import Cursor, KnownAsOf, Limit
@@ -20,6 +23,8 @@ from ledger.core.command import Batch, RecordReading, RegisterMeter, canonical
 from ledger.core.command import Request as LedgerRequest
 from ledger.core.events import Evidence
 from ledger.core.refusal import Refusal, refuse
+from ledger.imports.meter_import import ReadingsReport, import_readings
+from ledger.imports.sheets import StatementUnreadable
 from ledger.keys import Credential
 from ledger.reports.metering import meters, readings
 from ledger.reports.scope import scope_of
@@ -30,6 +35,17 @@ MeterName = Annotated[
         name="meter", required=False, pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Only readings of this meter."
     ),
 ]
+
+FILE_BYTES_MAX = 64 * 1024 * 1024
+"""A file of readings and the form around it: a month of the park's meters by the hour has 20 MB."""
+_one_file = asyncio.Semaphore(1)
+"""Held while a file is read: each is read by a child that may take hundreds of MiB."""
+
+
+class ReadingsForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of readings: CSV, XLSX, XLS or ODS."""
+
+    file: UploadFile
 
 
 class MeterController(Controller):
@@ -146,6 +162,29 @@ class ReadingController(Controller):
         atomic = mode == "all_or_nothing"
         outcomes = await submit_items(await request.app.state.writers.of(credential), asked, atomic=atomic)
         return batch_out(request, keys, outcomes, atomic=atomic)
+
+    @post(
+        "/files", operation_id="postReadingsFile", summary="Record the readings of a file", opt=MAY_POST.opt(),
+        status_code=200, request_max_body_size=FILE_BYTES_MAX, responses=problems.declared(*problems.WRITE),
+    )  # fmt: skip
+    async def record_file(self, request: Request[Any, Any, Any], data: MultipartBody[ReadingsForm]) -> ReadingsReport:
+        """Readings by the hour, day or month: columns meter, time, quantity and unit, found by their names.
+
+        What cannot be read or true is told with its line, and the rest posts; the same file again posts nothing more.
+        What rests on an enterprise's own file is REPORTED, on an operator's CONFIRMED.
+        """
+        credential = credential_of(request)
+        name = data.file.filename.replace("\0", "")[:255]
+        state = request.app.state
+        async with _one_file:
+            try:
+                return await import_readings(
+                    await state.writers.of(credential), state.reading.reader, state.settings.home / "files", name,
+                    data.file.file, by=credential.principal,
+                    level="CONFIRMED" if credential.principal.tenant is None else "REPORTED",
+                )  # fmt: skip
+            except StatementUnreadable as why:
+                raise Problem(refuse("file_unreadable", problem=why.message, rule=why.rule)) from why
 
 
 def _reading(data: ReadingIn) -> RecordReading:

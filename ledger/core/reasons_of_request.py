@@ -236,6 +236,14 @@ REASONS = (
         "导入状态不符",
         "导入 {id} 的状态为 {state}；读取完成后、结束之前方可过账或拒绝。",
     ),
+    Reason(
+        "file_unreadable",
+        422,
+        "File cannot be read",
+        "{problem} ({rule}) Nothing was posted.",
+        "文件无法读取",
+        "文件无法读取（{rule}）：{problem} 未过账任何记录。",
+    ),
     Reason("malformed_request", 400, "Malformed request", "{problem}", "请求格式错误", "请求格式错误：{problem}。"),
     Reason(
         "evidence_needed",

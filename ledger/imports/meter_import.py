@@ -79,6 +79,7 @@ class _Door:
     def __init__(self, writer: Writer, reader: Reader, report: ReadingsReport, by: Principal, level: Level) -> None:
         self._writer, self._reader, self._report, self._by, self._level = writer, reader, report, by, level
         self._scope = Scope(writer.ledger.ledger_id, ALL_TENANTS)
+        self._own = Scope(writer.ledger.ledger_id, by.tenant or ALL_TENANTS)
         self._attempt = secrets.token_hex(8)
 
     async def post(self, readings: list[MeterReading]) -> None:
@@ -86,10 +87,8 @@ class _Door:
         report = self._report
         report.readings += len(readings)
         report.values += sum(len(reading.hours) or 1 for reading in readings)
-        keys = [self._evidence(reading) for reading in readings]
-        query = Query("select evidence_key from visible_evidence where evidence_key = any(%s)", (keys,))
-        used = {key for (key,) in (await self._reader.fetch(self._scope, query))[0]}
-        new = [reading for reading, key in zip(readings, keys, strict=True) if key not in used]
+        used = await self._used(readings)
+        new = [reading for reading in readings if self._evidence(reading) not in used]
         report.replayed += len(readings) - len(new)
         requests = [self._request(reading) for reading in new]
         outcomes = await self._writer.submit_batch(requests, atomic=False) if requests else []
@@ -101,6 +100,15 @@ class _Door:
                     self._note(reading, refusal.code, refusal.detail())
                 case _:
                     self._note(reading, "outcome_unknown", "the database did not answer; import the file again")
+
+    async def _used(self, readings: list[MeterReading]) -> set[str]:
+        """The evidence that is used up, of the caller's own meters: of no other is it told whether it was read."""
+        named = list({reading.meter for reading in readings})
+        query = Query("select meter_id from visible_meter where meter_id = any(%s)", (named,))
+        own = {meter for (meter,) in (await self._reader.fetch(self._own, query))[0]}
+        keys = [self._evidence(reading) for reading in readings if reading.meter in own]
+        query = Query("select evidence_key from visible_evidence where evidence_key = any(%s)", (keys,))
+        return {key for (key,) in (await self._reader.fetch(self._scope, query))[0]}
 
     def _evidence(self, reading: MeterReading) -> str:
         return f"reading:{self._report.document}:{reading.meter}:{reading.first_on}"

@@ -140,7 +140,14 @@ def test_a_broken_body_is_malformed(service: Service, name: str, path: str) -> N
 )
 def test_another_media_type_is_not_read(service: Service, kind: str) -> None:
     """A body must say what it is: 415 otherwise."""
-    for path in ("/v1/subscriptions", "/v1/transfers", "/v1/trades", "/v1/batches", "/v1/imports"):
+    for path in (
+        "/v1/subscriptions",
+        "/v1/transfers",
+        "/v1/trades",
+        "/v1/batches",
+        "/v1/imports",
+        "/v1/readings/files",
+    ):
         answer = service["operator"].send_bytes(path, b'{"quantity":"5"}', kind=kind)
         problem_of(answer, 415, "unsupported_media_type")
 
@@ -180,11 +187,14 @@ def test_a_hundred_megabytes_are_refused_before_they_are_sent(service: Service) 
     assert time.monotonic() - began < 1
 
 
-@pytest.mark.parametrize(("path", "limit"), [("/v1/transfers", 16), ("/v1/batches", 16), ("/v1/imports", 512)])
+@pytest.mark.parametrize(
+    ("path", "limit"), [("/v1/transfers", 16), ("/v1/batches", 16), ("/v1/imports", 512), ("/v1/readings/files", 64)]
+)
 def test_a_stream_without_end_is_cut_off_at_the_limit(service: Service, path: str, limit: int) -> None:
     """A body of unknown size is read up to the limit only: the server's memory does not grow by what is sent."""
     sent, held = 0, psutil.Process().memory_info().rss
-    kind = "multipart/form-data; boundary=x" if path == "/v1/imports" else "application/json"
+    is_form = path in {"/v1/imports", "/v1/readings/files"}
+    kind = "multipart/form-data; boundary=x" if is_form else "application/json"
     head = (
         f"POST {path} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: big\r\n"
         f"Authorization: Bearer {service.keys['operator']}\r\n"
@@ -194,7 +204,7 @@ def test_a_stream_without_end_is_cut_off_at_the_limit(service: Service, path: st
         caller.sendall(head.encode())
         chunk = b"100000\r\n" + b" " * MIB + b"\r\n"
         opening = b'--x\r\nContent-Disposition: form-data; name="file"; filename="x.csv"\r\n\r\n'
-        if path == "/v1/imports":
+        if is_form:
             caller.sendall(f"{len(opening):x}\r\n".encode() + opening + b"\r\n")
         caller.settimeout(0.001)
         answer = b""

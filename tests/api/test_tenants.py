@@ -301,6 +301,10 @@ TABLE: dict[str, Row] = {
     "listReadings": Row(EVERYBODY, get("/v1/readings?year=2026&meter=M-A")),
     "postReading": Row(POSTERS, post("/v1/readings", lambda _, __: READING), (422, "unknown_meter")),
     "postReadings": Row(POSTERS, post("/v1/readings/batches", lambda _, __: [READING]), (422, "unknown_meter")),
+    "postReadingsFile": Row(
+        POSTERS,
+        lambda caller, _, __: caller.post("/v1/readings/files", files={"file": ("x.csv", "no,header\n")}),
+    ),
     "listFactors": Row(EVERYBODY, get("/v1/factors")),
     "getDraftInventory": Row(EVERYBODY, get("/v1/inventories/draft?year=2026&enterprise={who}"), (404, "not_found")),
     "explainFigure": Row(

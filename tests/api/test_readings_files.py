@@ -1,0 +1,78 @@
+"""A file of readings over HTTP: who sends it, what posts, and that nothing is told of another's meters."""
+
+import io
+
+import httpx
+import openpyxl
+import pytest
+
+from tests.api.conftest import A, B, Client, Service, problem_of
+from tests.api.test_inventories import draft, meter
+
+MONTH = "计量点,日期,用电量(万千瓦时)\nE1,2026年1月,１．５\n合计,,1.5\n"
+
+
+def upload(caller: Client, content: str | bytes, name: str = "抄表.csv", **more: str) -> httpx.Response:
+    """Send a file; a text in GB18030, as the meters' own program writes it."""
+    data = content.encode("gb18030") if isinstance(content, str) else content
+    return caller.post("/v1/readings/files", files={"file": (name, data)}, headers=more)
+
+
+@pytest.fixture
+def park(fresh: Service) -> Service:
+    """Two enterprises with a meter each."""
+    for name, enterprise in (("E1", A), ("E2", B)):
+        assert fresh["operator"].write("/v1/meters", meter(name, enterprise)).status_code == 201
+    return fresh
+
+
+def test_an_enterprise_sends_its_own_file(park: Service) -> None:
+    """It posts once, counts in the inventory as REPORTED, and again is a no-op."""
+    first = upload(park["a"], MONTH).json()
+    assert (first["readings"], first["posted"], first["replayed"], first["problems"]) == (1, 1, 0, [])
+    assert draft(park["a"])["figures"]["scope2_location"] == "2.3505"  # 15 MWh at 0.1567 t
+    (one,) = park["a"].get("/v1/readings?year=2026").json()["items"]
+    assert (one["level"], one["quantity"], one["unit"]) == ("REPORTED", "15000000", "Wh")
+    size = park.size
+    again = upload(park["a"], MONTH).json()
+    assert again == first | {"posted": 0, "replayed": 1} and park.size == size
+
+
+def test_what_cannot_be_true_is_told_by_line_and_the_rest_posts(park: Service) -> None:
+    """An operator's workbook rests on a document: CONFIRMED. A day that is read already is refused, another posts."""
+    assert upload(park["a"], MONTH).json()["posted"] == 1
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    for row in (("meter", "time", "quantity", "unit"), ("E1", "2026-01-05", 9, "MWh"), ("E2", "2026-01-05", 9, "MWh")):
+        book.active.append(row)
+    book.save(content := io.BytesIO())
+    found = upload(park["operator"], content.getvalue(), "meters.xlsx").json()
+    assert (found["readings"], found["posted"]) == (2, 1)
+    assert [(one["rule"], one["line"], one["given"]) for one in found["problems"]] == [
+        ("reading_overlaps", 2, "E1 2026-01-05")
+    ]
+    (one,) = park["b"].get("/v1/readings?year=2026").json()["items"]
+    assert one["level"] == "CONFIRMED"
+
+
+def test_another_s_meter_answers_as_one_that_is_not_there(park: Service) -> None:
+    """Nor does it help to send the very file that its owner sent: nothing says whether that was read."""
+    told = []
+    for name in ("E1", "E-X"):
+        told.append(upload(park["b"], MONTH.replace("E1", name)).json()["problems"][0])
+    assert upload(park["a"], MONTH).json()["posted"] == 1
+    told.append(upload(park["b"], MONTH).json()["problems"][0])
+    assert {one["rule"] for one in told} == {"unknown_meter"}
+    assert told[0] == told[2] == told[1] | {key: told[1][key].replace("E-X", "E1") for key in ("given", "expected")}
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [("", "empty_file"), ("a,b\n1,2\n", "layout_unknown"), ("meter,time,quantity\nE1,2026-01,5\n", "unit_unknown")],
+)
+def test_a_file_that_cannot_be_read_posts_nothing(park: Service, content: str, rule: str) -> None:
+    """It is refused as a whole, in the caller's language, by the rule it breaks."""
+    size = park.size
+    found = problem_of(upload(park["a"], content, **{"Accept-Language": "zh-CN"}), 422, "file_unreadable")
+    assert found["figures"]["rule"] == rule and "未过账" in found["detail"]
+    assert park.size == size
