@@ -35,7 +35,8 @@ def openapi_document(app: Litestar) -> bytes:
     document["components"]["schemas"].update(_components())
     document["paths"]["/v1/batches"]["post"]["requestBody"] = _batch_body(events.BatchItem)
     document["paths"]["/v1/readings/batches"]["post"]["requestBody"] = _batch_body(carbon_bodies.ReadingItemIn)
-    document["paths"]["/v1/imports"]["post"]["requestBody"] = _import_body()
+    document["paths"]["/v1/imports"]["post"]["requestBody"] = _file_body("A statement")
+    document["paths"]["/v1/readings/files"]["post"]["requestBody"] = _file_body("Readings")
     for path in ("/v1/reconciliations", "/v1/inventories/draft"):
         document["paths"][path]["get"]["responses"]["200"]["content"] |= {
             MEDIA_TYPES[form]: {"schema": {"type": "string"}} for form in ("csv", "xlsx")
@@ -67,8 +68,8 @@ def _batch_body(kind: Any) -> dict[str, Any]:
     }
 
 
-def _import_body() -> dict[str, Any]:
-    file = {"type": "string", "format": "binary", "description": "A statement: CSV, XLSX, XLS or ODS."}
+def _file_body(what: str) -> dict[str, Any]:
+    file = {"type": "string", "format": "binary", "description": f"{what}: CSV, XLSX, XLS or ODS."}
     form = {"type": "object", "properties": {"file": file}, "required": ["file"], "additionalProperties": False}
     return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
 

@@ -4,10 +4,11 @@ A reading is a fact by itself, so what is refused is told and the others stand. 
 a line of a file is evidence that is used up once, so what was posted is not posted again.
 """
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import msgspec
 
@@ -44,7 +45,7 @@ async def import_readings(
     reader: Reader,
     files: Path,
     name: str,
-    source: BinaryIO,
+    source: IO[bytes],
     *,
     by: Principal,
     level: Level = "CONFIRMED",
@@ -55,7 +56,7 @@ async def import_readings(
     `tell` hears how many readings were dealt with.
     """
     kept = Files(files)
-    report = ReadingsReport(file=name, document=kept.keep(source))
+    report = ReadingsReport(file=name, document=await asyncio.to_thread(kept.keep, source))
     at_door = _Door(writer, reader, report, by, level)
     waiting: list[MeterReading] = []
     async for frame in read_in_child(name, kept.path_of(report.document), kind="readings"):

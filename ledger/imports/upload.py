@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import IO, Literal
 
 import msgspec
 
@@ -27,7 +27,7 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def keep(self, source: BinaryIO) -> str:
+    def keep(self, source: IO[bytes]) -> str:
         """Keep a file for good and return its hash; it is on the disk before this returns.
 
         It is written under a name of its own first, so that no half of a file ever stands under a whole one's hash.
