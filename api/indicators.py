@@ -16,9 +16,11 @@ from api.security import credential_of
 from ledger.core.indicators import Reproduced, province_saving, reproduce
 from ledger.core.quantity import plain, rounded
 from ledger.core.refusal import Refusal
+from ledger.imports.reconciliation import Column
+from ledger.imports.reconciling import Reconciling
 from ledger.reports.indicators import Indicators, indicators
 from ledger.reports.scope import scope_of
-from ledger.reports.warnings import Warnings, warnings
+from ledger.reports.warnings import EarlyWarning, Warnings, warnings
 
 _FIGURE = r"^[0-9]{1,12}([.][0-9]{1,6})?$"
 Figure = Annotated[str | None, QueryParameter(required=False, pattern=_FIGURE, description="As it was published.")]
@@ -117,15 +119,30 @@ class WarningController(Controller):
     async def warnings(
         self, request: Request[Any, Any, Any], year: YearOrNow = None, known_as_of: KnownAsOf = None, on: On = None
     ) -> Warnings:
-        """Certificates about to lapse or of no use for the year, trades long in clearing, gaps near the year's end,
-        claims above consumption, promises nothing is done about, too much surrendered, rules that have run out.
+        """Certificates about to lapse or of no use for the year, trades long in clearing or far off the usual price,
+        gaps near the year's end, claims above consumption, promises nothing is done about, too much surrendered, rules
+        and factors that have run out, and where the park's summary of the year differs from the book.
 
-        An enterprise hears of its own. The same size and day give the same warnings for ever.
+        An enterprise hears of its own. The same size and day give the same warnings for ever, but for a summary: it is
+        no fact of the book, and told of from when it was received.
         """
         pin = await pin_in(request, year, known_as_of, on)
         credential = credential_of(request)
         scope = scope_of(credential.ledger_id, credential.principal)
-        return await warnings(request.app.state.reading, footprint_of(request), scope, pin)
+        reading = request.app.state.reading
+        first, last = datetime.date(int(pin.year), 1, 1), datetime.date(int(pin.year), 12, 31)
+        summary = await Reconciling(reading.reader, scope).summary(
+            first, min(pin.on, last), effective_as_of=pin.on, size=pin.size
+        )
+        besides = [_of_summary(one) for one in summary if one.kind != "MATCHED"]
+        return await warnings(reading, footprint_of(request), scope, pin, besides=besides)
+
+
+def _of_summary(one: Column) -> EarlyWarning:
+    """A figure of the park's summary that is off by more than its rounding."""
+    figures = {"figure": one.figure, "printed": str(one.printed), "held": str(one.held), "as": one.kind}
+    off = str(abs(one.printed - one.held))
+    return EarlyWarning(kind="summary_differs", enterprise=one.enterprise, quantity=off, figures=figures)
 
 
 def _reproduced(found: Reproduced) -> ReproducedOut:

@@ -1,4 +1,4 @@
-"""Prices that stand far off those of their vintage: a slipped point, a price in another unit, or a true bargain."""
+"""The prices of a statement beside those of their vintage in the same file."""
 
 import statistics
 from collections import defaultdict
@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
+from ledger.core.price import PRICES_MIN, is_far_off
 from ledger.imports.documents import TradeRow
 
 SUSPECT_FEN = 5_000
 """Above 50 yuan: no month's average has ever come near."""
-FACTOR = 5
-"""As many times the median of the vintage, or as small a part of it; a slipped point is ten times."""
-ROWS_MIN = 10
-"""Fewer rows of a vintage say nothing of what is usual."""
 
 
 class Outlier(NamedTuple):
@@ -38,13 +35,13 @@ class Prices:
             found[row.price] = first, count + 1
 
     def outliers(self) -> Iterator[Outlier]:
-        """Each price that is no less than `FACTOR` times off the median of its vintage."""
+        """Each price that is far off the median of its vintage."""
         for found in self._seen.values():
             prices = sorted((Decimal(price), count) for price, (_, count) in found.items())
             rows = sum(count for _, count in prices)
-            if rows < ROWS_MIN:
+            if rows < PRICES_MIN:
                 continue
             median = statistics.median_low([price for price, count in prices for _ in range(count)])
             for price, (row, count) in found.items():
-                if not median / FACTOR < Decimal(price) < median * FACTOR:
+                if is_far_off(Decimal(price), median):
                     yield Outlier(row, count, median)

@@ -71,9 +71,7 @@ class Reconciling:
     ) -> Reconciliation:
         """Reconcile the trades of the days from `first` to `last`, as of a day and a size."""
         found = Reconciliation(first=first, last=last, effective_as_of=effective_as_of, tree_size=size)
-        names, jobs = await self._reader.fetch(
-            self._scope, Query("select lookup, party_id from visible_name"), Query(_JOBS)
-        )
+        names, jobs = await self._names_and_jobs()
         parties = dict(names)
         found.sources = [
             source for job in jobs if (source := _source(job)) is not None and _within(source, first, last)
@@ -88,6 +86,20 @@ class Reconciling:
         work.close()
         await self._summary(found, parties, jobs)
         return found
+
+    async def summary(
+        self, first: datetime.date, last: datetime.date, *, effective_as_of: datetime.date, size: int
+    ) -> list[Column]:
+        """The latest summary of the park for a month of these days, figure by figure; none where there is none."""
+        found = Reconciliation(first=first, last=last, effective_as_of=effective_as_of, tree_size=size)
+        names, jobs = await self._names_and_jobs()
+        await self._summary(found, dict(names), jobs)
+        return found.summary
+
+    async def _names_and_jobs(self) -> list[list[Any]]:
+        return await self._reader.fetch(
+            self._scope, Query("select lookup, party_id from visible_name"), Query(_JOBS)
+        )  # fmt: skip
 
     async def _summary(self, found: Reconciliation, parties: dict[str, str], jobs: list[tuple[Any, ...]]) -> None:
         """The latest summary that speaks for a month of the period."""

@@ -4,15 +4,20 @@ Each is read off the book as it was known at a size, on a day; nothing is stored
 """
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from fractions import Fraction
 from typing import Literal, LiteralString
 
 import msgspec
 
+from ledger.core.carbon_rules import FactorKind, GridRegion
 from ledger.core.certificate import valid_until
+from ledger.core.factors import NATION, factor
 from ledger.core.facts import InventoryFacts
 from ledger.core.policy import PolicyBook, VintageMatch, in_force
+from ledger.core.price import PRICES_MIN, is_far_off
+from ledger.core.quantity import rounded
 from ledger.core.refusal import Refusal
 from ledger.reports.footprint import RULES_MAX, Footprint, Pin
 from ledger.reports.indicators import EnterpriseIndicators, indicators, rule_of_year
@@ -28,10 +33,19 @@ DAYS_LEFT = 60
 """With fewer days left in the year a gap to the target is told."""
 IDLE_DAYS = 90
 """Days without a trade after which a promise that is not fulfilled is told."""
+PRICE_DAYS = 30
+"""Trades of so many days are held against the median price of their vintage."""
+FACTOR_YEARS_MAX = 2
+"""How much older than the year its factors' data may be: those of 2023 came out in January 2026, in time for the
+reports of 2025 (domain reference, section 4.2)."""
+
+_OF_ELECTRICITY: dict[FactorKind, str | None] = {"GRID_AVERAGE": None, "NATIONAL_RESIDUAL": NATION}
+"""Both methods of Scope 2, and the region of the factor where it is not the park's."""
 
 Kind = Literal[
     "expiring", "vintage_unusable", "clearing_overdue", "gap_near_year_end", "claimed_above_consumption",
     "promise_without_trade", "surrendered_above_obligation", "emissions_unknown", "rule_lapsed", "rule_missing",
+    "price_outlier", "factor_outdated", "factor_missing", "summary_differs",
 ]  # fmt: skip
 
 
@@ -42,9 +56,9 @@ class EarlyWarning(msgspec.Struct, frozen=True, kw_only=True):
     enterprise: str | None = None
     """Whose matter it is; None where it is the park's."""
     on: str | None = None
-    """The day it turns on: of lapse, of the oldest trade, of the last trade, the last day of a rule."""
+    """The day it turns on: of lapse, of the trade (the oldest, the last), the last day of a rule."""
     quantity: str | None = None
-    """Certificates, or tonnes of CO2e where something was surrendered."""
+    """Certificates, or tonnes of CO2e where something was surrendered; of a summary how far it is off."""
     figures: dict[str, str] = {}
 
 
@@ -57,19 +71,25 @@ class Warnings(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[EarlyWarning]
 
 
-async def warnings(reading: Reading, footprint: Footprint, scope: Scope, pin: Pin) -> Warnings:
-    """What to look at on the day of `pin`, for its year, as known at its size; an enterprise hears of its own."""
-    moment, found = Moment(pin.on, pin.size), list[EarlyWarning]()
+async def warnings(
+    reading: Reading, footprint: Footprint, scope: Scope, pin: Pin, *, besides: Iterable[EarlyWarning] = ()
+) -> Warnings:
+    """What to look at on the day of `pin`, for its year, as known at its size; an enterprise hears of its own.
+
+    `besides` are those that come of files which are not in the book.
+    """
+    moment, found = Moment(pin.on, pin.size), list(besides)
     policies = await footprint.policies(pin.size)
     judged = await indicators(reading, footprint, scope, pin)
     stock = await positions(reading, scope, moment, today=pin.on, by="vintage")
     whole = await positions(reading, scope, moment, today=pin.on)
-    overdue, traded, promised, surrendered = await reading.reader.fetch(
+    overdue, traded, promised, surrendered, prices = await reading.reader.fetch(
         scope,
         Query(_OVERDUE, (pin.size, pin.on - datetime.timedelta(days=CLEARING_DAYS_MAX), pin.size, pin.size)),
         Query(_LAST_TRADES, (pin.size,)),
         Query(_FIRST_PROMISES, (pin.on, pin.size)),
         Query(_SURRENDERED, (pin.on, pin.size)),
+        Query(_PRICES, (pin.size, pin.on, pin.size, PRICES_MIN, pin.on - datetime.timedelta(days=PRICE_DAYS))),
     )
     found += _of_stock(stock.lines, policies, pin)
     for buyer, trades, quantity, oldest in overdue:
@@ -80,6 +100,8 @@ async def warnings(reading: Reading, footprint: Footprint, scope: Scope, pin: Pi
             )
         )
     found += _idle(whole.lines, dict(traded), dict(promised), pin.on)
+    found += _of_prices(prices)
+    found += _of_factors(policies, pin)
     if isinstance(judged, Refusal):
         found.append(EarlyWarning(kind="rule_missing", figures=judged.figures))
     else:
@@ -126,6 +148,32 @@ def _idle(
         if line.kind == "enterprise" and line.outstanding > 0 and since is not None and (on - since).days > IDLE_DAYS:
             quantity = str(line.outstanding)
             yield EarlyWarning(kind="promise_without_trade", enterprise=line.party, on=str(since), quantity=quantity)
+
+
+def _of_prices(rows: list[tuple[str, str, datetime.date, str, int, Decimal, Decimal]]) -> Iterator[EarlyWarning]:
+    """Trades whose price is far off the median of all that is known of their vintage."""
+    for buyer, trade_id, on, vintage, quantity, price, median in rows:
+        if is_far_off(price, median):
+            figures = {"trade": trade_id, "vintage": vintage}
+            figures |= {"yuan": rounded(Fraction(price), places=4), "median_yuan": rounded(Fraction(median), places=4)}
+            yield EarlyWarning(
+                kind="price_outlier", enterprise=buyer, on=str(on), quantity=str(quantity), figures=figures
+            )
+
+
+def _of_factors(policies: PolicyBook, pin: Pin) -> Iterator[EarlyWarning]:
+    """The factors of electricity that an inventory of the year would take: missing, standing in for one, or old."""
+    on = pin.on.isoformat()
+    region = next((rule.region for _, rule in policies.of_kind(GridRegion, on)), NATION)
+    for of, where in _OF_ELECTRICITY.items():
+        chosen = factor(policies, of, "electricity", region=where or region, on=on)
+        if isinstance(chosen, Refusal):
+            yield EarlyWarning(kind="factor_missing", figures=chosen.figures)
+        elif chosen.instead_of is not None or int(pin.year) - int(chosen.rule.data_year) > FACTOR_YEARS_MAX:
+            figures = {"of": of, "factor_set": chosen.rule.factor_set, "data_year": chosen.rule.data_year}
+            figures |= {"record": str(chosen.record)}
+            figures |= {} if chosen.instead_of is None else {"instead_of": chosen.instead_of}
+            yield EarlyWarning(kind="factor_outdated", figures=figures)
 
 
 def _of_enterprise(line: EnterpriseIndicators, pin: Pin) -> Iterator[EarlyWarning]:
@@ -188,6 +236,24 @@ _FIRST_PROMISES: LiteralString = """
     select p.owner, min(e.occurred_on)
     from event_legs('{subscribe}', '{commitment_ent}', %s, %s) p join visible_event e using (log_index)
     group by 1
+"""
+# In yuan for each certificate; a trade that was withdrawn, whole or in part, has no price.
+_PRICES: LiteralString = """
+    with priced as materialized (
+        select t.buyer, t.trade_id, e.occurred_on, left(t.production_month, 4) as vintage, t.quantity,
+            t.amount_fen::numeric / (100 * t.quantity) as price
+        from visible_trade t join visible_event e on e.log_index = t.log_index
+        where t.amount_fen > 0 and t.log_index < %s and e.occurred_on <= %s
+            and not exists (
+                select from visible_event v
+                where t.voided > 0 and v.trade_id = t.trade_id and v.command = 'void_trade' and v.log_index < %s
+            )
+    ), usual as (
+        select vintage, percentile_disc(0.5) within group (order by price) as median from priced
+        group by vintage having count(*) >= %s
+    )
+    select p.buyer, p.trade_id, p.occurred_on, p.vintage, p.quantity, p.price, u.median
+    from priced p join usual u using (vintage) where p.occurred_on > %s
 """
 _SURRENDERED: LiteralString = """
     select split_part(a.name, ':', 3), split_part(a.name, ':', 4), sum(balance_as_of(a.account_id, %s, %s))::bigint

@@ -3,8 +3,10 @@
 from typing import Any
 
 from tests.api.conftest import GIVEN, LOT, PROVED, A, B, Client, Service, retirement, trade
+from tests.api.test_imports import checked
 from tests.api.test_indicators import DAYS, METER, opening
 from tests.conftest import day
+from tests.imports.corpus_files import text
 
 YEAR_END = {"year": "2025", "on": "2025-12-20"}
 
@@ -140,6 +142,72 @@ def test_certificates_of_no_use_for_the_year(fresh: Service) -> None:
     assert told(fresh["regulator"], "vintage_unusable", year="2026") == [(B, "9", None)]
     assert told(fresh["regulator"], "vintage_unusable", year="2025") == []
     assert told(fresh["regulator"], "vintage_unusable", year="2026", on="2027-11-01") == []  # lapsed on 2027-10-31
+
+
+def test_prices_far_off_their_vintage(fresh: Service) -> None:
+    """Ten trades at 5 yuan; a slipped point is told for thirty days, a price four times as high is not.
+
+    An enterprise hears of its own, and sees no other's trades: one alone says nothing of what is usual.
+    """
+    operator, regulator = fresh["operator"], fresh["regulator"]
+    dated = {"occurred_on": day(-1), "evidence": PROVED}
+    for _ in range(9):
+        posted(operator, "/v1/trades", trade(10, amount_fen="5000", **dated))
+    posted(operator, "/v1/trades", trade(10, buyer=B, order="slipped", amount_fen="50000", **dated))
+    assert told(regulator, "price_outlier") == [(B, "10", day(-1))]
+    posted(operator, "/v1/trades", trade(10, order="dear", amount_fen="20000", **dated))
+    found = regulator.get("/v1/warnings").json()["warnings"]
+    (figures,) = [one["figures"] for one in found if one["kind"] == "price_outlier"]
+    slipped = {"trade": "GEC/slipped/P1/2026-05", "vintage": "2026", "yuan": "50.0000", "median_yuan": "5.0000"}
+    assert figures == slipped
+    assert told(fresh["b"], "price_outlier") == [] == told(fresh["a"], "price_outlier")
+    assert told(regulator, "price_outlier", on=day(28)) == [(B, "10", day(-1))]
+    assert told(regulator, "price_outlier", on=day(29)) == []
+    posted(operator, "/v1/trades/voids", {"trade": "GEC/slipped/P1/2026-05"})
+    assert told(regulator, "price_outlier") == []
+
+
+def test_factors_that_are_old_or_stand_in_for_one(fresh: Service) -> None:
+    """Of 2023 there is no factor of Qinghai: 2022's stands in (domain 4.2). Data of 2023 are old for 2026."""
+    regulator = fresh["regulator"]
+
+    def outdated(year: str) -> list[tuple[str, ...]]:
+        answer = regulator.get("/v1/warnings", params={"year": year, "on": "2026-11-01"}).json()
+        figures = [one["figures"] for one in answer["warnings"] if one["kind"] == "factor_outdated"]
+        return [(one["of"], one["data_year"], one.get("instead_of", "")) for one in figures]
+
+    stands_in = ("GRID_AVERAGE", "2022", "CN-2023 QH")
+    assert outdated("2025") == [stands_in]
+    assert outdated("2026") == [stands_in, ("NATIONAL_RESIDUAL", "2023", "")]
+    assert told(regulator, "factor_missing") == []
+    assert told(regulator, "factor_missing", on="2020-01-01") == [(None, None, None)] * 2
+    rule = {"kind": "factor", "of": "GRID_AVERAGE", "material": "electricity", "region": "QH", "factor_set": "CN-2023",
+            "data_year": "2023", "value": "0.15", "per": "MWh"}  # fmt: skip
+    body = {"in_force_from": "2026-01-01", "source": "s", "rule": rule}
+    assert fresh["admin"].write("/v1/policies", body).status_code == 201
+    assert outdated("2025") == []
+
+
+def test_a_summary_that_differs_from_the_book(fresh: Service) -> None:
+    """万张 to two places are 50 certificates either way; what is further off is told, and by how much."""
+    operator, regulator = fresh["operator"], fresh["regulator"]
+    dated = {"occurred_on": day(0), "evidence": PROVED}
+    for party, promised, traded in (("GH-003", "10000", 1_050), ("GH-004", "4000", 1_051)):
+        posted(operator, "/v1/subscriptions", {"enterprise": party, "quantity": promised} | dated)
+        posted(operator, "/v1/trades", trade(traded, buyer=party, **dated))
+    year, month = day(0)[:4], int(day(0)[5:7])
+    lines = [
+        ["甘河工业园区重点用能企业绿证认购、交易情况汇总表"],
+        [f"填报单位：园区管委会   截至：{year}年{month}月   单位：万张"],
+        ["序号", "企业名称", "认购数量", "认购日期", "认购依据", "交易数量", "核销数量", "备注"],
+        [1, "企业GH-003", "1.00", "", "承诺书", "0.10", 0, ""],
+        [2, "企业GH-004", "0.50", "", "承诺书", "0.10", 0, ""],
+    ]
+    assert checked(operator, text(lines), "park-summary.csv")["state"] in {"checked", "refused"}
+    differs = [one for one in told(regulator, "summary_differs") if one[0] is not None]
+    assert differs == [("GH-004", "1000", None), ("GH-004", "51", None)]
+    assert told(fresh["a"], "summary_differs") == []
+    assert told(regulator, "summary_differs", year=str(int(year) - 1)) == []
 
 
 def test_asked_badly(service: Service) -> None:
