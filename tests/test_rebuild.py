@@ -47,7 +47,7 @@ def a_bit_of_everything(park: Park) -> None:
         park.enterprise(
             A,
             SubmitInventory(
-                enterprise=A, year="2026", tree_size=9, factors_on="2026-06-30", digest="d" * 64, figures={}
+                enterprise=A, year="2025", tree_size=9, factors_on="2026-06-30", digest="d" * 64, figures={}
             ),
         ),
     )

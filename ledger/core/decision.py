@@ -126,7 +126,7 @@ def _decide_registry(book: Book, request: Request, today: str) -> Posted | Refus
         case RecordReading():
             return _allowed(role, SPEAKING, "record readings") or record_reading(book, command, request, today=today)
         case SubmitInventory():
-            return _allowed(role, SPEAKING, "submit inventories") or submit(book, command, request)
+            return _allowed(role, SPEAKING, "submit inventories") or submit(book, command, request, today=today)
         case JudgeInventory():
             return _allowed(role, {"operator"}, "verify inventories") or judge(book, command, request)
         case DeclareSigningKey():

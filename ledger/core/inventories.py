@@ -4,6 +4,8 @@ A draft is no fact: it is what the book gives at any size. What is submitted is 
 whose factors judge, and its digest lets anybody prove that the same bytes come of them again.
 """
 
+import datetime
+
 import msgspec
 
 from ledger.core.book import Book
@@ -13,13 +15,20 @@ from ledger.core.record import InventoryBody, Posted
 from ledger.core.refusal import Refusal, refuse
 
 
-def submit(book: Book, command: SubmitInventory, request: Request) -> Posted | Refusal:
-    """Pin an inventory: `unknown_party`, also for another enterprise; `inventory_verified` where one is and it is not
-    named as restated; `inventory_not_verified` where what is restated is not the year's verified one.
+def submit(book: Book, command: SubmitInventory, request: Request, *, today: str) -> Posted | Refusal:
+    """Pin an inventory: `unknown_party`, also for another enterprise; `inventory_day` for a year to come, or a day that
+    would hide what is missing of it; `inventory_verified` where one is and it is not named as restated;
+    `inventory_not_verified` where what is restated is not the year's verified one.
     """
     tenant = request.principal.tenant
     if command.enterprise not in book.parties or tenant not in {None, command.enterprise}:
         return refuse("unknown_party", party=command.enterprise)
+    first, last = f"{command.year}-01-01", f"{command.year}-12-31"
+    # Somebody may have asked before midnight.
+    yesterday = (datetime.date.fromisoformat(today) - datetime.timedelta(days=1)).isoformat()
+    earliest = min(max(first, yesterday), last)
+    if not earliest <= command.factors_on <= today:
+        return refuse("inventory_day", year=command.year, given=command.factors_on, first=earliest, today=today)
     if command.tree_size > book.size:  # another process wrote since this one's book was loaded
         return refuse("unavailable")
     verified = verified_of(book, command.enterprise, command.year)

@@ -113,6 +113,12 @@ REASONS = (
         frozen=True,
     ),
     Reason(
+        "inventory_day", 422, "Day does not fit the year",
+        "An inventory of {year} is told on a day from {first} to today, {today}; given: {given}.",
+        "报告日与年度不符",
+        "{year} 年清单的报告日应在 {first} 至今日 {today} 之间，给出 {given}。",
+    ),
+    Reason(
         "inventory_verified", 409, "Inventory is verified",
         "The inventory of {enterprise} for {year} is verified, record {record}: it is restated, not changed.",
         "清单已核查", "{enterprise} {year} 年清单已核查（记录 {record}）：只能重述，不能改动。", frozen=True,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from tests.api.conftest import PROVED, A, B, Client, Service, problem_of, retirement
+from tests.conftest import day
 
 ON = "2026-06-30"
 QUERY = {"year": "2026", "factors_on": ON}
@@ -132,12 +133,24 @@ def test_who_submits_says_whose_it_is_and_only_its_own(park: Service) -> None:
     """An operator is no enterprise; another's inventory is, to an enterprise, as if it were not there."""
     posted(park["operator"], "/v1/readings", reading("100"))
     size = park.size
-    body = {"year": "2026", "factors_on": ON}
+    body = {"year": "2026"}
     problem = problem_of(park["operator"].write("/v1/inventories", body), 422, "enterprise_needed")
     assert "certificate" not in problem["detail"]
     problem_of(park["b"].write("/v1/inventories", body | {"enterprise": A}), 404, "not_found")
     assert park.size == size
     posted(park["a"], "/v1/inventories", body)
+
+
+@pytest.mark.parametrize(
+    ("year", "on"), [("2025", "2025-12-30"), ("2025", "2024-05-01"), ("2025", day(1)), (str(int(day(0)[:4]) + 1), None)]
+)
+def test_a_report_of_another_day_hides_nothing(park: Service, year: str, on: str | None) -> None:
+    """Days before the year's end would be no gap, and old factors would judge; of a year to come there is nothing."""
+    posted(park["a"], "/v1/readings", reading("100"))
+    size = park.size
+    problem_of(park["a"].write("/v1/inventories", {"year": year, "factors_on": on or day(0)}), 422, "inventory_day")
+    assert park.size == size
+    posted(park["a"], "/v1/inventories", {"year": "2025", "factors_on": "2025-12-31"})
 
 
 def test_what_was_known_then_gives_the_same_bytes(park: Service) -> None:
@@ -157,7 +170,7 @@ def test_submitted_verified_due_and_restated(park: Service) -> None:
     """The digest is reproduced for ever; what changed since is told by cause; a restatement names its original."""
     mine, second = park["a"], park["second"]
     first = posted(mine, "/v1/readings", reading("100"))
-    record = posted(mine, "/v1/inventories", {"year": "2026", "factors_on": ON})
+    record = posted(mine, "/v1/inventories", {"year": "2026"})
     verdict = {"verdict": "verified", "findings": "no_findings"}
     posted(second, f"/v1/inventories/{record}/judgements", verdict)
     found = mine.get(f"/v1/inventories/{record}").json()
@@ -172,7 +185,7 @@ def test_submitted_verified_due_and_restated(park: Service) -> None:
         "activity": {"scope2_location": "4.701", "scope2_market": "18.288"}, "retirement": {"scope2_market": "-6.096"},
     }  # fmt: skip
     problem_of(mine.write("/v1/inventories", {"year": "2026"}), 409, "inventory_verified")
-    again = posted(mine, "/v1/inventories", {"year": "2026", "factors_on": ON, "restates": str(record)})
+    again = posted(mine, "/v1/inventories", {"year": "2026", "restates": str(record)})
     body = park["auditor"].get(f"/v1/audit/records/{again}").json()["record"]["body"]
     assert (body["figures"]["activity/scope2_location"], body["restates"]) == ("4.701", str(record))
     posted(second, f"/v1/inventories/{again}/judgements", verdict)
@@ -185,7 +198,7 @@ def test_an_approved_booking_error_makes_a_restatement_due(park: Service) -> Non
     mine, operator, second = park["a"], park["operator"], park["second"]
     posted(mine, "/v1/readings", reading("100"))
     claim = posted(mine, "/v1/retirements", retirement(40, proof="HX-1"))
-    record = posted(mine, "/v1/inventories", {"year": "2026", "factors_on": ON})
+    record = posted(mine, "/v1/inventories", {"year": "2026"})
     posted(second, f"/v1/inventories/{record}/judgements", {"verdict": "verified", "findings": "immaterial"})
     back = {"transaction": str(claim), "why": "error", "evidence": PROVED}
     answer = operator.write("/v1/reversals", back)
@@ -201,7 +214,7 @@ def test_what_is_metered_since_does_not_hide_a_verified_inventory(park: Service)
     """A fuel without a factor makes a restatement due and says why; once the factor is there it can be restated."""
     mine, operator, second = park["a"], park["operator"], park["second"]
     posted(mine, "/v1/readings", reading("100"))
-    record = posted(mine, "/v1/inventories", {"year": "2026", "factors_on": ON})
+    record = posted(mine, "/v1/inventories", {"year": "2026"})
     posted(second, f"/v1/inventories/{record}/judgements", {"verdict": "verified", "findings": "no_findings"})
     posted(operator, "/v1/meters", meter("COAL", A, "raw_coal"))
     found = mine.get(f"/v1/inventories/{record}").json()
@@ -213,7 +226,7 @@ def test_what_is_metered_since_does_not_hide_a_verified_inventory(park: Service)
     assert not mine.get(f"/v1/inventories/{record}").json()["restatement_due"]  # a factor of nothing that was burnt
     posted(mine, "/v1/readings", reading("10", meter="COAL", unit="t"))
     assert mine.get(f"/v1/inventories/{record}").json()["causes"] == {"activity": {"scope1": "19"}}
-    posted(mine, "/v1/inventories", {"year": "2026", "factors_on": ON, "restates": str(record)})
+    posted(mine, "/v1/inventories", {"year": "2026", "restates": str(record)})
 
 
 def test_nobody_claims_for_another(park: Service) -> None:

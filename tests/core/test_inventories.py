@@ -4,7 +4,7 @@ import pytest
 
 from ledger.core.command import Command, JudgeInventory, Principal, SubmitInventory
 from ledger.core.record import InventoryBody
-from tests.core.park import ONE, OPERATOR, TWO, Park
+from tests.core.park import ONE, OPERATOR, TWO, Park, day
 
 SECOND = Principal(actor="key-op2", role="operator", subject="person:eve")
 SYSTEM = Principal(actor="key-sys", role="operator", subject="system:erp")
@@ -48,6 +48,22 @@ def test_submitted_verified_restated(park: Park) -> None:
     assert states(park) == ["verified", "submitted"]
     park.post(verify(newest(park)))
     assert states(park) == ["restated", "verified"]
+
+
+@pytest.mark.parametrize(
+    ("year", "on", "is_taken"),
+    [
+        ("2025", "2025-12-31", True), ("2025", "2025-12-30", False), ("2025", day(1), False), ("2026", day(0), True),
+        ("2026", day(-1), True), ("2026", day(-2), False), ("2031", day(0), False), ("2031", "2031-12-31", False),
+    ],
+)  # fmt: skip
+def test_the_day_of_a_report(year: str, on: str, is_taken: bool) -> None:
+    """From the last day of the year, or today where the year goes on (yesterday, if asked at midnight), up to today."""
+    command = inventory(year=year, factors_on=on)
+    if is_taken:
+        Park().post(command, by=ONE)
+    else:
+        assert Park().refused(command, by=ONE).code == "inventory_day"
 
 
 def test_what_is_not_verified_may_be_submitted_anew(park: Park) -> None:

@@ -131,7 +131,7 @@ def test_an_inventory_by_a_process_that_is_behind_is_decided_again(park: Park) -
     park.run(other.submit(park.operator(read(5 * MWH))))
     size = park.database.value("select size from head")
     command = SubmitInventory(
-        enterprise=E, year="2026", tree_size=size, factors_on="2026-06-30", digest="d" * 64, figures={}
+        enterprise=E, year="2025", tree_size=size, factors_on="2026-06-30", digest="d" * 64, figures={}
     )
     assert codes([park.submit(park.operator(command))]) == ["posted"]
     park.run(other.stop())
