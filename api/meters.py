@@ -18,7 +18,7 @@ from api.problems import Problem
 from api.schemas import BatchOut, ReceiptOut
 from api.security import MAY_POST, MAY_REGISTER, credential_of
 from api.transactions import IdempotencyKey, submit
-from ledger.core.activity import MATERIALS, Unit, smallest
+from ledger.core.activity import MATERIALS, Unit, smallest, unit_of
 from ledger.core.command import Batch, RecordReading, RegisterMeter, canonical
 from ledger.core.command import Request as LedgerRequest
 from ledger.core.events import Evidence
@@ -85,7 +85,7 @@ class MeterController(Controller):
             rating, unit = _quantity(data.rating, data.rating_unit or "")
             known = MATERIALS.get(data.material)
             if known is not None and unit != known.unit:
-                figures = {"given": unit, "material": data.material, "expected": known.unit}
+                figures = {"given": data.rating_unit, "material": data.material, "expected": unit_of(data.material)}
                 raise Problem(refuse("unit_unfit", meter=data.meter, **figures))
         command = RegisterMeter(
             meter=data.meter, enterprise=data.enterprise, site=data.site, stage=data.stage, material=data.material,

@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from ledger.core.quantity import QUANTITY_MAX
+from ledger.core.quantity import QUANTITY_MAX, plain
 from ledger.core.refusal import Refusal, refuse
 
 Route = Literal["GRID", "SELF_USE", "GREEN_POWER_BUNDLE", "DIRECT_CONNECTION"]
@@ -25,8 +25,10 @@ over a line of its own."""
 Unit = Literal["Wh", "kJ", "g", "L"]
 """The smallest units; L is of gas at standard conditions."""
 HOURS_MAX = 31 * 24
-READING_MAX = 10**16
-"""Of one reading, in smallest units: ten thousand TWh, or ten billion tonnes, are no enterprise's month."""
+MOST_PER_HOUR: dict[Unit, int] = {"Wh": 5 * 10**9, "kJ": 10**11, "g": 10**10, "L": 10**9}
+"""What no meter of one enterprise shows in an hour: 5 GWh, 100,000 GJ, 10,000 t, a million m3. The park draws less."""
+FIRST_DAY = "2000-01-01"
+"""Before it nothing of a park of today was metered."""
 
 
 class Material(msgspec.Struct, frozen=True):
@@ -65,11 +67,13 @@ MATERIALS: dict[str, Material] = {
 _WRITTEN: dict[str, tuple[Unit, int]] = {
     "wh": ("Wh", 1), "kwh": ("Wh", 10**3), "mwh": ("Wh", 10**6), "gwh": ("Wh", 10**9),
     "千瓦时": ("Wh", 10**3), "度": ("Wh", 10**3), "兆瓦时": ("Wh", 10**6), "万千瓦时": ("Wh", 10**7),
-    "亿千瓦时": ("Wh", 10**11), "kj": ("kJ", 1), "mj": ("kJ", 10**3), "gj": ("kJ", 10**6), "tj": ("kJ", 10**9),
+    "万kwh": ("Wh", 10**7), "万度": ("Wh", 10**7), "亿千瓦时": ("Wh", 10**11), "亿kwh": ("Wh", 10**11),
+    "亿度": ("Wh", 10**11), "kj": ("kJ", 1), "mj": ("kJ", 10**3), "gj": ("kJ", 10**6), "tj": ("kJ", 10**9),
     "千焦": ("kJ", 1), "兆焦": ("kJ", 10**3), "吉焦": ("kJ", 10**6), "g": ("g", 1), "kg": ("g", 10**3),
     "t": ("g", 10**6), "克": ("g", 1), "千克": ("g", 10**3), "公斤": ("g", 10**3), "吨": ("g", 10**6),
     "万吨": ("g", 10**10), "l": ("L", 1), "m3": ("L", 10**3), "升": ("L", 1), "立方米": ("L", 10**3),
-    "万立方米": ("L", 10**7),
+    "万立方米": ("L", 10**7), "万m3": ("L", 10**7), "nm3": ("L", 10**3), "万nm3": ("L", 10**7), "标方": ("L", 10**3),
+    "万标方": ("L", 10**7),
 }  # fmt: skip
 """Units as people write them, in lower case -> (smallest unit, how many of it)."""
 REPORTED: dict[Unit, tuple[str, int]] = {"Wh": ("MWh", 6), "kJ": ("GJ", 6), "g": ("t", 6), "L": ("m3", 3)}
@@ -113,8 +117,8 @@ class Reading(msgspec.Struct, frozen=True):
 
 def smallest(text: str, unit: str) -> tuple[int, Unit] | Refusal:
     """A quantity as somebody wrote it, in its smallest unit; or `unit_unknown`, `reading_malformed`."""
-    plain = unicodedata.normalize("NFKC", unit).replace(" ", "")
-    found = _WRITTEN.get(plain.lower())
+    written = re.sub("[ ·.]", "", unicodedata.normalize("NFKC", unit))
+    found = _WRITTEN.get(written.lower())
     if found is None:
         return refuse("unit_unknown", given=unit, known=" ".join(_WRITTEN))
     number = unicodedata.normalize("NFKC", text).strip()
@@ -135,6 +139,12 @@ def reported(quantity: int, material: str) -> tuple[Decimal, str]:
     return Decimal(quantity).scaleb(-powers), unit
 
 
+def shown(quantity: int, material: str) -> str:
+    """A quantity as people read it: 1.5 MWh."""
+    value, unit = reported(quantity, material)
+    return f"{plain(value)} {unit}"
+
+
 def judge_reading(
     meter: Meter, first_on: str, last_on: str, quantity: int, hours: tuple[int, ...], earlier: Iterable[Reading],
     *, confirmed: bool, today: str,
@@ -149,14 +159,16 @@ def judge_reading(
         return refuse("reading_period", first_on=first_on, last_on=last_on)
     if last_on > today:
         return refuse("reading_of_the_future", meter=meter.meter, last_on=last_on, today=today)
-    if quantity > READING_MAX:
-        return refuse("reading_absurd", meter=meter.meter, given=quantity, limit=READING_MAX)
+    of = meter.material
+    if quantity > (most := MOST_PER_HOUR[MATERIALS[of].unit] * 24 * days):
+        return refuse("reading_absurd", meter=meter.meter, given=shown(quantity, of), limit=shown(most, of), days=days)
     if quantity < 0 or any(hour < 0 for hour in hours):
-        return refuse("reading_negative", meter=meter.meter, given=min(quantity, *hours, 0))
+        return refuse("reading_negative", meter=meter.meter, given=shown(min(quantity, *hours, 0), of))
     if hours and (len(hours) != 24 * days or sum(hours) != quantity):
         return refuse("reading_hours", given=len(hours), expected=24 * days, sum=sum(hours), quantity=quantity)
     if meter.rating is not None and max(quantity - meter.rating * 24 * days, max(hours, default=0) - meter.rating) > 0:
-        return refuse("reading_above_rating", meter=meter.meter, rating=meter.rating, quantity=quantity, days=days)
+        rating, given = shown(meter.rating, of), shown(quantity, of)
+        return refuse("reading_above_rating", meter=meter.meter, rating=rating, quantity=given, days=days)
     known = list(earlier)
     for one in known:
         if one.first_on <= last_on and first_on <= one.last_on:
@@ -167,29 +179,32 @@ def judge_reading(
 
 
 def _days(first_on: str, last_on: str) -> int | None:
-    """How many days, both included; None unless they are days of one month in their order."""
+    """How many days, both included; None unless they are days of one month in their order, from FIRST_DAY on."""
     try:
         first, last = map(datetime.date.fromisoformat, (first_on, last_on))
     except ValueError:
         return None
-    return (last - first).days + 1 if first <= last and first_on[:7] == last_on[:7] else None
+    is_one = first_on >= FIRST_DAY and first <= last and first_on[:7] == last_on[:7]
+    return (last - first).days + 1 if is_one else None
 
 
 HISTORY_MIN = 3
-"""Readings below which a meter has no history to hold a new one against."""
+"""Readings that tell what is usual; fewer tell only what is out of the question."""
 SLIPS = (10, 1_000, 10_000)
 """By what a quantity is off that is in another unit: 万千瓦时 for MWh, kWh for MWh, 万 of anything (domain 5.3)."""
 
 
 def _suspect(meter: Meter, quantity: int, days: int, earlier: list[Reading]) -> Refusal | None:
-    """A reading that stands a slip of units off the meter's usual day, give or take a half of it."""
+    """A reading that stands half a slip of units, or more, off the meter's usual day: of the smallest slip where there
+    is a history, else of the next.
+    """
     usual = [Fraction(one.quantity, one.days) for one in earlier if one.quantity]
-    if len(usual) < HISTORY_MIN or not quantity:
+    if not usual or not quantity:
         return None
     median, day = statistics.median(usual), Fraction(quantity, days)
     ratio = max(day / median, median / day)
-    for slip in SLIPS:
-        if Fraction(slip, 2) <= ratio <= Fraction(slip * 3, 2):
-            expected = round(median * days)
-            return refuse("reading_unit_suspect", meter=meter.meter, given=quantity, usual=expected, slip=slip)
-    return None
+    if 2 * ratio < SLIPS[0 if len(usual) >= HISTORY_MIN else 1]:
+        return None
+    known = shown(round(median * days), meter.material)
+    given = shown(quantity, meter.material)
+    return refuse("reading_unit_suspect", meter=meter.meter, given=given, usual=known, times=round(ratio))

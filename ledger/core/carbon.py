@@ -28,8 +28,8 @@ METHODS = {
 }
 """Process emissions by material and method: aluminium by its product (CETS-AG-04.01-V01-2024), clinker by its product
 (CETS-AG-02.01-V01-2024), lime by the limestone it is burnt from (domain reference, 4.1). Further ones are rules."""
-BY_PRODUCT = {"limestone": "clinker"}
-"""Raw materials whose emissions are in the factor of what a site makes from them, so that none counts twice."""
+BURNT = frozenset({"lime", "calcium_carbide", "pvc"})
+"""Products that lime is burnt for. Limestone of a clinker works is in the factor of its clinker, and counts once."""
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -180,10 +180,13 @@ def _by_site(uses: Iterable[Use]) -> dict[tuple[str, str], tuple[Use, ...]]:
 def _process(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] | Refusal:
     """Scope 1 of what is made: each method of each material once, site by site."""
     lines, places = [], _by_site(uses)
-    for (site, material), own in places.items():
-        if any(use.quantity for use in places.get((site, BY_PRODUCT.get(material, "")), ())):
+    for (site, material), metered in places.items():
+        own = metered if material != "limestone" else _burnt(metered, _shown_at(site, uses))
+        if isinstance(own, Refusal):
+            return own
+        if not own:
             continue
-        there = {of for (at, of), uses_of in places.items() if at == site and any(use.quantity for use in uses_of)}
+        there = {use.meter.material for use in _shown_at(site, uses)}
         for method in _methods(material, there, policies, on):
             chosen = factor(policies, "EMISSION", material, method=method, on=on)
             if isinstance(chosen, Refusal):
@@ -195,6 +198,26 @@ def _process(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] |
                 )
             )  # fmt: skip
     return lines
+
+
+def _shown_at(site: str, uses: Iterable[Use]) -> list[Use]:
+    return [use for use in uses if use.meter.site == site and use.quantity]
+
+
+def _burnt(limestone: Iterable[Use], there: Sequence[Use]) -> tuple[Use, ...] | Refusal:
+    """The limestone of a site that emits by itself; or `limestone_unassigned` where clinker and lime are made `there`,
+    and a meter's stage does not tell for which.
+    """
+    clinker = {use.meter.stage for use in there if use.meter.material == "clinker"}
+    lime = {use.meter.stage for use in there if use.meter.material in BURNT}
+    found: tuple[Use, ...] = ()
+    for use in limestone:
+        stage = use.meter.stage
+        if clinker and lime and (stage in clinker) == (stage in lime):
+            return refuse("limestone_unassigned", meter=use.meter.meter, site=use.meter.site, stage=stage)
+        if not clinker or (lime and stage in lime):
+            found += (use,)
+    return found
 
 
 def _methods(material: str, there: set[str], policies: PolicyBook, on: str) -> list[str]:

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from ledger.core.activity import MATERIALS, READING_MAX, Meter, Reading, judge_reading
+from ledger.core.activity import MATERIALS, MOST_PER_HOUR, REPORTED, Meter, Reading, judge_reading, unit_of
 from ledger.core.book import Book
 from ledger.core.command import Principal, RecordReading, RegisterMeter, Request
 from ledger.core.record import MeterBody, Posted, ReadingBody
@@ -24,10 +24,10 @@ def register_meter(book: Book, command: RegisterMeter) -> Posted | Refusal:
     party = book.parties.get(command.enterprise)
     if party is None or party.kind != "enterprise":
         return refuse("unknown_party", party=command.enterprise)
-    if command.rating is not None and not 0 < command.rating <= READING_MAX:
-        return refuse("meter_unfit", problem="The most a meter can show in an hour is above zero.")
     if command.material not in MATERIALS:
         return refuse("unknown_material", material=command.material, known=" ".join(MATERIALS))
+    if command.rating is not None and not 0 < command.rating <= MOST_PER_HOUR[MATERIALS[command.material].unit]:
+        return refuse("meter_unfit", problem="The most a meter can show in an hour is above zero, and not absurd.")
     if (command.material == "electricity") != (command.route is not None):
         return refuse("meter_unfit", problem="A meter of electricity names its route of supply; no other does.")
     upper = None if command.under is None else book.carbon.meters.get(command.under)
@@ -54,9 +54,9 @@ def record_reading(book: Book, command: RecordReading, request: Request, *, toda
         return refuse("unknown_meter", meter=command.meter)
     if request.evidence_key is not None and (used := book.evidence.get(request.evidence_key)) is not None:
         return refuse("evidence_used", evidence=request.evidence_key, transaction=used)
-    unit = MATERIALS[meter.material].unit
-    if command.unit != unit:
-        return refuse("unit_unfit", meter=command.meter, given=command.unit, material=meter.material, expected=unit)
+    if command.unit != MATERIALS[meter.material].unit:
+        given, expected = REPORTED[command.unit][0], unit_of(meter.material)
+        return refuse("unit_unfit", meter=command.meter, given=given, material=meter.material, expected=expected)
     standing = {one.log_index: one for one in book.carbon.readings[command.meter].values() if one.corrected_by is None}
     if command.corrects is not None and standing.pop(command.corrects, None) is None:
         return refuse("reading_not_standing", meter=command.meter, record=command.corrects)

@@ -38,18 +38,19 @@ REASONS = (
         "unit_unfit",
         422,
         "Unit does not fit",
-        "Meter {meter} measures {material} in {expected}, and not in {given}.",
+        "Meter {meter} measures {material} in units such as {expected}; {given} is one of something else.",
         "单位与计量对象不符",
-        "计量器具 {meter} 计量 {material}，单位为 {expected}，而非 {given}。",
+        "计量器具 {meter} 计量 {material}，单位应为 {expected} 一类，{given} 不适用。",
     ),
     Reason(
-        "reading_malformed", 422, "Malformed reading", "{given} {unit} is no number that makes whole {smallest}.",
-        "读数无效", "{given} {unit} 不能折算为整数 {smallest}。",
+        "reading_malformed", 422, "Malformed reading",
+        "{given} {unit} is no number below 2^63 {smallest} that makes whole ones.",
+        "读数无效", "{given} {unit} 不能折算为 2^63 以内的整数 {smallest}。",
     ),
     Reason(
         "reading_period", 422, "Days of no month",
-        "{first_on} to {last_on} are not days of one month, the first before the last.",
-        "读数期间无效", "{first_on} 至 {last_on} 不是同一个月内先后有序的日期。",
+        "{first_on} to {last_on} are not days of one month since 2000, the first before the last.",
+        "读数期间无效", "{first_on} 至 {last_on} 不是 2000 年以来同一个月内先后有序的日期。",
     ),
     Reason(
         "reading_negative", 422, "Negative reading", "Meter {meter} cannot show {given}: a reading is zero or more.",
@@ -67,9 +68,9 @@ REASONS = (
         "reading_absurd",
         422,
         "Absurd reading",
-        "Meter {meter} cannot show {given}; the most of one reading is {limit}.",
+        "Meter {meter} cannot show {given} in {days} days; no meter shows more than {limit}.",
         "读数过大",
-        "计量器具 {meter} 的读数 {given} 过大；单次读数不得超过 {limit}。",
+        "计量器具 {meter} 在 {days} 天内的读数 {given} 过大；不得超过 {limit}。",
     ),
     Reason(
         "reading_hours", 422, "Hours do not fit",
@@ -89,9 +90,9 @@ REASONS = (
     ),
     Reason(
         "reading_unit_suspect", 422, "Unit suspect",
-        "Meter {meter} usually shows about {usual}; {given} is off by about {slip}, as if in another unit. "
+        "Meter {meter} usually shows about {usual}; {given} is about {times} times off, as if in another unit. "
         "Confirm it if it is true.",
-        "疑似单位错误", "计量器具 {meter} 通常约为 {usual}；{given} 相差约 {slip} 倍，疑似单位不同。如属实请确认。",
+        "疑似单位错误", "计量器具 {meter} 通常约为 {usual}；{given} 相差约 {times} 倍，疑似单位不同。如属实请确认。",
         frozen=True,
     ),
     Reason(
@@ -104,6 +105,13 @@ REASONS = (
         "There is no factor {of} of {material} ({method}) for {region} published by {on}, nor a rule that lets another "
         "stand in.",
         "缺少因子", "{on} 前未发布 {region} 的 {material}（{method}）{of} 因子，也没有允许替代的规则。",
+    ),
+    Reason(
+        "limestone_unassigned", 422, "Limestone of which process",
+        "Site {site} makes clinker and lime. Meter {meter} of limestone stands at stage {stage}, which does not tell "
+        "for which: it is to stand at the stage of one of them.",
+        "石灰石用途不明",
+        "场所 {site} 既产熟料又烧石灰；石灰石计量器具 {meter} 所在工序 {stage} 不能区分用途，应登记在其中一个工序。",
     ),
     Reason(
         "claim_above_consumption", 422, "Claim above consumption",

@@ -295,7 +295,7 @@ def test_hours_of_a_month_travel_with_the_reading(park: Service) -> None:
 def test_refusals_are_told_in_chinese_too(park: Service) -> None:
     """A reading in another unit than the meter measures, and days that are read already."""
     answer = park["a"].write("/v1/readings", reading("1", unit="吨"), headers={"Accept-Language": "zh-CN"})
-    assert "单位为 Wh" in problem_of(answer, 422, "unit_unfit")["detail"]
+    assert "单位应为 MWh 一类，t 不适用" in problem_of(answer, 422, "unit_unfit")["detail"]
     posted(park["a"], "/v1/readings", reading("1"))
     answer = park["a"].write("/v1/readings", reading("2"), headers={"Accept-Language": "zh-CN"})
     assert "请更正该读数" in problem_of(answer, 409, "reading_overlaps")["detail"]

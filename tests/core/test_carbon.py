@@ -29,9 +29,11 @@ def book(rows: tuple[PolicyRow, ...] = SEED) -> PolicyBook:
     return found
 
 
-def use(quantity: int, material: str = "electricity", *, site: str = "works", route: str | None = "GRID") -> Use:
+def use(
+    quantity: int, material: str = "electricity", *, site: str = "works", route: str | None = "GRID", stage: str = "all"
+) -> Use:
     """A meter with one reading."""
-    meter = Meter("M", 1, "GH-001", site, "all", material, route if material == "electricity" else None)
+    meter = Meter("M", 1, "GH-001", site, stage, material, route if material == "electricity" else None)
     return Use(meter, (Reading(2, "M", "2024-01-01", "2024-01-31", quantity),))
 
 
@@ -186,6 +188,19 @@ def test_limestone_of_a_clinker_works_counts_once() -> None:
     assert [(line.site, line.material) for line in found.lines] == [("kiln", "limestone"), ("works", "clinker")]
     assert found.total("1") == Decimal("43.97") + Decimal("36.75")
     assert result(works, use(0, "clinker")).total("1") == Decimal("43.97")
+
+
+def test_limestone_of_a_works_that_makes_clinker_and_lime() -> None:
+    """What is burnt to lime counts beside the clinker, however little of that; told by the stage, never guessed."""
+    clinker, lime = use(TONNE, "clinker", stage="kiln"), use(40 * TONNE, "lime", stage="shaft")
+    burnt, raw_meal = (use(100 * TONNE, "limestone", stage=stage) for stage in ("shaft", "kiln"))
+    assert result(clinker, lime, burnt, raw_meal).total("1") == Decimal("0.525") + Decimal("43.97")
+    for stage in ("all", "quarry"):
+        refused = emissions([clinker, lime, use(TONNE, "limestone", stage=stage)], [], book(), on=FS22)
+        assert isinstance(refused, Refusal) and refused.code == "limestone_unassigned"
+    assert result(clinker, use(0, "lime", stage="shaft"), use(TONNE, "limestone", stage="quarry")).total(
+        "1"
+    ) == Decimal("0.525")
 
 
 def test_clinker_of_carbide_slag_has_a_factor_of_its_own() -> None:

@@ -39,7 +39,7 @@ def read(quantity: int, month: int = 1, **more: object) -> RecordReading:
 def park() -> Park:
     """A park with one meter of electricity."""
     park = Park()
-    park.post(meter(rating=10**12))
+    park.post(meter(rating=10**9))
     return park
 
 
@@ -92,10 +92,12 @@ REFUSALS: list[tuple[Command, str]] = [
     (read(-1), "reading_negative"),
     (read(1, last_on="2026-02-28"), "reading_period"),
     (read(1, last_on="2026-01-32"), "reading_period"),
+    (read(1, first_on="1999-12-01", last_on="1999-12-31"), "reading_period"),
+    (read(5 * 10**9 * 24 * 31 + 1), "reading_absurd"),
     (read(1, hours=(1,)), "reading_hours"),
     (read(24, first_on="2026-01-31", hours=(1,) * 23 + (2,)), "reading_hours"),
-    (read(10**12 * 24 * 31 + 1), "reading_above_rating"),
-    (read(10**12 + 23, first_on="2026-01-31", hours=(10**12 + 1,) + (1,) * 22 + (0,)), "reading_above_rating"),
+    (read(10**9 * 24 * 31 + 1), "reading_above_rating"),
+    (read(10**9 + 23, first_on="2026-01-31", hours=(10**9 + 1,) + (1,) * 22 + (0,)), "reading_above_rating"),
 ]
 
 
@@ -105,16 +107,28 @@ def test_what_cannot_be_is_refused(park: Park, command: Command, code: str) -> N
     assert park.refused(command).code == code
 
 
-@pytest.mark.parametrize("slip", [10, 1_000, 10_000])
-def test_a_reading_in_another_unit_is_suspect(park: Park, slip: int) -> None:
+@pytest.mark.parametrize("times", [5, 10, 100, 1_000, 10_000, 50_000])
+def test_a_reading_in_another_unit_is_suspect(park: Park, times: int) -> None:
     """Against its own history, both ways; somebody who looked may confirm it."""
     for month in (1, 2, 3):
-        park.post(read(1_000 * MWH, month))
-    for quantity in (1_000 * MWH * slip, 1_000 * MWH // slip):
-        refusal = park.refused(read(quantity, 4, meter="M-1"))
-        assert (refusal.code, refusal.figures["slip"]) == ("reading_unit_suspect", str(slip))
-    park.post(read(1_000 * MWH // slip, 4, confirmed=True))
-    park.post(read(3_000 * MWH, 5))  # three times as much is a busy month, not another unit
+        park.post(read(28 * MWH, month, last_on=f"2026-{month:02}-28"))
+    for quantity in (30 * MWH * times, 30 * MWH // times):
+        if quantity <= 10**9 * 24 * 30:  # else the rating says so
+            refusal = park.refused(read(quantity, 4))
+            assert (refusal.code, refusal.figures["times"]) == ("reading_unit_suspect", str(times))
+    park.post(read(30 * MWH // times, 4, confirmed=True))
+    park.post(read(3 * 31 * MWH, 5))  # three times as much is a busy month, not another unit
+
+
+@pytest.mark.parametrize(("times", "is_taken"), [(100, True), (499, True), (501, False), (1_000, False)])
+def test_one_reading_tells_what_is_out_of_the_question(park: Park, times: int, is_taken: bool) -> None:
+    """A meter may begin slowly; a thousand times as much is another unit."""
+    park.post(read(31 * 1_000, 1))
+    command = read(31 * 1_000 * times, 3)
+    if is_taken:
+        park.post(command)
+    else:
+        assert park.refused(command).code == "reading_unit_suspect"
 
 
 def test_an_enterprise_reads_its_own_meters_only(park: Park) -> None:
@@ -140,6 +154,9 @@ def test_a_sub_meter_stands_under_its_own(park: Park) -> None:
         ("2.000001", "t", 2_000_001),
         ("12", "万立方米", 120_000_000),
         ("3", "m³", 3_000),
+        ("2", "万Nm³", 20_000_000),
+        ("2", "万度", 20_000_000),
+        ("2", "kW·h", 2_000),
         ("1", "万张", "unit_unknown"),
         ("0.0001", "kWh", "reading_malformed"),
         ("约12", "MWh", "reading_malformed"),
