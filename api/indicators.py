@@ -43,15 +43,13 @@ class IndicatorController(Controller):
         self, request: Request[Any, Any, Any], year: Year, known_as_of: KnownAsOf = None, factors_on: FactorsOn = None
     ) -> Indicators:
         """By enterprise, industry and park: numerator and denominator beside every share, held against its target
-        unrounded. Enterprises without meters have no share and no rank.
+        unrounded. Enterprises without readings have no share and no rank; where no rule says what counts for the year,
+        nobody has.
         """
         pin = await pin_in(request, year, known_as_of, factors_on)
         credential = credential_of(request)
         scope = scope_of(credential.ledger_id, credential.principal)
-        found = await indicators(request.app.state.reading, footprint_of(request), scope, pin)
-        if isinstance(found, Refusal):
-            raise Problem(found)
-        return found
+        return await indicators(request.app.state.reading, footprint_of(request), scope, pin)
 
     @get(
         "/published", operation_id="checkPublished", summary="Can a published claim be reproduced?",

@@ -285,6 +285,7 @@ class Oracle:
         self.done = {}
         """(what may be done once, lot, serial) -> the trade that did it, or None."""
         self.reclaimed = set()
+        self.passed_over = set()
         """(lot, serial) whose claim was taken back."""
         self.posted, self.proposals, self.offers = {}, {}, {}
         """Log index -> command and legs of a transaction, and what of the legs still stands."""
@@ -408,6 +409,8 @@ class Oracle:
         if strange:
             raise No("unknown_lot")
         on = self.days[0] if self.days else command.get("occurred_on") or today
+        no_proof = command["type"] == "retire" and command.get("proof") is None
+        self.passed_over = self.reclaimed if no_proof else set()
         legs = self._select(legs, effective_on, command, on)
         self._check_claim(command, legs, on)
         if command["type"] == "retire":
@@ -421,7 +424,7 @@ class Oracle:
             moved_on = command["type"] == "reverse" and no.code in {"insufficient_balance", "serial_not_held"}
             raise No("units_moved_on") if moved_on else no from None
         claimed = {(leg["lot"], serial) for leg in legs for serial in leg["serials"]}
-        if command["type"] == "retire" and command.get("proof") is None and claimed & self.reclaimed:
+        if no_proof and claimed & self.reclaimed:
             raise No("proof_needed")
         for _ in missing:
             self._record()
@@ -1352,20 +1355,25 @@ class Oracle:
         source, target = (min(open_legs, key=_signed), max(open_legs, key=_signed))
         if len(open_legs) != 2 or rest or kind_of(source["account"]) in MAY_GO_BELOW_ZERO:
             raise No("lot_needed")
-        wanted, chosen = target["quantity"], []
-        for lot in sorted(self.lots.values(), key=lambda lot: (self.valid_until(lot), lot["number"])):
-            if self._no_claim(command, lot, on) is not None:
-                continue
-            if any(lot.get(name) != value for name, value in command.get("match", {}).items()):
-                continue
-            took = min(wanted, max(0, self._available(source["account"], "GEC", lot["code"], effective_on)))
-            if took:
-                chosen.append(leg_of(source["account"], "GEC", -took, lot["code"]))
-                chosen.append(leg_of(target["account"], "GEC", took, lot["code"]))
-                wanted -= took
-        if wanted:
-            raise No("insufficient_balance")
-        return chosen
+        # What was claimed before by mistake is the last to be chosen: without a proof it cannot be claimed.
+        for passed_over in (self.passed_over, set()):
+            wanted, chosen = target["quantity"], []
+            for lot in sorted(self.lots.values(), key=lambda lot: (self.valid_until(lot), lot["number"])):
+                if self._no_claim(command, lot, on) is not None:
+                    continue
+                if any(lot.get(name) != value for name, value in command.get("match", {}).items()):
+                    continue
+                free = self._available(source["account"], "GEC", lot["code"], effective_on)
+                places = self.positions()
+                free -= sum(one[0] == lot["code"] and source["account"] in places.get(one, ()) for one in passed_over)
+                took = min(wanted, max(0, free))
+                if took:
+                    chosen.append(leg_of(source["account"], "GEC", -took, lot["code"]))
+                    chosen.append(leg_of(target["account"], "GEC", took, lot["code"]))
+                    wanted -= took
+            if not wanted:
+                return chosen
+        raise No("insufficient_balance")
 
     def valid_until(self, lot):
         """The last day the lot's certificates may be used."""
@@ -1437,6 +1445,9 @@ class Oracle:
                 raise No("already_traded")
             return leg["serials"]
         held = [serial for serial in held if serial not in done]
+        free = [serial for serial in held if (leg["lot"], serial) not in self.passed_over]
+        if len(free) >= -leg["quantity"]:
+            held = free
         if len(held) < -leg["quantity"]:  # enough by count, but some of them come in or leave later
             raise No("serials_mismatch")
         return tuple(held[: -leg["quantity"]])

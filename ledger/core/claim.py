@@ -74,6 +74,13 @@ def taken_back(body: PostingBody) -> Iterator[tuple[str, Ranges]]:
             yield leg.lot, merge(serial_ranges(leg.serials))
 
 
+def passed_over(book: Book, claim: RetirementBody | None, lot_id: int) -> Ranges:
+    """The serials of a lot that a claim leaves out where it may choose: theirs was taken back, and it has no proof."""
+    if claim is None or claim.proof is not None or lot_id not in book.taken_back:
+        return ()
+    return merge(*book.taken_back[lot_id].values())
+
+
 def judge_claim_again(book: Book, claim: RetirementBody, legs: Iterable[Placed]) -> Refusal | None:
     """`proof_needed` for serials whose claim was taken back, unless a proof comes with them; each serves once.
 

@@ -20,17 +20,24 @@ Mode = Literal["ASSESSED", "MONITORED"]
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """What counts, of what was consumed; `consumed` is None where nothing is metered."""
+    """What counts, of what was consumed; `consumed` is None where nothing was read."""
 
     party: str
-    counted: int
-    """Certificates, that is MWh."""
+    counted: int | None
+    """Certificates, that is MWh; None where no rule says what counts."""
     consumed: Decimal | None
+    """MWh by all routes, what was generated for one's own use among them."""
+    grid: Decimal | None = None
+    """MWh of it that came over the public grid."""
 
     @property
     def share(self) -> Fraction | None:
         """Unrounded; None without data, which is neither 0 nor 100 %."""
-        return Fraction(self.counted) / Fraction(self.consumed) if self.consumed else None
+        return self.of(self.consumed)
+
+    def of(self, consumed: Decimal | None) -> Fraction | None:
+        """What counts as a share of so much; None where either is not known."""
+        return Fraction(self.counted) / Fraction(consumed) if self.counted is not None and consumed else None
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +64,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def gap(self) -> int | None:
         """Certificates that are missing: max(0, ceil(target x consumption) - counted)."""
-        if self.target is None or self.standing.consumed is None:
+        if self.target is None or self.standing.consumed is None or self.standing.counted is None:
             return None
         needed = self.target * Fraction(self.standing.consumed)
         return max(0, -(-needed.numerator // needed.denominator) - self.standing.counted)
@@ -79,8 +86,17 @@ def industry_of(policies: PolicyBook, enterprise: str, on: str) -> str | None:
 def summed(party: str, standings: Iterable[Standing]) -> Standing:
     """A group's standing: of those that have data."""
     known = [one for one in standings if one.consumed]
-    consumed = sum((one.consumed for one in known if one.consumed is not None), Decimal(0))
-    return Standing(party=party, counted=sum(one.counted for one in known), consumed=consumed if known else None)
+    counted = [one.counted for one in known if one.counted is not None]
+    return Standing(
+        party=party, counted=sum(counted) if len(counted) == len(known) else None,
+        consumed=_sum(one.consumed for one in known), grid=_sum(one.grid for one in known),
+    )  # fmt: skip
+
+
+def _sum(values: Iterable[Decimal | None]) -> Decimal | None:
+    """None where there are none."""
+    known = [value for value in values if value is not None]
+    return sum(known, Decimal(0)) if known else None
 
 
 def ranked(judged: Iterable[Judged]) -> list[Judged]:

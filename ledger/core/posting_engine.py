@@ -10,10 +10,10 @@ from ledger.core.account import Account, account_name, kind_of
 from ledger.core.availability import enough, insufficient, is_certain
 from ledger.core.book import NO_LOT, Book, ordinal, serial_pairs
 from ledger.core.certificate import Lot, LotFacts
-from ledger.core.claim import judge_claim, judge_claim_again, judge_limit
+from ledger.core.claim import judge_claim, judge_claim_again, judge_limit, passed_over
 from ledger.core.command import Principal, Request
 from ledger.core.events import AnswerOffer, Leg, Posting
-from ledger.core.held_range import FOREVER
+from ledger.core.held_range import FOREVER, NOTHING, held_among
 from ledger.core.parties import judge_exits
 from ledger.core.periods import first_open_day
 from ledger.core.plans import Plan, plan_of
@@ -21,9 +21,19 @@ from ledger.core.plans.costs import expensed
 from ledger.core.plans.offers import stranger
 from ledger.core.policy import TradeOnce
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
-from ledger.core.record import ENGINE_VERSION, AccountBody, Body, LotBody, Posted, PostedLeg, PostingBody
+from ledger.core.record import (
+    ENGINE_VERSION,
+    AccountBody,
+    Body,
+    LotBody,
+    Posted,
+    PostedLeg,
+    PostingBody,
+    RetirementBody,
+)
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_choice import Choice, Placed, choose_serials
+from ledger.core.serial_range import count
 from ledger.core.trading import judge_sale
 
 PIECES_MAX = 200
@@ -262,7 +272,12 @@ def _serials(
         return legs
     # A CONFIRMED statement fact may come before the serials did; `enough` has noted the finding.
     day = FOREVER if is_certain(plan) else ordinal(dates.effective_on)
-    chosen = choose_serials(book, legs, Choice(day, _once(book, plan, policies), plan.adopts))
+    once, spared = _once(book, plan, policies), {}
+    if plan.claim is not None:
+        spared = {leg.lot_id: passed_over(book, plan.claim, leg.lot_id) for leg in legs}
+    chosen = choose_serials(book, legs, Choice(day, once, plan.adopts, spared))
+    if isinstance(chosen, Refusal) and any(spared.values()):  # perhaps for want of those alone, which is told below
+        chosen = choose_serials(book, legs, Choice(day, once, plan.adopts))
     if isinstance(chosen, Refusal):
         return _moved_on(book, plan, chosen)
     again = None if plan.claim is None else judge_claim_again(book, plan.claim, chosen)
@@ -318,19 +333,33 @@ def _select(book: Book, plan: Plan, placed: list[Placed], dates: _Dates) -> list
     alone = len(open_legs) == 2 and not any(leg.account.commodity == commodity for leg in rest)
     if not alone or source.account.kind.may_go_below_zero:
         return refuse("lot_needed", commodity=commodity)
+    selected, short = _spread(book, plan, source, target, dates, plan.claim)
+    if short:  # perhaps for want of what may be claimed again with a proof only, which `_serials` tells
+        selected, short = _spread(book, plan, source, target, dates, None)
+    if short:
+        return insufficient(source.account, target.quantity - short, target.quantity, dates.effective_on)
+    return selected + rest
+
+
+def _spread(
+    book: Book, plan: Plan, source: Placed, target: Placed, dates: _Dates, claim: RetirementBody | None
+) -> tuple[list[Placed], int]:
+    """A quantity over lots, but for what the claim passes over; and how much of it found none."""
     day, wanted, selected = ordinal(dates.effective_on), target.quantity, []
+    account_id = source.account.account_id
     for lot in _lots_by_expiry(book, source.account):
         fits = plan.match is None or plan.match.fits(lot.facts)
         if not fits or isinstance(_judge_lot(book, plan, lot.facts, dates), Refusal):
             continue
-        took = min(wanted, max(0, book.available(source.account.account_id, lot.lot_id, day)))
+        spared = held_among(book.ranges.get((account_id, lot.lot_id), NOTHING), passed_over(book, claim, lot.lot_id))
+        took = min(wanted, max(0, book.available(account_id, lot.lot_id, day) - count(spared)))
         if took:
             selected.append(Placed(source.account, lot, lot.lot_id, -took))
             selected.append(Placed(target.account, lot, lot.lot_id, took))
             wanted -= took
         if not wanted:
-            return selected + rest
-    return insufficient(source.account, target.quantity - wanted, target.quantity, dates.effective_on)
+            break
+    return selected, wanted
 
 
 def _quantity(leg: Placed) -> int:

@@ -1,5 +1,7 @@
 """Which serials a transaction moves: those the caller named, else the lowest the source holds. Pure."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from ledger.core import serial_range
@@ -31,6 +33,8 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
     """Only serials to which this was not done yet: they are `issued` or `traded` once."""
     adopts: Ranges = ()
     """Serials in the book already that may come in all the same."""
+    passed_over: Mapping[int, Ranges] = {}
+    """By lot id, serials that are taken only where they are named."""
 
 
 def choose_serials(book: Book, legs: list[Placed], choice: Choice) -> list[Placed] | Refusal:
@@ -96,8 +100,8 @@ def _taken(book: Book, source: Placed, before: Ranges, choice: Choice) -> Ranges
         if not holds(held, source.serials, choice.day):
             return _not_held(source, source.serials)
         return _done_already(source, done, choice) or source.serials
-    used = serial_range.merge(done, serial_range.subtract(before, serial_range.intersect(before, done)))
-    found = lowest_held(held, -source.quantity, day=choice.day, without=used)
+    left_out = serial_range.merge(done, before, choice.passed_over.get(lot_id, ()))
+    found = lowest_held(held, -source.quantity, day=choice.day, without=left_out)
     # Enough by count may still be serials that come in, or have left, on a later day.
     if (given := serial_range.count(found)) < -source.quantity:
         return refuse("serials_mismatch", lot=_lot_code(source), given=given, quantity=-source.quantity)

@@ -6,33 +6,42 @@ promise counts as neither. Who has no meter has no share.
 
 import datetime
 from collections.abc import Iterable
+from decimal import Decimal
 from fractions import Fraction
 from typing import LiteralString
 
 import msgspec
 
-from ledger.core.carbon import Result
+from ledger.core.activity import reported
+from ledger.core.carbon import Result, Use, total
 from ledger.core.carbon_rules import DeclaredFigure
 from ledger.core.indicators import Judged, Standing, industry_of, judge, ranked, summed
 from ledger.core.inventory import Inputs
 from ledger.core.policy import ComplianceBasis, PolicyBook, VintageMatch
 from ledger.core.quantity import plain, rounded
-from ledger.core.refusal import Refusal, refuse
+from ledger.core.refusal import Refusal
 from ledger.reports.footprint import Footprint, Pin
 from ledger.reports.positions import Position, positions
 from ledger.reports.reading import Moment, Reading
 from ledger.store.session import ALL_TENANTS, Query, Scope
 
 PARK, ALL_INDUSTRIES = "park", "all"
+_SCOPES = ("1", "2_location", "2_market")
+_OVER_THE_GRID = {"GRID", "GREEN_POWER_BUNDLE"}
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
     """Certificates over MWh, and the target they are held against."""
 
-    counted: int
+    counted: int | None
+    """None where no rule says what counts for the year."""
     consumed_mwh: str | None
     percent: str | None
     """To four places; whether it meets its target is told by the exact share."""
+    grid_mwh: str | None
+    """Of what was consumed, what came over the public grid."""
+    grid_percent: str | None
+    """What counts as a share of that alone."""
     target_percent: str | None = None
     target_mode: str | None = None
     target_record: str | None = None
@@ -50,20 +59,30 @@ class EnterpriseIndicators(msgspec.Struct, frozen=True, kw_only=True):
     enterprise: str
     industry: str | None
     compliance: Share
-    held: int
-    """Certificates held at the day that may be used for the year."""
+    consumption_level: str | None
+    """The weakest evidence that its consumption rests on: CONFIRMED, REPORTED or DECLARED."""
+    held: int | None
+    """Certificates held at the day that may be used for the year; None where no rule says which may."""
+    held_percent: str | None
+    """Of those and the retired ones, each once, in consumption."""
     retired: int
     """Claimed for the year, by purposes that count."""
+    retired_percent: str | None
+    """Of those in consumption."""
     excess_mwh: str | None
     """Claimed above consumption."""
     subscribed: int
+    delivered: int
+    """By linked trades, of what was promised."""
     fulfilment_percent: str | None
-    """Delivered by linked trades, of what was promised."""
+    traded: int
     trade_ratio_percent: str | None
     """Traded of promised: a ratio, and no fulfilment."""
     scope1: str | None
     scope2_location: str | None
     scope2_market: str | None
+    per_tonne: dict[str, str]
+    """The three of each tonne of product, to four places, where one product is metered and no other."""
     refused: str | None = None
     """Why its emissions cannot be told."""
 
@@ -101,62 +120,99 @@ class Indicators(msgspec.Struct, frozen=True, kw_only=True):
     year: str
     tree_size: str
     effective_as_of: str
-    basis: str
-    """HELD or RETIRED."""
-    vintage: str
-    """SAME_YEAR or WITHIN_VALIDITY."""
+    basis: str | None
+    """HELD or RETIRED; None where no rule says so for the year."""
+    vintage: str | None
+    """SAME_YEAR or WITHIN_VALIDITY; None where no rule says so for the year."""
+    missing_rules: list[str]
+    """Which of both there are none of: without them nothing counts, and no share is made up."""
     last_price: LastPrice | None
     """None where no trade of such certificates has a price."""
-    park: Share
+    park: Share | None
+    """None to an enterprise, which sees no other."""
     industries: dict[str, Share]
     enterprises: list[EnterpriseIndicators]
     declared: list[Declared]
     """Each series up to the day, the oldest first."""
 
 
-async def indicators(reading: Reading, footprint: Footprint, scope: Scope, pin: Pin) -> Indicators | Refusal:
-    """The indicators of a year as known at a size; what is held counts on its last day, or on the report's.
+class _Year(msgspec.Struct, frozen=True, kw_only=True):
+    """What an enterprise's year is made of."""
 
-    Or `policy_missing` where no rule says what counts for the year.
-    """
+    party: str
+    result: Result | Refusal | None
+    is_read: bool
+    """Whether any meter was."""
+    consumed: Decimal | None
+    """None where no electricity was."""
+    grid: Decimal | None
+    held: int | None
+    later: int
+    """Of the retired certificates those that were still held on the day: each counts once."""
+
+    @property
+    def retired(self) -> int:
+        """Claimed for the year."""
+        return self.result.claimed if isinstance(self.result, Result) else 0
+
+    @property
+    def together(self) -> int | None:
+        """Held or retired."""
+        return None if self.held is None else self.held + self.retired - self.later
+
+    def standing(self, basis: str | None) -> Standing:
+        """What counts by the year's basis: retired; or held on the day, and retired by then."""
+        counted = {"HELD": self.together, "RETIRED": self.retired}.get(basis or "")
+        return Standing(party=self.party, counted=counted, consumed=self.consumed, grid=self.grid)
+
+    def percent(self, quantity: int | None) -> str | None:
+        """Of consumption, to four places."""
+        return _percent(Standing(party=self.party, counted=quantity, consumed=self.consumed).share)
+
+
+async def indicators(reading: Reading, footprint: Footprint, scope: Scope, pin: Pin) -> Indicators:
+    """The indicators of a year as known at a size; what is held counts on its last day, or on the report's."""
     day = min(pin.on, datetime.date(int(pin.year), 12, 31))
     inputs = await footprint.inputs(pin)
     policies = await footprint.policies(pin.size)
-    basis = rule_of_year(policies, ComplianceBasis, pin)
-    vintage = rule_of_year(policies, VintageMatch, pin)
-    if basis is None or vintage is None:
-        missing = "compliance basis" if basis is None else "vintage"
-        return refuse("policy_missing", rule=f"{missing} for {pin.year}", on=pin.on)
+    basis_rule, vintage_rule = (rule_of_year(policies, kind, pin) for kind in (ComplianceBasis, VintageMatch))
+    basis = None if basis_rule is None else basis_rule.basis
+    vintage = None if vintage_rule is None else vintage_rule.match
+    missing = ["compliance basis"] * (basis is None) + ["vintage"] * (vintage is None)
     moment = Moment(day, pin.size)
     by_vintage = await positions(reading, scope, moment, today=day, by="vintage")
     whole = await positions(reading, scope, moment, today=day)
-    held = _usable(by_vintage.lines, pin.year if vintage.match == "SAME_YEAR" else None)
-    results = {party: own.emissions() for party, own in inputs.items()}
-    standings = {
-        party: _standing(party, inputs.get(party), results.get(party), held.get(party, 0), basis.basis, day)
-        for party in await footprint.enterprises(pin.size)
-    }
-    industry = {party: industry_of(policies, party, pin.on.isoformat()) for party in standings}
+    (levels,) = await reading.reader.fetch(scope, Query(_LEVELS, (pin.year, pin.size, pin.size)))
+    held = None if vintage is None else _usable(by_vintage.lines, pin.year if vintage == "SAME_YEAR" else None)
+    years = [_year(party, inputs.get(party), held, day) for party in await footprint.enterprises(pin.size)]
+    industry = {one.party: industry_of(policies, one.party, pin.on.isoformat()) for one in years}
+    of_party = {one.party: one for one in years}
     judged = [
-        judge(one, policies, industry=industry[party], year=pin.year, on=pin.on.isoformat())
-        for party, one in standings.items()
+        judge(one.standing(basis), policies, industry=industry[one.party], year=pin.year, on=pin.on.isoformat())
+        for one in years
     ]
     groups: dict[str, list[Standing]] = {}
-    for party, name in industry.items():
-        if name is not None:
-            groups.setdefault(name, []).append(standings[party])
+    for one in years:
+        if (name := industry[one.party]) is not None:
+            groups.setdefault(name, []).append(one.standing(basis))
     promises = {line.party: line for line in whole.lines}
-    price = await _last_price(reading, scope, pin, day, None if vintage.match == "WITHIN_VALIDITY" else pin.year)
-    is_park = scope.tenant == ALL_TENANTS  # of one enterprise alone there is no ranking
+    price = await _last_price(reading, scope, pin, day, pin.year if vintage == "SAME_YEAR" else None)
+    is_park = scope.tenant == ALL_TENANTS  # of one enterprise alone there is no ranking, and no sum
     enterprises = [
-        _enterprise(at if is_park else None, one, industry[one.standing.party], held, results, promises, price)
+        _enterprise(
+            at if is_park else None, one, of_party[one.standing.party], industry[one.standing.party], promises, price,
+            dict(levels),
+        )
         for at, one in enumerate(ranked(judged), start=1)
-    ]
+    ]  # fmt: skip
+    whole_park = [one.standing(basis) for one in years]
     return Indicators(
-        year=pin.year, tree_size=str(pin.size), effective_as_of=day.isoformat(), basis=basis.basis,
-        vintage=vintage.match, last_price=price,
-        park=_group(PARK, ALL_INDUSTRIES, standings.values(), policies, pin, price),
-        industries={name: _group(name, name, of, policies, pin, price) for name, of in sorted(groups.items())},
+        year=pin.year, tree_size=str(pin.size), effective_as_of=day.isoformat(), basis=basis, vintage=vintage,
+        missing_rules=missing, last_price=price,
+        park=_group(PARK, ALL_INDUSTRIES, whole_park, policies, pin, price) if is_park else None,
+        industries={
+            name: _group(name, name, of, policies, pin, price) for name, of in sorted(groups.items()) if is_park
+        },
         enterprises=enterprises, declared=_declared(policies, day),
     )  # fmt: skip
 
@@ -188,44 +244,58 @@ def _usable(lines: list[Position], year: str | None) -> dict[str, int]:
     return found
 
 
-def _standing(
-    party: str, inputs: Inputs | None, result: Result | Refusal | None, held: int, basis: str, day: datetime.date
-) -> Standing:
-    """What counts: retired; or held on the day, and retired by then, so that no certificate counts as both."""
-    known = result if isinstance(result, Result) and inputs is not None else None
-    if known is None or inputs is None:
-        return Standing(party=party, counted=held if basis == "HELD" else 0, consumed=None)
-    counted = known.claimed
-    if basis == "HELD":
-        later = sum(one.quantity for one in known.counted if one.effective_on > day.isoformat())
-        counted += held - later
-    return Standing(party=party, counted=counted, consumed=known.consumed if inputs.uses else None)
+def _year(party: str, own: Inputs | None, held: dict[str, int] | None, day: datetime.date) -> _Year:
+    result = None if own is None else own.emissions()
+    read = [] if own is None else [use for use in own.uses if use.readings]
+    power = [use for use in read if use.meter.material == "electricity"]
+    counted = result.counted if isinstance(result, Result) else ()
+    return _Year(
+        party=party, result=result, is_read=bool(read), consumed=_mwh(power) if power else None,
+        grid=_mwh(use for use in power if use.meter.route in _OVER_THE_GRID) if power else None,
+        held=None if held is None else held.get(party, 0),
+        later=sum(one.quantity for one in counted if one.effective_on > day.isoformat()),
+    )  # fmt: skip
+
+
+def _mwh(uses: Iterable[Use]) -> Decimal:
+    return total(reported(use.quantity, use.meter.material)[0] for use in uses)
 
 
 def _enterprise(
     at: int | None,
     judged: Judged,
+    year: _Year,
     industry: str | None,
-    held: dict[str, int],
-    results: dict[str, Result | Refusal],
     promises: dict[str, Position],
     price: LastPrice | None,
+    levels: dict[str, str],
 ) -> EnterpriseIndicators:
-    party = judged.standing.party
-    result, promise = results.get(party), promises.get(party, Position(party=party, kind="enterprise"))
-    known = result if isinstance(result, Result) else None
+    party, result = year.party, year.result
+    promise = promises.get(party, Position(party=party, kind="enterprise"))
+    known = result if isinstance(result, Result) and year.is_read else None
     delivered = promise.subscribed - promise.outstanding
+    totals = {} if known is None else {f"scope{scope}": known.total(scope) for scope in _SCOPES}
+    told = {name: plain(tonnes) for name, tonnes in totals.items()}
     return EnterpriseIndicators(
         rank=at if judged.standing.share is not None else None, enterprise=party, industry=industry,
-        compliance=_share(judged, price), held=held.get(party, 0), retired=0 if known is None else known.claimed,
-        excess_mwh=None if known is None else plain(known.excess), subscribed=promise.subscribed,
-        fulfilment_percent=_of_promised(delivered, promise),
-        trade_ratio_percent=_of_promised(promise.traded, promise),
-        scope1=None if known is None else plain(known.total("1")),
-        scope2_location=None if known is None else plain(known.total("2_location")),
-        scope2_market=None if known is None else plain(known.total("2_market")),
+        compliance=_share(judged, price), consumption_level=levels.get(party),
+        held=year.held, held_percent=year.percent(year.together),
+        retired=year.retired, retired_percent=year.percent(year.retired),
+        excess_mwh=plain(result.excess) if isinstance(result, Result) else None, subscribed=promise.subscribed,
+        delivered=delivered, fulfilment_percent=_of_promised(delivered, promise),
+        traded=promise.traded, trade_ratio_percent=_of_promised(promise.traded, promise),
+        scope1=told.get("scope1"), scope2_location=told.get("scope2_location"), scope2_market=told.get("scope2_market"),
+        per_tonne={} if known is None else _per_tonne(known, totals),
         refused=result.code if isinstance(result, Refusal) else None,
     )  # fmt: skip
+
+
+def _per_tonne(known: Result, totals: dict[str, Decimal]) -> dict[str, str]:
+    """Emissions over the tonnes of the one product that is metered: of several, no meter tells which emitted what."""
+    made = [quantity for quantity in known.products.values() if quantity]
+    if len(made) != 1:
+        return {}
+    return {name: rounded(Fraction(tonnes) / Fraction(made[0]), places=4) for name, tonnes in totals.items()}
 
 
 def _of_promised(part: int, promise: Position) -> str | None:
@@ -243,11 +313,16 @@ def _share(judged: Judged, price: LastPrice | None) -> Share:
     one = judged.standing
     return Share(
         counted=one.counted, consumed_mwh=None if one.consumed is None else plain(one.consumed),
-        percent=None if one.share is None else rounded(100 * one.share, places=4),
+        percent=_percent(one.share),
+        grid_mwh=None if one.grid is None else plain(one.grid), grid_percent=_percent(one.of(one.grid)),
         target_percent=judged.percent,
         target_mode=judged.mode, target_record=None if judged.record is None else str(judged.record),
         meets=judged.meets, gap=judged.gap, gap_yuan=None if price is None else price.of(judged.gap),
     )  # fmt: skip
+
+
+def _percent(share: Fraction | None) -> str | None:
+    return None if share is None else rounded(100 * share, places=4)
 
 
 async def _last_price(
@@ -263,6 +338,15 @@ async def _last_price(
     return None
 
 
+_LEVELS: LiteralString = """
+    select m.enterprise, (array['CONFIRMED', 'REPORTED', 'DECLARED'])[
+        max(array_position(array['CONFIRMED', 'REPORTED', 'DECLARED'], r.level))
+    ]
+    from visible_meter m join visible_reading r using (meter_id)
+    where m.under is null and m.material = 'electricity' and left(r.first_on::text, 4) = %s and r.log_index < %s
+        and (r.corrected_by is null or r.corrected_by >= %s)
+    group by 1
+"""
 _LAST_PRICE: LiteralString = """
     select t.log_index, t.production_month, t.amount_fen, t.quantity
     from visible_trade t join visible_event e on e.log_index = t.log_index

@@ -102,11 +102,9 @@ async def warnings(
     found += _idle(whole.lines, dict(traded), dict(promised), pin.on)
     found += _of_prices(prices)
     found += _of_factors(policies, pin)
-    if isinstance(judged, Refusal):
-        found.append(EarlyWarning(kind="rule_missing", figures=judged.figures))
-    else:
-        for line in judged.enterprises:
-            found += _of_enterprise(line, pin)
+    found += [EarlyWarning(kind="rule_missing", figures={"rule": rule}) for rule in judged.missing_rules]
+    for line in judged.enterprises:
+        found += _of_enterprise(line, pin)
     submissions = await footprint.submissions(after=-1, limit=RULES_MAX)
     found += _surrendered_too_much(surrendered, submissions, pin.size)
     found += _lapsed(policies, pin.on.isoformat())

@@ -121,17 +121,53 @@ def test_declared_figures_are_shown_as_such(park: Service) -> None:
 
 
 def test_an_enterprise_sees_its_own_line(park: Service) -> None:
-    """And the sums of what it sees, which are its own."""
+    """And no sums of others."""
     found = asked(park, "b")
     assert [(line["enterprise"], line["rank"]) for line in found["enterprises"]] == [(B, None)]
-    assert found["park"]["counted"] == 9 and A not in str(found)
+    assert found["enterprises"][0]["compliance"]["counted"] == 9
+    assert (found["park"], found["industries"]) == (None, {}) and A not in str(found)
 
 
-def test_a_year_without_a_rule_is_refused_by_name(park: Service) -> None:
-    """What counts for 2026 no notice has said."""
-    answer = park["regulator"].get("/v1/indicators", params={"year": "2026"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "policy_missing")
-    assert "2026" in answer.json()["detail"]
+def test_a_year_without_a_rule_has_no_share(park: Service) -> None:
+    """What counts for 2026 no notice has said: it is named, and what was consumed and claimed is told all the same."""
+    reading = DAYS | {"meter": f"E-{A}", "quantity": "50", "first_on": "2026-01-01", "last_on": "2026-01-31"}
+    assert park["operator"].write("/v1/readings", reading).status_code == 201
+    assert park["a"].write("/v1/retirements", retirement(60)).status_code == 201
+    found = asked(park, year="2026")
+    assert (found["basis"], found["vintage"], found["missing_rules"]) == (None, "SAME_YEAR", ["compliance basis"])
+    assert (found["park"]["consumed_mwh"], found["park"]["counted"], found["park"]["percent"]) == ("50", None, None)
+    (line,) = [one for one in found["enterprises"] if one["enterprise"] == A]
+    assert (line["rank"], line["compliance"]["gap"], line["retired_percent"]) == (None, None, "120.0000")
+    assert (line["excess_mwh"], line["scope2_market"]) == ("10", "0")
+
+
+def test_shares_beside_each_other(park: Service) -> None:
+    """Held, retired, of the grid alone; the weakest evidence of what was consumed; emissions of a tonne."""
+    operator = park["operator"]
+    own = METER | {"meter": "PV", "enterprise": B, "route": "SELF_USE"}
+    product = {"meter": "AL", "enterprise": B, "site": "works", "stage": "all", "material": "aluminium"}
+    for body in (own, product):
+        assert operator.write("/v1/meters", body).status_code == 201
+    declared = DAYS | {"meter": "PV", "quantity": "6", "evidence": {"level": "DECLARED"}}
+    for reading in (declared, DAYS | {"meter": "AL", "quantity": "4", "unit": "t"}):
+        assert operator.write("/v1/readings", reading).status_code == 201
+    claim = retirement(3, enterprise=B, lot=f"opening/{B}/O-1") | {"year": "2025"}
+    assert operator.write("/v1/retirements", claim).status_code == 201
+    (line,) = [one for one in asked(park)["enterprises"] if one["enterprise"] == B]
+    share = line["compliance"]
+    assert (share["consumed_mwh"], share["percent"], share["grid_mwh"], share["grid_percent"]) == (
+        "24", "37.5000", "18", "50.0000",
+    )  # fmt: skip
+    assert (line["held_percent"], line["retired_percent"], line["consumption_level"]) == (
+        "37.5000", "12.5000", "DECLARED",
+    )  # fmt: skip
+    assert line["per_tonne"]["scope1"] == "1.5694"  # T4: 1.424 + 0.1454
+
+
+def test_meters_that_were_not_read_are_no_zero(park: Service) -> None:
+    """Of 2024 nothing was read: no share, no rank, no emissions."""
+    (line,) = [one for one in asked(park, year="2024")["enterprises"] if one["enterprise"] == A]
+    assert (line["rank"], line["compliance"]["consumed_mwh"], line["scope2_location"]) == (None, None, None)
 
 
 def test_t16_over_http(park: Service) -> None:

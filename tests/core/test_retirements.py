@@ -326,8 +326,12 @@ def test_what_was_claimed_by_mistake_is_claimed_again_only_with_a_proof() -> Non
     taken_back(park, Reverse(transaction=park.book.size - 1, reason="error", evidence=CONFIRMED))
     again = park.refused(retire(10, lot=series, serials="1031-1040"), by=ONE)
     assert (again.code, again.figures["serials"]) == ("proof_needed", "1031-1040")
-    assert park.refused(retire(100), by=ONE).code == "proof_needed"
-    park.post(retire(60, lot=series, serials="1041-1100"), by=ONE)
+    for more in ({}, {"lot": series}):
+        assert park.refused(retire(61, **more), by=ONE).code == "proof_needed"
+        assert park.refused(retire(101, **more), by=ONE).code == "insufficient_balance"
+        body = park.post(retire(1, **more), by=ONE)
+        assert isinstance(body, PostingBody) and body.legs[0].serials[0][0] in {"1041", "1042"}
+    park.post(retire(58, lot=series, serials="1043-1100"), by=ONE)
     park.post(retire(40, lot=series, serials="1001-1040", proof="HX-2"), by=ONE)
 
 
