@@ -106,6 +106,8 @@ class InventoryOut(Out, kw_only=True):
     """Whether the same year, by the same factors, is another today."""
     causes: dict[str, dict[str, str]]
     """What changed since, in tCO2e by scope: methods, factors, activity, retirements."""
+    restated: dict[str, dict[str, str]] | None
+    """Of a restatement: how it differs from the inventory it takes the place of, by the same causes."""
     refused: str | None
     """Why the year cannot be told as it is today, such as a factor of what is metered since."""
     document: Document

@@ -118,8 +118,9 @@ class WarningController(Controller):
         self, request: Request[Any, Any, Any], year: YearOrNow = None, known_as_of: KnownAsOf = None, on: On = None
     ) -> Warnings:
         """Certificates about to lapse or of no use for the year, trades long in clearing or far off the usual price,
-        gaps near the year's end, claims above consumption, promises nothing is done about, too much surrendered, rules
-        and factors that have run out, and where the park's summary of the year differs from the book.
+        gaps near the year's end, claims above consumption, promises nothing is done about, too much surrendered, a
+        restatement that is due, rules and factors that have run out, and where the park's summary of the year differs
+        from the book.
 
         An enterprise hears of its own. The same size and day give the same warnings for ever, but for a summary: it is
         no fact of the book, and told of from when it was received.
@@ -147,5 +148,6 @@ def _reproduced(found: Reproduced) -> ReproducedOut:
     return ReproducedOut(
         published=found.published, unit=found.unit, implied_per_mwh=rounded(found.implied, places=4),
         verdict="reproducible" if found.reproducible else "not_reproducible_with_known_factors",
-        by={f"{rule.factor_set}/{rule.of}/{rule.region}": plain(given) for _, rule, given in found.by},
+        # Of two declared alike the later one is known today, whatever it took the place of.
+        by={f"{rule.factor_set}/{rule.of}/{rule.region}": plain(given) for _, rule, given in reversed(found.by)},
     )  # fmt: skip

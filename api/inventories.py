@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,7 @@ from api import cursors, problems
 from api.accounts import Cursor, KnownAsOf, Limit, moment_in
 from api.carbon_bodies import InventoryIn, JudgementIn
 from api.carbon_schemas import FactorOut, FactorsOut, InventoryOut, SubmissionOut, SubmissionsOut
-from api.problems import Problem
+from api.problems import Problem, malformed
 from api.reconciliations import MEDIA_TYPES, Form
 from api.schemas import ReceiptOut
 from api.security import MAY_JUDGE, MAY_POST, credential_of
@@ -28,7 +29,7 @@ from ledger.core.refusal import Refusal, refuse
 from ledger.reports.explanation import Explanation, Figure, explain
 from ledger.reports.export import as_csv, as_xlsx
 from ledger.reports.footprint import Footprint, ParkInventory, Pin
-from ledger.reports.inventory_tables import lines, workbook
+from ledger.reports.inventory_tables import lines, park_workbook, workbook
 from ledger.reports.scope import scope_of
 
 Year = Annotated[str, QueryParameter(pattern=r"^20[0-9]{2}$", description="The year of consumption, YYYY.")]
@@ -48,6 +49,8 @@ FactorsOn = Annotated[
     QueryParameter(required=False, description="The newest factors published by this day judge; by default today."),
 ]
 Record = Annotated[str, PathParameter(pattern=r"^(0|[1-9][0-9]{0,17})$", description="The submission's log index.")]
+YEARS_FROM = 2000
+"""No report of the park is of an earlier day."""
 PATH = r"^[A-Za-z0-9._-]{1,64}(/[0-9]{1,6}(/(~certificates|[A-Za-z0-9._-]{1,64}))?)?$"
 Found = TypeVar("Found")
 _DRAFT = ResponseSpec(Document | ParkInventory, generate_examples=False, description="Emissions of the year")
@@ -109,24 +112,29 @@ class InventoryController(Controller):
         form: Form = "json",
     ) -> Response[bytes]:
         """Of one enterprise, or of the park with each enterprise and their sums. The same size and day give the same
-        bytes for ever; what is not known is told: days without a reading, enterprises without meters or factors. CSV
-        has the lines; XLSX also figures, standard coal and gaps.
+        bytes for ever; what is not known is told: days without a reading, enterprises without meters, readings or
+        factors. CSV has the lines; XLSX also figures, standard coal, gaps, and who is in no total.
         """
         pin = await pin_in(request, year, known_as_of, factors_on)
         footprint, tenant = footprint_of(request), credential_of(request).principal.tenant
+        made: dict[str, Callable[[], bytes]]
         if (enterprise or tenant) is None:
             park = await footprint.park(pin)
-            content, documents, totals = msgspec.json.encode(park), park.enterprises, park.figures
+            made = {
+                "json": lambda: msgspec.json.encode(park),
+                "csv": lambda: as_csv(*lines(park.enterprises)),
+                "xlsx": lambda: as_xlsx(park_workbook(park)),
+            }
         else:
             found = _sound(await footprint.document(_sound(await footprint.of(pin, enterprise or tenant or "")), pin))
-            content, documents, totals = found.content(), [found], {}
-        if form == "csv":
-            content = as_csv(*lines(documents))
-        elif form == "xlsx":
-            content = as_xlsx(dict(workbook(documents, totals)))
+            made = {
+                "json": found.content,
+                "csv": lambda: as_csv(*lines([found])),
+                "xlsx": lambda: as_xlsx(workbook([found])),
+            }
         name = f'attachment; filename="inventory-{pin.year}.{form}"'
         headers = {"Content-Disposition": name} if form != "json" else {}
-        return Response(content, media_type=MEDIA_TYPES[form], headers=headers)
+        return Response(made[form](), media_type=MEDIA_TYPES[form], headers=headers)
 
     @get(
         "/explanation", operation_id="explainFigure", summary="What a figure is made of",
@@ -181,11 +189,13 @@ class InventoryController(Controller):
         since = causes(before, await footprint.now(before, Pin(now.year, now.size, pin.on)))
         refused = since if isinstance(since, Refusal) else None
         changed = {} if isinstance(since, Refusal) else since
+        original = None if facts.restates is None else await _causes_since(footprint, str(facts.restates), before)
         return InventoryOut(
             submission=_submission_out(facts),
             reproduces=hashlib.sha256(document.content()).hexdigest() == facts.digest,
             restatement_due=facts.state == "verified" and bool(changed or refused),
             causes=changed,
+            restated=original,
             refused=None if refused is None else refused.detail(chinese=problems.wants_chinese(request)),
             document=document,
         )
@@ -209,7 +219,8 @@ class InventoryController(Controller):
         document = _sound(await footprint.document(inputs, pin))
         figures = dict(document.figures)
         if data.restates is not None:
-            figures |= await _differences(footprint, data.restates, inputs)
+            since = await _causes_since(footprint, data.restates, inputs)
+            figures |= {f"{cause}/{scope}": value for cause, found in since.items() for scope, value in found.items()}
         restates = None if data.restates is None else int(data.restates)
         command = SubmitInventory(
             enterprise=enterprise, year=data.year, tree_size=pin.size, factors_on=pin.on.isoformat(),
@@ -241,6 +252,8 @@ async def pin_in(
     request: Request[Any, Any, Any], year: str | None, known_as_of: str | None, factors_on: datetime.date | None
 ) -> Pin:
     """What fixes an inventory: by default this year, all that is known, and today's factors."""
+    if factors_on is not None and factors_on.year < YEARS_FROM:
+        raise malformed(f"{factors_on} lies before {YEARS_FROM}", f"{factors_on} 早于 {YEARS_FROM} 年")
     year = year or str(today_of(request).year)
     return Pin(year, await pinned_size(request, known_as_of), factors_on or today_of(request))
 
@@ -259,13 +272,12 @@ async def _facts(footprint: Footprint, record: str) -> InventoryFacts:
     return found[0]
 
 
-async def _differences(footprint: Footprint, record: str, inputs: Inputs) -> dict[str, str]:
+async def _causes_since(footprint: Footprint, record: str, inputs: Inputs) -> dict[str, dict[str, str]]:
     """What changed since the inventory that is restated, by cause and scope."""
     facts = await _facts(footprint, record)
     if (facts.enterprise, facts.year) != (inputs.enterprise, inputs.year):
         raise Problem(refuse("inventory_not_verified", record=record))
-    since = _sound(causes(_sound(await footprint.of(_pin_of(facts), facts.enterprise)), inputs))
-    return {f"{cause}/{scope}": change for cause, changed in since.items() for scope, change in changed.items()}
+    return _sound(causes(_sound(await footprint.of(_pin_of(facts), facts.enterprise)), inputs))
 
 
 def _pin_of(facts: InventoryFacts) -> Pin:

@@ -269,7 +269,7 @@ def evidence_key(command: Posting) -> str | None:
         case events.Deliver():
             return f"delivery:{command.trade_id}"
         case events.Retire(proof=str()):
-            return f"proof:{command.proof}"
+            return f"proof:{command.proof.upper()}"  # one proof, however it is typed
         case events.Issue():
             return f"issuance:{command.project}/{command.reference}"
         case events.OpenBalance():

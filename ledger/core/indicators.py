@@ -117,7 +117,7 @@ class Reproduced(msgspec.Struct, frozen=True, kw_only=True):
     implied: Fraction
     """Published over energy: tonnes for each MWh."""
     by: tuple[tuple[int, Factor, Decimal], ...]
-    """(record, factor, what it gives) of every factor that could have been used."""
+    """(record, factor, what it gives) of every factor that could have been used, the newest record first."""
 
     @property
     def reproducible(self) -> bool:

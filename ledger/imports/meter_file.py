@@ -17,7 +17,7 @@ from ledger.core.activity import Unit, smallest
 from ledger.core.refusal import Refusal
 from ledger.imports.cells import CellError, is_null, month_end, parse_date
 from ledger.imports.documents import RowProblem
-from ledger.imports.sheets import BrokenRecord, Sheet, StatementUnreadable
+from ledger.imports.sheets import WORKBOOKS, BrokenRecord, Sheet, StatementUnreadable
 
 HEADER_ROWS_MAX = 20
 PROBLEMS_MAX = 1_000
@@ -62,6 +62,11 @@ class _Month:
         known = self.slots[slot]
         self.slots[slot] = quantity
         return known == _NONE
+
+    @property
+    def is_first_day_alone(self) -> bool:
+        """Whether its first day is all there is: so a workbook keeps a month, however its cell is shown."""
+        return self.precision == "day" and self.slots[0] != _NONE and set(self.slots[1:]) == {_NONE}
 
     def agree(self, precision: str) -> str:
         """The precision that a row of a day or an hour has in this month: a day among hours is its first hour."""
@@ -112,6 +117,7 @@ class _Reading:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.is_workbook = False
         self.sheet: Sheet | None = None
         self.problems: list[RowProblem] = []
         self._months: dict[tuple[str, str], _Month] = {}
@@ -122,7 +128,7 @@ class _Reading:
 
     def begin(self, sheet: Sheet, at: int, line: int, cells: list[str], columns: dict[str, int]) -> None:
         """Take in a sheet with its header; one that is hidden is told and not read."""
-        self.sheet = sheet
+        self.sheet, self.is_workbook = sheet, sheet.encoding in WORKBOOKS
         self._times.clear()
         if sheet.hidden:
             self._report(1, None, "hidden_sheet", "", "a visible sheet; nothing of it is read")
@@ -200,8 +206,11 @@ class _Reading:
     def readings(self) -> list[MeterReading]:
         """One for each meter and run of days, by meter and day."""
         found: list[MeterReading] = []
+        by_the_day = {meter for (meter, _), of in self._months.items() if not of.is_first_day_alone}
         for (meter, month), of in sorted(self._months.items()):
-            if (meter, month) not in self._broken:
+            if self.is_workbook and of.is_first_day_alone and meter not in by_the_day:
+                self._report(of.line, "time", "month_or_day", f"{meter} {month}-01", f"a text such as {month}, or days")
+            elif (meter, month) not in self._broken:
                 found += self._stretches(meter, month, of)
         return found
 

@@ -53,6 +53,8 @@ class ParkInventory(msgspec.Struct, frozen=True, kw_only=True):
     refused: list[Refused]
     without_meters: list[str]
     """Enterprises that have no meter: no data, never zero."""
+    without_readings: list[str]
+    """Enterprises of whose meters none was read in the year, and that claim nothing: no data either."""
 
 
 class Footprint:
@@ -127,9 +129,12 @@ class Footprint:
     async def park(self, pin: Pin) -> ParkInventory:
         """The inventories of all enterprises that the scope shows, and their sums."""
         root = await self._root(pin.size)
-        documents, refused = [], []
+        documents, refused, unread = [], [], []
         inputs = await self.inputs(pin)
         for enterprise, own in inputs.items():
+            if not own.claims and not any(use.readings for use in own.uses):
+                unread.append(enterprise)
+                continue
             found = document(own, tree_size=pin.size, root=root)
             if isinstance(found, Refusal):
                 refused.append(Refused(enterprise=enterprise, code=found.code, figures=found.figures))
@@ -143,6 +148,7 @@ class Footprint:
                 for party in await self.enterprises(pin.size)
                 if not (inputs.get(party) and inputs[party].uses)
             ],
+            without_readings=unread,
         )  # fmt: skip
 
     async def submissions(self, *, after: int, limit: int, record: int | None = None) -> list[InventoryFacts]:

@@ -5,6 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from ledger.core.inventory import Document
 from ledger.reports.export import Cell
+from ledger.reports.footprint import ParkInventory
 
 Table = tuple[Sequence[str], list[Sequence[Cell]]]
 _PIN = ("tree_size", "root", "factors_on")
@@ -31,14 +32,28 @@ def _lines(document: Document) -> Iterator[Sequence[Cell]]:
         )  # fmt: skip
 
 
-def workbook(documents: Sequence[Document], totals: dict[str, str]) -> dict[str, Table]:
+def park_workbook(park: ParkInventory) -> dict[str, Table]:
+    """The sheets of the park's workbook: those of its enterprises, its totals, and who is in none of them and why."""
+    pin = (park.tree_size, park.root, park.factors_on)
+    missing: list[Sequence[Cell]] = [(one.enterprise, one.code, " ".join(one.figures.values())) for one in park.refused]
+    missing += [(party, "without_meters", None) for party in park.without_meters]
+    missing += [(party, "without_readings", None) for party in park.without_readings]
+    sheets = workbook(park.enterprises)
+    columns, rows = sheets["figures"]
+    totals = [("park", park.year, name, value, *pin) for name, value in park.figures.items()]
+    return sheets | {
+        "figures": (columns, [*rows, *totals]),
+        "in no total": (("enterprise", "why", "figures"), missing),
+    }
+
+
+def workbook(documents: Sequence[Document]) -> dict[str, Table]:
     """The sheets of a workbook: figures by enterprise, lines, standard coal, gaps."""
     figures: list[Sequence[Cell]] = [
         (one.enterprise, one.year, name, value, one.tree_size, one.root, one.factors_on)
         for one in documents
         for name, value in one.figures.items()
     ]
-    figures += [("park", None, name, value, None, None, None) for name, value in totals.items()]
     coal: list[Sequence[Cell]] = [
         (one.enterprise, coal.basis, coal.material, coal.quantity, coal.factor.per, coal.factor.value, coal.tce)
         for one in documents

@@ -4,7 +4,7 @@ Each is read off the book as it was known at a size, on a day; nothing is stored
 """
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal, LiteralString
@@ -15,6 +15,7 @@ from ledger.core.carbon_rules import FactorKind, GridRegion
 from ledger.core.certificate import valid_until
 from ledger.core.factors import NATION, factor
 from ledger.core.facts import InventoryFacts
+from ledger.core.inventory import causes
 from ledger.core.policy import PolicyBook, VintageMatch, in_force
 from ledger.core.price import PRICES_MIN, is_far_off
 from ledger.core.quantity import rounded
@@ -45,7 +46,7 @@ _OF_ELECTRICITY: dict[FactorKind, str | None] = {"GRID_AVERAGE": None, "NATIONAL
 Kind = Literal[
     "expiring", "vintage_unusable", "clearing_overdue", "gap_near_year_end", "claimed_above_consumption",
     "promise_without_trade", "surrendered_above_obligation", "emissions_unknown", "rule_lapsed", "rule_missing",
-    "price_outlier", "factor_outdated", "factor_missing", "summary_differs",
+    "price_outlier", "factor_outdated", "factor_missing", "summary_differs", "restatement_due",
 ]  # fmt: skip
 
 
@@ -105,8 +106,9 @@ async def warnings(
     found += [EarlyWarning(kind="rule_missing", figures={"rule": rule}) for rule in judged.missing_rules]
     for line in judged.enterprises:
         found += _of_enterprise(line, pin)
-    submissions = await footprint.submissions(after=-1, limit=RULES_MAX)
-    found += _surrendered_too_much(surrendered, submissions, pin.size)
+    verified = _verified(await footprint.submissions(after=-1, limit=RULES_MAX), pin.size)
+    found += _surrendered_too_much(surrendered, verified)
+    found += [one async for one in _restatements(footprint, verified, pin)]
     found += _lapsed(policies, pin.on.isoformat())
     found.sort(key=lambda one: (one.kind, one.enterprise or "", one.on or ""))
     return Warnings(
@@ -187,14 +189,37 @@ def _of_enterprise(line: EnterpriseIndicators, pin: Pin) -> Iterator[EarlyWarnin
         yield EarlyWarning(kind="emissions_unknown", enterprise=line.enterprise, figures={"code": line.refused})
 
 
-def _surrendered_too_much(
-    surrendered: list[tuple[str, str, int]], submissions: list[InventoryFacts], size: int
-) -> Iterator[EarlyWarning]:
-    """A verified inventory was restated below what was surrendered for it."""
+def _verified(submissions: list[InventoryFacts], size: int) -> dict[tuple[str, str], InventoryFacts]:
+    """(enterprise, year) -> the inventory that was verified last, as known at a size."""
     verified = {}
     for one in sorted(submissions, key=lambda one: one.judged_index or 0):
         if one.state in {"verified", "restated"} and one.judged_index is not None and one.judged_index < size:
             verified[one.enterprise, one.year] = one
+    return verified
+
+
+async def _restatements(
+    footprint: Footprint, verified: dict[tuple[str, str], InventoryFacts], pin: Pin
+) -> AsyncIterator[EarlyWarning]:
+    """Verified inventories of the year that would be others by what is known by now, and by the same factors."""
+    for one in verified.values():
+        then = Pin(one.year, one.tree_size, datetime.date.fromisoformat(one.factors_on))
+        if one.year != pin.year or isinstance(before := await footprint.of(then, one.enterprise), Refusal):
+            continue
+        since = causes(before, await footprint.now(before, Pin(one.year, pin.size, then.on)))
+        figures = {"inventory": str(one.log_index)}
+        if isinstance(since, Refusal):
+            figures |= {"refused": since.code}
+        else:
+            figures |= {f"{cause}/{scope}": value for cause, found in since.items() for scope, value in found.items()}
+        if since:
+            yield EarlyWarning(kind="restatement_due", enterprise=one.enterprise, figures=figures)
+
+
+def _surrendered_too_much(
+    surrendered: list[tuple[str, str, int]], verified: dict[tuple[str, str], InventoryFacts]
+) -> Iterator[EarlyWarning]:
+    """A verified inventory was restated below what was surrendered for it."""
     for enterprise, year, tonnes in surrendered:
         known = verified.get((enterprise, year))
         if known is not None and tonnes > known.obligation:

@@ -128,6 +128,16 @@ def test_an_enterprise_sees_its_own_line(park: Service) -> None:
     assert (found["park"], found["industries"]) == (None, {}) and A not in str(found)
 
 
+def test_which_industry_another_is_of_is_no_enterprise_s_business(park: Service) -> None:
+    """A rule that names an enterprise is told to it and to the park."""
+
+    def named(caller: str) -> set[str]:
+        rules = park[caller].get("/v1/policies", params={"limit": "500"}).json()["items"]
+        return {one["rule"]["enterprise"] for one in rules if "enterprise" in one["rule"]}
+
+    assert (named("a"), named("b"), named("regulator")) == ({A}, {B}, {A, B})
+
+
 def test_a_year_without_a_rule_has_no_share(park: Service) -> None:
     """What counts for 2026 no notice has said: it is named, and what was consumed and claimed is told all the same."""
     reading = DAYS | {"meter": f"E-{A}", "quantity": "50", "first_on": "2026-01-01", "last_on": "2026-01-31"}

@@ -188,6 +188,8 @@ def test_submitted_verified_due_and_restated(park: Service) -> None:
     again = posted(mine, "/v1/inventories", {"year": "2026", "restates": str(record)})
     body = park["auditor"].get(f"/v1/audit/records/{again}").json()["record"]["body"]
     assert (body["figures"]["activity/scope2_location"], body["restates"]) == ("4.701", str(record))
+    posted(mine, "/v1/readings", reading("7", 4))  # what comes later is no part of what the restatement changed
+    assert mine.get(f"/v1/inventories/{again}").json()["restated"] == found["causes"]
     posted(second, f"/v1/inventories/{again}/judgements", verdict)
     states = [one["state"] for one in mine.get("/v1/inventories").json()["items"]]
     assert states == ["restated", "verified"]
@@ -207,7 +209,8 @@ def test_an_approved_booking_error_makes_a_restatement_due(park: Service) -> Non
     found = mine.get(f"/v1/inventories/{record}").json()
     assert (found["reproduces"], found["restatement_due"]) == (True, True)
     assert found["causes"] == {"retirement": {"scope2_market": "24.384"}}
-    problem_of(mine.write("/v1/retirements", retirement(40, proof="HX-1")), 409, "evidence_used")
+    for proof in ("HX-1", "hx-1"):
+        problem_of(mine.write("/v1/retirements", retirement(40, proof=proof)), 409, "evidence_used")
 
 
 def test_what_is_metered_since_does_not_hide_a_verified_inventory(park: Service) -> None:
@@ -318,6 +321,21 @@ def test_an_inventory_as_a_table(park: Service) -> None:
     assert book.sheetnames == ["figures", "lines", "standard coal", "gaps"]
     figures_ = {row[2]: row[3] for row in book["figures"].iter_rows(min_row=2, values_only=True)}
     assert figures_["scope2_market"] == "60.96" and A in {row[0].value for row in book["lines"].iter_rows(min_row=2)}
+
+
+def test_who_is_in_no_total_of_the_park_stands_in_its_workbook(park: Service) -> None:
+    """Without a factor, without a meter, and with one that was not read: each by name and why, none as zero."""
+    operator = park["operator"]
+    posted(park["a"], "/v1/readings", reading("100"))
+    posted(operator, "/v1/meters", meter("COAL", "GH-003", "raw_coal"))
+    posted(operator, "/v1/readings", reading("10", meter="COAL", unit="t"))
+    content = park["regulator"].get("/v1/inventories/draft", params=QUERY | {"format": "xlsx"}).content
+    book = load_workbook(io.BytesIO(content))
+    why = {row[0]: row[1] for row in book["in no total"].iter_rows(min_row=2, values_only=True)}
+    assert (why["GH-003"], why["GH-004"], why[B]) == ("factor_missing", "without_meters", "without_readings")
+    assert A not in why and {row[0].value for row in book["lines"].iter_rows(min_row=2)} == {A}
+    totals = {row[2]: row for row in book["figures"].iter_rows(min_row=2, values_only=True) if row[0] == "park"}
+    assert totals["scope2_location"][1] == "2026" and totals["scope2_location"][4] == str(park.size)
 
 
 def test_factors_have_a_source(park: Service) -> None:

@@ -107,6 +107,11 @@ def test_claims_above_consumption(fresh: Service) -> None:
     assert told(regulator, "claimed_above_consumption", year="2025") == [(B, "12", None)]
 
 
+def of_2025(service: Service) -> list[dict[str, Any]]:
+    """All warnings of that year."""
+    return service["regulator"].get("/v1/warnings", params={"year": "2025"}).json()["warnings"]
+
+
 def test_surrendered_above_a_restated_obligation(fresh: Service) -> None:
     """1,570 t surrendered for an inventory that is restated to half of it."""
     operator, a, second = fresh["operator"], fresh["a"], fresh["second"]
@@ -120,11 +125,15 @@ def test_surrendered_above_a_restated_obligation(fresh: Service) -> None:
     posted(a, "/v1/allowances/surrenders", {"year": "2025", "cea": "1570"})
     assert told(fresh["regulator"], "surrendered_above_obligation") == []
     posted(a, "/v1/readings", {"meter": "AL", "quantity": "500", "corrects": reading} | days)
+    (due,) = [one for one in of_2025(fresh) if one["kind"] == "restatement_due"]
+    assert (due["enterprise"], due["figures"]["inventory"]) == (A, record)
+    assert due["figures"]["activity/scope1"] == "-784.7"  # 500 t at 1.424 + 0.1454
     again = posted(a, "/v1/inventories", {"year": "2025", "restates": record})
     assert told(fresh["regulator"], "surrendered_above_obligation") == []
     posted(second, f"/v1/inventories/{again}/judgements", verdict)
     assert told(fresh["regulator"], "surrendered_above_obligation") == [(A, "1570", None)]
     assert told(fresh["b"], "surrendered_above_obligation") == []
+    assert [one for one in of_2025(fresh) if one["kind"] == "restatement_due"] == []
 
 
 def test_rules_that_have_run_out(service: Service) -> None:
@@ -212,6 +221,6 @@ def test_a_summary_that_differs_from_the_book(fresh: Service) -> None:
 
 def test_asked_badly(service: Service) -> None:
     """A year that is none, a day that is none."""
-    for wrong in ({"year": "26"}, {"on": "2026-13-01"}):
+    for wrong in ({"year": "26"}, {"on": "2026-13-01"}, {"on": "0001-01-10"}):
         assert service["regulator"].get("/v1/warnings", params=wrong).status_code == 400
     assert LOT not in service["b"].get("/v1/warnings", params={"on": "2028-04-30"}).text

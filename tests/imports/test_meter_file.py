@@ -125,7 +125,7 @@ def test_all_visible_sheets_are_read(tmp_path: Path) -> None:
         sheet.append(["计量点", "时间", "用电量（MWh）"])
     for hour in range(24):
         first.append(["E1", datetime.datetime(2026, 1, 1, hour), 2])
-    second.append(["总计量表1", datetime.datetime(2026, 2, 1), 5])
+    second.append(["总计量表1", datetime.datetime(2026, 2, 2), 5])
     hidden.append(["E9", datetime.datetime(2026, 2, 1), 7])
     hidden.sheet_state = "hidden"
     book.save(tmp_path / "m.xlsx")
@@ -135,6 +135,25 @@ def test_all_visible_sheets_are_read(tmp_path: Path) -> None:
         ("总计量表1", 5 * 10**6, 0),
     ]
     assert problems == ["hidden_sheet"]
+
+
+def test_a_cell_that_shows_a_month_is_not_taken_for_its_first_day(tmp_path: Path) -> None:
+    """A workbook keeps 2026年8月 as August 1st: refused, unless the meter is read by the day elsewhere in the file."""
+    for times, told in (
+        ([datetime.date(2026, 7, 1), datetime.date(2026, 8, 1)], ["month_or_day"] * 2),
+        (["2026-07", "2026年8月"], []),
+        ([datetime.date(2026, 7, 31), datetime.date(2026, 8, 1)], []),
+    ):
+        book = Workbook()
+        sheet = book.active
+        assert sheet is not None
+        sheet.append(["meter", "time", "quantity(MWh)"])
+        for time in times:
+            sheet.append(["E1", time, 1_000])
+            sheet.cell(sheet.max_row, 2).number_format = 'yyyy"年"m"月"'
+        book.save(tmp_path / "m.xlsx")
+        found, problems = read((tmp_path / "m.xlsx").read_bytes(), "m.xlsx")
+        assert problems == told and len(found) == 2 - len(told)
 
 
 @pytest.mark.parametrize(
