@@ -7,13 +7,14 @@ looks at nothing but the book and its arguments, so a run can be replayed exactl
 import msgspec
 
 from ledger.core.account import Account, account_name, kind_of
-from ledger.core.availability import enough, insufficient, is_certain
+from ledger.core.availability import enough, is_certain
 from ledger.core.book import NO_LOT, Book, ordinal, serial_pairs
 from ledger.core.certificate import Lot, LotFacts
 from ledger.core.claim import judge_claim, judge_claim_again, judge_limit, passed_over
 from ledger.core.command import Principal, Request
 from ledger.core.events import AnswerOffer, Leg, Posting
-from ledger.core.held_range import FOREVER, NOTHING, held_among
+from ledger.core.held_range import FOREVER
+from ledger.core.lot_choice import SELECTION, TO_SELECT, select_lots
 from ledger.core.parties import judge_exits
 from ledger.core.periods import first_open_day
 from ledger.core.plans import Plan, plan_of
@@ -29,11 +30,9 @@ from ledger.core.record import (
     Posted,
     PostedLeg,
     PostingBody,
-    RetirementBody,
 )
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_choice import Choice, Placed, choose_serials
-from ledger.core.serial_range import count
 from ledger.core.trading import judge_sale
 
 PIECES_MAX = 200
@@ -45,13 +44,10 @@ ENTERPRISES_MAX = 2
 BODY_BYTES_MAX = 30 * 1024
 """Of the record's 32 KiB; the envelope needs less than the rest."""
 
-SELECTION = "soonest_expiry_lowest_serial"
-
 _PIECES_SURELY_SMALL = 20
 _EVIDENCE_SURELY_SMALL = 512
 LOT_BYTES_MAX = 1024
 """Of a lot's facts, so that postings which name lots stay small."""
-_TO_SELECT = -2
 _EMPTY = (0, 0)
 _NEW = -1
 
@@ -93,8 +89,11 @@ def decide_posting(book: Book, request: Request, *, today: str) -> Posted | Refu
     if new_lot is None and _NEW in lot_ids:
         return refuse("unknown_lot", lot=next(leg.lot.facts.code for leg in placed if leg.lot and leg.lot_id == _NEW))
     legs, selection = placed, None
-    if _TO_SELECT in lot_ids:
-        selected = _select(book, plan, placed, dates)
+    if TO_SELECT in lot_ids:
+        selected = select_lots(
+            book, plan, placed, effective_on=dates.effective_on,
+            may=lambda facts: not isinstance(_judge_lot(book, plan, facts, dates), Refusal),
+        )  # fmt: skip
         if isinstance(selected, Refusal):
             return selected
         legs, selection = selected, SELECTION + ("" if plan.match is None else plan.match.written)
@@ -210,7 +209,7 @@ def _place(
         account = book.accounts.get((leg.account, leg.commodity)) or opened.get((leg.account, leg.commodity))
         if account is None:
             return refuse("unknown_account", account=leg.account, commodity=leg.commodity)
-        lot, lot_id = None, _TO_SELECT if commodity.lot_bearing else NO_LOT
+        lot, lot_id = None, TO_SELECT if commodity.lot_bearing else NO_LOT
         if leg.lot is not None:
             if leg.lot not in lots:
                 lots[leg.lot] = _lot_named(book, plan, leg.lot, principal)
@@ -319,57 +318,6 @@ def _once(book: Book, plan: Plan, policies: tuple[str, ...]) -> str | None:
     if plan.once == "traded" and not book.policies.names_any(policies, TradeOnce):
         return None
     return plan.once
-
-
-def _select(book: Book, plan: Plan, placed: list[Placed], dates: _Dates) -> list[Placed] | Refusal:
-    """Spread legs that name no lot over the source's lots: soonest expiry first, then the oldest lot.
-
-    Only lots count that may be claimed, for a claim, or offered, for a sale.
-    """
-    open_legs = [leg for leg in placed if leg.lot_id == _TO_SELECT]
-    rest = [leg for leg in placed if leg.lot_id != _TO_SELECT]
-    source, target = min(open_legs, key=_quantity), max(open_legs, key=_quantity)
-    commodity = source.account.commodity
-    alone = len(open_legs) == 2 and not any(leg.account.commodity == commodity for leg in rest)
-    if not alone or source.account.kind.may_go_below_zero:
-        return refuse("lot_needed", commodity=commodity)
-    selected, short = _spread(book, plan, source, target, dates, plan.claim)
-    if short:  # perhaps for want of what may be claimed again with a proof only, which `_serials` tells
-        selected, short = _spread(book, plan, source, target, dates, None)
-    if short:
-        return insufficient(source.account, target.quantity - short, target.quantity, dates.effective_on)
-    return selected + rest
-
-
-def _spread(
-    book: Book, plan: Plan, source: Placed, target: Placed, dates: _Dates, claim: RetirementBody | None
-) -> tuple[list[Placed], int]:
-    """A quantity over lots, but for what the claim passes over; and how much of it found none."""
-    day, wanted, selected = ordinal(dates.effective_on), target.quantity, []
-    account_id = source.account.account_id
-    for lot in _lots_by_expiry(book, source.account):
-        fits = plan.match is None or plan.match.fits(lot.facts)
-        if not fits or isinstance(_judge_lot(book, plan, lot.facts, dates), Refusal):
-            continue
-        spared = held_among(book.ranges.get((account_id, lot.lot_id), NOTHING), passed_over(book, claim, lot.lot_id))
-        took = min(wanted, max(0, book.available(account_id, lot.lot_id, day) - count(spared)))
-        if took:
-            selected.append(Placed(source.account, lot, lot.lot_id, -took))
-            selected.append(Placed(target.account, lot, lot.lot_id, took))
-            wanted -= took
-        if not wanted:
-            break
-    return selected, wanted
-
-
-def _quantity(leg: Placed) -> int:
-    return leg.quantity
-
-
-def _lots_by_expiry(book: Book, account: Account) -> list[Lot]:
-    # An earlier production month never expires later (domain 1.7), so the month orders by expiry.
-    lots = [book.lot_by_id[lot_id] for lot_id in book.account_lots.get(account.account_id, ())]
-    return sorted(lots, key=lambda lot: (lot.facts.production_month, lot.lot_id))
 
 
 def _judge_moves(
