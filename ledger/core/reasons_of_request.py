@@ -94,9 +94,7 @@ REASONS = (
         "非本企业账户",
         "账户 {account} 不属于调用者。",
     ),
-    Reason(
-        "forbidden", 403, "Forbidden", "Role {role} may not {action}.", "无权操作", "角色 {role} 无权执行 {action}。"
-    ),
+    Reason("forbidden", 403, "Forbidden", "Role {role} may not {action}.", "无权操作", "角色 {role} 无权{action}。"),
     Reason(
         "past_date_not_permitted",
         422,
@@ -202,7 +200,7 @@ REASONS = (
         "等待结果时数据库连接中断；请用同一键再问。",
     ),
     Reason("unavailable", 503, "Unavailable", "The database cannot be reached.", "暂不可用", "无法连接数据库。"),
-    Reason("not_found", 404, "Not found", "There is no {what}.", "未找到", "没有{what}。"),
+    Reason("not_found", 404, "Not found", "There is no {what}.", "未找到", "没有 {what}。"),
     Reason(
         "not_yet_known",
         422,

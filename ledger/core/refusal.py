@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ledger.core.phrases import PHRASED, in_chinese
 from ledger.core.reason import Reason
 from ledger.core.reasons import REASONS
 
@@ -31,7 +32,8 @@ class Refusal(msgspec.Struct, frozen=True):
         """One or two sentences to the caller; the effect is not stated where it is not known."""
         known = self.code != "outcome_unknown"
         if chinese:
-            return self.reason.text_zh.format_map(self.figures) + (NOTHING_POSTED_ZH if known else "")
+            figures = {name: in_chinese(one) if name in PHRASED else one for name, one in self.figures.items()}
+            return self.reason.text_zh.format_map(figures) + (NOTHING_POSTED_ZH if known else "")
         text = self.reason.text.format_map(self.figures)
         return f"{text} {NOTHING_POSTED}" if known else text
 

@@ -115,7 +115,7 @@ class Footprint:
     async def of(self, pin: Pin, enterprise: str) -> Inputs | Refusal:
         """What an inventory comes of; `not_found` where there are neither meters nor claims, or they are another's."""
         found = (await self.inputs(pin, enterprise=enterprise)).get(enterprise)
-        return found or refuse("not_found", what=f"meters of {enterprise}")
+        return found or refuse("not_found", what=f"inventory of {enterprise}")
 
     async def now(self, before: Inputs, pin: Pin) -> Inputs:
         """The same year at a later size; nothing of it may be left, where all claims of a year were taken back."""
