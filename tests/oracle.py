@@ -397,6 +397,8 @@ class Oracle:
         legs, lot, trade = getattr(self, "_plan_" + command["type"])(command)
         if command["type"] not in OPENS_ITS_OWN:
             self.opens = {leg["account"] for leg in legs if leg["account"].startswith(OPENED)}
+        if command["type"] == "transfer":
+            self.opens |= {leg["account"] for leg in legs if self._receives_carbon(leg)}
         missing = self.opens - self.accounts
         if command["type"] == "retire" and self.balance(f"Inventory:GEC:{command['enterprise']}", "CNY") > 0:
             missing |= {f"Expense:GEC:{command['enterprise']}"} - self.accounts
@@ -554,6 +556,12 @@ class Oracle:
         getting |= {command["receiver"]} if command["type"] == "offer" else set()
         if command["type"] in RECEIVING and any(party in self.gone and self.gone[party][0] <= on for party in getting):
             raise No("party_exited")
+
+    def _receives_carbon(self, leg):
+        """Whether a leg gives an enterprise allowances or reductions: it need not have had any."""
+        commodity, _, rest = leg["account"].partition(":Ent:")
+        is_right = commodity in {"CEA", "CCER"} and leg["commodity"] == commodity and leg["quantity"] > 0
+        return is_right and self.parties.get(rest) == "enterprise"
 
     def _plan_transfer(self, command):
         return [dict(leg, serials=serials_of(leg.get("serials", ()))) for leg in command["legs"]], None, None

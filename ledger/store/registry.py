@@ -32,6 +32,7 @@ from ledger.core.events import (
 )
 from ledger.core.facts import Known, OfferFacts, Party, ProposalFacts, TradeFacts
 from ledger.core.party import lookup_name
+from ledger.core.plans.allowances import receiver_of
 from ledger.core.record import PostingBody
 from ledger.core.serial_range import SerialRange, merge
 from ledger.core.settlement import settlement_key
@@ -170,8 +171,8 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
     parties, names, trades, credentials = set(), set(), set(), set()
     for request in requests:
         match request.command:
-            case Transfer():
-                continue  # by far the most, and names none
+            case Transfer() as command:  # by far the most, and names none but who receives carbon assets
+                parties.update(party for leg in command.legs if (party := receiver_of(leg)) is not None)
             case RegisterParty() as command:
                 parties.add(command.party)
                 names.update(lookup_name(name) for name in (command.name, *command.aliases))

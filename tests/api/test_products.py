@@ -63,6 +63,10 @@ def test_what_is_surrendered_is_due(fresh: Service) -> None:
         {"enterprise": A, "quantity": "2000", "year": "2025"} | {"evidence": PROVED},
     )
     posted(operator, "/v1/allowances/ccer", {"enterprise": A, "quantity": "500", "evidence": PROVED})
+    # B never had any: its account opens with what it is given.
+    legs = [{"account": f"CEA:Ent:{who}", "commodity": "CEA", "quantity": q} for who, q in ((A, "-100"), (B, "100"))]
+    posted(a, "/v1/transfers", {"postings": legs})
+    assert fresh["b"].get(f"/v1/accounts/CEA:Ent:{B}/balances").json()["balances"][0]["quantity"] == "100"
     due = {"year": "2025", "cea": "1492", "ccer": "78"}
     problem_of(a.write("/v1/allowances/surrenders", due), 422, "inventory_needed")
     record = posted(a, "/v1/inventories", {"year": "2025"})

@@ -42,6 +42,17 @@ def park() -> Park:
     return park
 
 
+def test_who_never_had_allowances_may_be_given_some(park: Park) -> None:
+    """The receiver's account opens with the transfer; of a party that is not registered there is none."""
+    for commodity in ("CEA", "CCER"):
+        legs = [Leg(f"{commodity}:Ent:GH-00{n}", commodity, q) for n, q in ((1, -70), (2, 70))]
+        park.post(Transfer(legs=tuple(legs)), by=ONE)
+        assert park.balance(f"{commodity}:Ent:GH-002", commodity) == 70
+        park.post(Transfer(legs=tuple(Leg(leg.account, commodity, -leg.quantity) for leg in legs)), by=TWO)
+        nobody = (legs[0], Leg(f"{commodity}:Ent:GH-404", commodity, 70))
+        assert park.refused(Transfer(legs=nobody), by=ONE).code == "unknown_account"
+
+
 def test_t4_the_obligation_and_the_share_of_reductions(park: Park) -> None:
     """T4: 392,350 to surrender, at most 19,617 of them CCER; certificates do not lower either."""
     park.give("Holding:Ent:GH-001", 2_359_000, lot="A")

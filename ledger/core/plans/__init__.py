@@ -24,8 +24,8 @@ from ledger.core.refusal import Refusal
 __all__ = ["Plan", "Units", "legs_of", "plan_of", "units_entering", "units_of"]
 
 
-def _transfer(command: Transfer, _: Book, __: str) -> Plan:
-    return planned("transfer", command, command.legs)
+def _transfer(command: Transfer, book: Book, _: str) -> Plan:
+    return planned("transfer", command, command.legs, opens=allowances.receiving(command.legs, book))
 
 
 _PLANS: dict[type, Callable[[Any, Book, str], Plan | Refusal]] = {
