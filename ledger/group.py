@@ -75,6 +75,7 @@ class Group(msgspec.Struct):
     """What is written besides the records, laid out for the database."""
 
 
+_NAMING = frozenset({RegisterParty, ChangeParty})
 STEP = 25
 """Commands of a batch decided in one go, some milliseconds; then the connections and other callers have their turn."""
 SUBJECTS_MAX = 10_000
@@ -173,8 +174,8 @@ def _record(book: Book, request: Request, bodies: Sequence[Body], entries: list[
     for body in bodies:
         index = book.size
         private: tuple[PrivateText, ...] = ()
-        if isinstance(request.command, RegisterParty | ChangeParty) and not isinstance(body, RefusalBody):
-            private = _private_texts(request.command, request.salt_seed, index)
+        if type(request.command) in _NAMING and not isinstance(body, RefusalBody):
+            private = _private_texts(request.command, request.salt_seed, index)  # type: ignore[arg-type]  # by its type
         names = tuple(text.lookup for text in private if text.lookup is not None) if private else ()
         rows = learn(book, index, body, names)
         own = Entry(index, body, request, body is bodies[-1], rows, private)

@@ -43,6 +43,8 @@ CACHED_MAX = 100_000
 """Balances the book keeps between groups; above it those of days are dropped, or the book begins anew."""
 DAYS_MAX = 1_000_000
 """Quantities by day that the book keeps for facts dated back; above it the book begins anew."""
+LARGE_GROUP = 500
+"""Records from which on what a group leaves in memory is taken out of the garbage collector's sight."""
 REFUSALS_PER_MINUTE = 600
 """Refusals recorded for one subject within a minute; beyond it a refused command hears `quota_exceeded`."""
 
@@ -225,6 +227,7 @@ class Writer:
             return
         if _holds_too_much(self._book):
             self._book = None
+            gc.unfreeze()  # whatever cycles of others were frozen along are seen again
         else:
             self._book.day_balances.clear()
 
@@ -259,6 +262,9 @@ class Writer:
         for _ in self._deciding.decide(book, group, today):
             await asyncio.sleep(0)
         self._remember_keys(book, group)
+        if len(group.entries) >= LARGE_GROUP:
+            # The book keeps it for long, and makes no cycles: to look through it again and again took 8 % of a batch.
+            gc.freeze()
         # All that does not depend on the moment is made ready here, while the group before is written.
         for _ in encode_entries(group, self.ledger.name):
             await asyncio.sleep(0)

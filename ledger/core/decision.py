@@ -30,9 +30,7 @@ from ledger.core.command import (
     SetPolicy,
     SubmitInventory,
 )
-from ledger.core.events import (
-    POSTINGS,
-)
+from ledger.core.events import is_posting
 from ledger.core.facts import Party, TradeFacts
 from ledger.core.inventories import judge, learn_inventory, submit
 from ledger.core.metering import learn_meter, learn_reading, record_reading, register_meter
@@ -84,7 +82,7 @@ SPEAKING = {"enterprise", "operator"}
 
 def decide(book: Book, request: Request, *, today: str) -> Posted | Refusal:
     """The records the command becomes, or why it is refused; `today` is the ledger's civil day (ISO)."""
-    if isinstance(request.command, POSTINGS):
+    if is_posting(request.command):
         return decide_event(book, request, today=today)
     if isinstance(request.command, Approve | Reject):
         return decide_judgement(book, request, today=today)

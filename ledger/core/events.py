@@ -4,7 +4,7 @@ Dates are ISO strings (civil days in the ledger's zone), quantities whole number
 is one command with one balanced transaction; `ledger.core.command` has the wishes that post nothing.
 """
 
-from typing import Literal, get_args
+from typing import Literal, TypeGuard, get_args
 
 import msgspec
 
@@ -420,15 +420,26 @@ Posting = (
     | CorrectBundle | LinkCorrection | CorrectTrade | LinkTrade | AllocateAllowances | BuyCcer | Surrender
     | MakeProduct | SellProduct | ReceiveProduct
 )  # fmt: skip
-POSTINGS: tuple[type, ...] = get_args(Posting)
+_POSTINGS: frozenset[type] = frozenset(get_args(Posting))
+
+
+def is_posting(command: object) -> TypeGuard[Posting]:
+    """Whether a command posts. Asked of its very type: a union of thirty takes ten times as long, often in a batch."""
+    return type(command) in _POSTINGS
 
 
 PARTY_FIELDS = ("enterprise", "beneficiary", "buyer", "seller", "project", "province", "platform", "receiver", "party")
 """The fields of an event that name a party."""
-_PARTIES = {kind: [field for field in PARTY_FIELDS if field in kind.__struct_fields__] for kind in POSTINGS}
+_PARTIES = {kind: [field for field in PARTY_FIELDS if field in kind.__struct_fields__] for kind in _POSTINGS}
+_OF_TRADES = frozenset(kind for kind in _POSTINGS if "trade_id" in kind.__struct_fields__)
 
 
 def parties_named(command: Posting) -> set[str]:
     """The parties an event names."""
     named = [getattr(command, field) for field in _PARTIES[type(command)]]
     return {party for party in named if party is not None}
+
+
+def trade_named(command: Posting) -> str | None:
+    """The trade an event is of, or None."""
+    return command.trade_id if type(command) in _OF_TRADES else None  # type: ignore[union-attr]  # by its type

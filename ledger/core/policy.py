@@ -8,7 +8,7 @@ import datetime
 import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -225,6 +225,8 @@ def _is_day(text: str) -> bool:
 
 
 R = TypeVar("R")
+FOUND_MAX = 10_000
+"""Answers that a book of rules remembers."""
 
 
 class PolicyBook(msgspec.Struct):
@@ -234,6 +236,8 @@ class PolicyBook(msgspec.Struct):
     _moves: dict[tuple[str, str, str, str, str], list[tuple[int, PolicyRow]]] = msgspec.field(default_factory=dict)
     _of_kind: dict[type, list[tuple[int, PolicyRow]]] = msgspec.field(default_factory=dict)
     _rule_at: dict[int, Rule] = msgspec.field(default_factory=dict)
+    _found: dict[tuple[Any, ...], Any] = msgspec.field(default_factory=dict)
+    """What was asked of these rows before, and found: a batch asks the same of every command."""
     _periods: dict[str, str] = msgspec.field(default_factory=dict)
     """Month -> its newest state; months that were never closed are not here."""
     closed_through: str = ""
@@ -243,6 +247,7 @@ class PolicyBook(msgspec.Struct):
 
     def add(self, index: int, row: PolicyRow) -> None:
         """Take in the row that record `index` declares."""
+        self._found.clear()
         self.rows.append((index, row))
         rule = self._rule_at[index] = row.rule
         if isinstance(rule, Period):
@@ -260,20 +265,22 @@ class PolicyBook(msgspec.Struct):
         if count < len(self.rows):
             kept = self.rows[:count]
             self.rows, self._moves, self._of_kind, self._rule_at = [], {}, {}, {}
+            self._found.clear()
             self._periods, self.closed_through, self.soft_through = {}, "", ""
             for index, row in kept:
                 self.add(index, row)
 
     def move(self, command: str, source: str, target: str, commodity: str, role: str, *, on: str) -> int | None:
         """The id of the row that allows this move on that day (ISO date), or None."""
-        for index, row in reversed(self._moves.get((command, source, target, commodity, role), ())):
-            if in_force(row, on):
-                return index
-        return None
+        asked = (command, source, target, commodity, role)
+        if (known := self._found.get((*asked, on), self)) is not self:
+            return known
+        rows = reversed(self._moves.get(asked, ()))
+        return self._keep((*asked, on), next((index for index, row in rows if in_force(row, on)), None))
 
     def dating(self, role: str, on: str) -> tuple[int, Dating] | None:
         """The newest row in force on how `role` may date facts."""
-        return self._newest(Dating, on, lambda rule: rule.role == role)
+        return self._newest(Dating, on, role, fits=lambda rule: rule.role == role)
 
     def code_layout(self, on: str) -> tuple[int, CodeLayout] | None:
         """The newest row in force on how certificate codes are cut."""
@@ -281,15 +288,15 @@ class PolicyBook(msgspec.Struct):
 
     def validity(self, month: str, on: str) -> tuple[int, Validity] | None:
         """The newest row in force on how long certificates of this production month last."""
-        return self._newest(Validity, on, lambda rule: rule.produced_from <= month < rule.produced_before)
+        return self._newest(Validity, on, month, fits=lambda rule: rule.produced_from <= month < rule.produced_before)
 
     def vintage_match(self, year: str, on: str) -> tuple[int, VintageMatch] | None:
         """The newest row in force on what may be claimed for consumption in this year."""
-        return self._newest(VintageMatch, on, lambda rule: rule.consumed_from <= year < rule.consumed_before)
+        return self._newest(VintageMatch, on, year, fits=lambda rule: rule.consumed_from <= year < rule.consumed_before)
 
     def acquisition(self, route: str, on: str) -> tuple[int, Acquisition] | None:
         """The newest row in force on what may come by this route."""
-        return self._newest(Acquisition, on, lambda rule: rule.route == route)
+        return self._newest(Acquisition, on, route, fits=lambda rule: rule.route == route)
 
     def trade_once(self, on: str) -> tuple[int, TradeOnce] | None:
         """The newest row in force that lets a certificate be traded only once."""
@@ -301,7 +308,9 @@ class PolicyBook(msgspec.Struct):
 
     def approval(self, command: str, of: str, on: str) -> tuple[int, Approval] | None:
         """The newest row in force by which this command needs a second person."""
-        return self._newest(Approval, on, lambda rule: rule.command == command and rule.of in {"", of})
+        return self._newest(
+            Approval, on, command, of, fits=lambda rule: rule.command == command and rule.of in {"", of}
+        )
 
     def of_kind(self, kind: type[R], on: str) -> Iterator[tuple[int, R]]:
         """The rows of one kind in force on that day, the newest first."""
@@ -321,11 +330,19 @@ class PolicyBook(msgspec.Struct):
         """The rows in force on how long certificates last, newest first."""
         return tuple(row.rule for _, row in reversed(self.rows) if isinstance(row.rule, Validity) and in_force(row, on))
 
-    def _newest(self, kind, on, fits=lambda _: True):  # type: ignore[no-untyped-def]  # each caller states the type
-        for index, row in reversed(self._of_kind.get(kind, ())):
-            if fits(row.rule) and in_force(row, on):
-                return index, row.rule
-        return None
+    def _newest(self, kind, on, *of, fits=lambda _: True):  # type: ignore[no-untyped-def]  # each caller states the type
+        """The newest row in force that fits; `of` is all that `fits` looks at besides the rule."""
+        if (known := self._found.get((kind, on, *of), self)) is not self:
+            return known
+        rows = reversed(self._of_kind.get(kind, ()))
+        found = next(((index, row.rule) for index, row in rows if fits(row.rule) and in_force(row, on)), None)
+        return self._keep((kind, on, *of), found)
+
+    def _keep(self, asked: tuple[Any, ...], found: Any) -> Any:
+        if len(self._found) >= FOUND_MAX:
+            self._found.clear()
+        self._found[asked] = found
+        return found
 
 
 def in_force(row: PolicyRow, on: str) -> bool:

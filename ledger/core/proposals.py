@@ -9,7 +9,7 @@ import msgspec
 
 from ledger.core.book import Book
 from ledger.core.command import Approve, Principal, Reject, ReopenPeriod, Request, Role, canonical, decode
-from ledger.core.events import POSTINGS, Posting, Retire, Reverse
+from ledger.core.events import Posting, Retire, Reverse, is_posting
 from ledger.core.facts import ProposalFacts
 from ledger.core.late import LATE, is_late
 from ledger.core.periods import reopen
@@ -105,7 +105,7 @@ def _approver_of(book: Book, inner: Request, today: str) -> str | None:
     """The role that must judge a proposal by the rules of today, or None where any may that may judge at all."""
     if isinstance(inner.command, ReopenPeriod):
         return "operator"
-    assert isinstance(inner.command, POSTINGS)
+    assert is_posting(inner.command)
     posting: Posting = inner.command  # type: ignore[assignment]  # a posting command
     return approver_of(book, posting, _what(book, posting, late=True), today)
 

@@ -1,18 +1,23 @@
 """What a group of commands touches: the accounts, lots and days that must be loaded before it is decided. No SQL."""
 
+from typing import get_args
+
 from ledger.core.book import NO_LOT, Book
 from ledger.core.command import ChangeParty, Request
-from ledger.core.events import POSTINGS, Leg, ListForSale, Posting, Retire, Succeed, TradeEvent, Transfer
+from ledger.core.events import Leg, ListForSale, Posting, Retire, Succeed, TradeEvent, Transfer, is_posting
 from ledger.core.plans import legs_of
 from ledger.core.quantity import COMMODITIES
+
+_TRADE_EVENTS = frozenset(get_args(TradeEvent))
 
 
 def trade_events(requests: list[Request]) -> dict[str, list[TradeEvent]]:
     """What the group wants to do with each trade, in order."""
     events: dict[str, list[TradeEvent]] = {}
     for request in requests:
-        if type(request.command) is not Transfer and isinstance(request.command, TradeEvent):
-            events.setdefault(request.command.trade_id, []).append(request.command)
+        command = request.command
+        if type(command) in _TRADE_EVENTS:
+            events.setdefault(command.trade_id, []).append(command)  # type: ignore[union-attr,arg-type]  # by its type
     return events
 
 
@@ -25,7 +30,7 @@ def touched_by(
     return [
         (command, command.legs if type(command) is Transfer else legs_of(command, events, merging, book))
         for request in requests
-        if isinstance(command := request.command, POSTINGS)
+        if is_posting(command := request.command)
     ]
 
 

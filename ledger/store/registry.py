@@ -18,17 +18,15 @@ from ledger.core.command import (
     SubmitInventory,
 )
 from ledger.core.events import (
-    POSTINGS,
     AnswerOffer,
     CorrectBundle,
-    CorrectTrade,
     LinkCorrection,
-    LinkTrade,
+    Posting,
     Reverse,
-    SettleBreak,
-    TradeEvent,
     Transfer,
+    is_posting,
     parties_named,
+    trade_named,
 )
 from ledger.core.facts import Known, OfferFacts, Party, ProposalFacts, TradeFacts
 from ledger.core.party import lookup_name
@@ -74,7 +72,7 @@ async def load_evidence(connection: Connection, ledger_id: int, book: Book, requ
     """Which of the evidence that the requests rest on, or speak of, is used up."""
     named = {request.evidence_key for request in requests}
     for command in (request.command for request in requests):
-        if isinstance(command, CorrectBundle | LinkCorrection):
+        if type(command) is CorrectBundle or type(command) is LinkCorrection:
             named.add(settlement_key(command.buyer, command.contract, command.lot))
     evidence = [key for key in named if key is not None and key not in book.evidence]
     if evidence:
@@ -170,9 +168,12 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
     """The parties, names, trades and credentials that the commands name."""
     parties, names, trades, credentials = set(), set(), set(), set()
     for request in requests:
+        if is_posting(request.command):
+            parties |= _parties_of(request.command)
+            if (trade := trade_named(request.command)) is not None:
+                trades.add(trade)
+            continue
         match request.command:
-            case Transfer() as command:  # by far the most, and names none but who receives carbon assets
-                parties.update(party for leg in command.legs if (party := receiver_of(leg)) is not None)
             case RegisterParty() as command:
                 parties.add(command.party)
                 names.update(lookup_name(name) for name in (command.name, *command.aliases))
@@ -186,10 +187,6 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
                 credentials.add(command.credential)
             case RegisterMeter() | SubmitInventory() as command:
                 parties.add(command.enterprise)
-            case command if isinstance(command, POSTINGS):
-                parties |= parties_named(command)
-                if isinstance(command, TradeEvent | SettleBreak | CorrectTrade | LinkTrade):
-                    trades.add(command.trade_id)
     await _load_trades(connection, ledger_id, book, trades.difference(book.trades))
     # Where a trade's units go back to depends on what its seller is.
     parties |= {book.trades[trade].seller for trade in trades if trade in book.trades}
@@ -204,6 +201,13 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
             list(credentials),
         )
         book.credentials.update(rows)
+
+
+def _parties_of(command: Posting) -> set[str]:
+    if type(command) is not Transfer:
+        return parties_named(command)
+    # By far the most, and names none but who receives carbon assets.
+    return {party for leg in command.legs if (party := receiver_of(leg)) is not None}
 
 
 async def _load_parties(connection: Connection, ledger_id: int, book: Book, parties: set[str], names: set[str]) -> None:

@@ -8,10 +8,10 @@ from ledger.core.account import account_name
 from ledger.core.book import Book
 from ledger.core.certificate import LotFacts, read_code_range
 from ledger.core.events import Evidence, Incoming, Leg, Match, Posting, Trade
-from ledger.core.policy import CodeLayout, PolicyBook
+from ledger.core.policy import PolicyBook
 from ledger.core.record import AnswerBody, OfferBody, RetirementBody, TradeState
 from ledger.core.refusal import Refusal, refuse
-from ledger.core.serial_range import Ranges, SerialRange
+from ledger.core.serial_range import Ranges
 
 KWH_PER_CERTIFICATE = 1_000
 """One certificate is one MWh (domain reference, section 0)."""
@@ -97,22 +97,19 @@ def numbered(lot: LotFacts, quantity: int | None, codes: tuple[str, str], on: st
     if found is None:
         return Units(lot)
     index, layout = found
-    read = _read(lot, codes, layout)
-    if read is None or (quantity is not None and read[1].count != quantity):
+    read = _read(*codes, layout)
+    if read is None or (read.project, read.production_month) != (lot.project, lot.production_month):
         return Units(lot)
-    return Units(read[0], (read[1],), index)
-
-
-@functools.lru_cache(maxsize=16_384)  # a batch reads each of its codes for loading, and again for deciding
-def _read(lot: LotFacts, codes: tuple[str, str], layout: CodeLayout) -> tuple[LotFacts, SerialRange] | None:
-    """The series that the codes name, and their serials; None unless they are of the lot's project and month."""
-    read = read_code_range(*codes, layout)
-    if read is None or read.project != lot.project or read.production_month != lot.production_month:
-        return None
+    if quantity is not None and read.serials.count != quantity:
+        return Units(lot)
     facts = msgspec.structs.replace(
         lot, code=read.series, numbered=True, energy_class=read.energy_class, trade_class=read.trade_class
     )
-    return facts, read.serials
+    return Units(facts, (read.serials,), index)
+
+
+_read = functools.lru_cache(maxsize=16_384)(read_code_range)
+"""A batch reads each of its codes for loading, and again for deciding."""
 
 
 _HOLDS = {
