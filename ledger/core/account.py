@@ -76,7 +76,7 @@ ENTERPRISE_KINDS = ("holding_ent", "commitment_ent", "inventory_gec", "payable")
 """The accounts every key energy user has from its registration on; others open when first needed."""
 
 _PART = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_PREFIXES = sorted(KINDS.values(), key=lambda kind: -len(kind.prefix))
+_OF_PREFIX = {kind.prefix: kind for kind in KINDS.values()}
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -99,9 +99,9 @@ def account_name(kind: str, *parts: str) -> str:
 
 def kind_of(name: str) -> AccountKind | None:
     """The kind an account of this name has, or None where the chart knows no such name."""
-    for kind in _PREFIXES:
-        if name == kind.prefix or name.startswith(kind.prefix + ":"):
-            rest = name[len(kind.prefix) + 1 :].split(":") if len(name) > len(kind.prefix) else []
-            if len(rest) == kind.parts and all(_PART.fullmatch(part) for part in rest):
-                return kind
+    words = name.split(":")
+    for at in range(len(words), 0, -1):
+        kind = _OF_PREFIX.get(":".join(words[:at]))
+        if kind is not None and len(words) == at + kind.parts and all(map(_PART.fullmatch, words[at:])):
+            return kind
     return None

@@ -54,7 +54,7 @@ Outcome = Posted | Refused | Unknown
 
 def instant(moment: datetime.datetime) -> str:
     """The moment as records and answers write it: UTC, microseconds."""
-    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(datetime.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 _BALANCES = """
