@@ -18,9 +18,12 @@ Line = tuple[str, int]
 Row = TradeRow | SettlementRow | SummaryRow
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
 def identifier(text: str) -> str:
     """The text where a record may carry it as it is, else a digest of it: no free text enters the journal."""
-    if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text):
+    if _PLAIN.fullmatch(text):
         return text
     return "x-" + hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -9,6 +9,7 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from ledger.core.command import Principal
+from ledger.store.literals import texts
 from ledger.store.session import Keyed, connect
 
 Connection = Keyed
@@ -199,12 +200,12 @@ class Jobs:
     async def trades(self, trade_ids: list[str]) -> dict[str, Any]:
         """Of these trades, what the book knows: (id, buyer, quantity, price, fen, state, seller, whether numbered)."""
         # By this connection, whose plans go by key whatever the tables' statistics say: a chunk asks for a thousand.
-        cursor = await self.connection.execute(_TRADES, (trade_ids, self.ledger_id, self.ledger_id))
+        cursor = await self.connection.execute(_TRADES, (texts(trade_ids), self.ledger_id, self.ledger_id))
         return {row[0]: row for row in await cursor.fetchall()}
 
     async def used(self, evidence_keys: list[str]) -> set[str]:
         """Which of these evidence keys are used up."""
-        cursor = await self.connection.execute(_USED, (evidence_keys, self.ledger_id))
+        cursor = await self.connection.execute(_USED, (texts(evidence_keys), self.ledger_id))
         return {key for (key,) in await cursor.fetchall()}
 
     async def _one(self, condition: str, *parameters: Any) -> Job | None:
