@@ -330,7 +330,7 @@ class PolicyBook(msgspec.Struct):
         """The rows in force on how long certificates last, newest first."""
         return tuple(row.rule for _, row in reversed(self.rows) if isinstance(row.rule, Validity) and in_force(row, on))
 
-    def _newest(self, kind, on, *of, fits=lambda _: True):  # type: ignore[no-untyped-def]  # each caller states the type
+    def _newest(self, kind, on, *of, fits=lambda _: True):  # type: ignore[no-untyped-def]  # callers state the type
         """The newest row in force that fits; `of` is all that `fits` looks at besides the rule."""
         if (known := self._found.get((kind, on, *of), self)) is not self:
             return known
