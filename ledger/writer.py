@@ -43,7 +43,7 @@ CACHED_MAX = 100_000
 """Balances the book keeps between groups; above it those of days are dropped, or the book begins anew."""
 DAYS_MAX = 1_000_000
 """Quantities by day that the book keeps for facts dated back; above it the book begins anew."""
-LARGE_GROUP = 500
+LARGE_GROUP = 250
 """Records from which on what a group leaves in memory is taken out of the garbage collector's sight."""
 REFUSALS_PER_MINUTE = 600
 """Refusals recorded for one subject within a minute; beyond it a refused command hears `quota_exceeded`."""
