@@ -59,6 +59,13 @@ def tune_process() -> None:
     gc.set_threshold(200_000, 20, 50)
 
 
+def _collect() -> None:
+    """Look through everything once, also what was frozen along: without a book there is least of it."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
 class Ledger(msgspec.Struct, frozen=True):
     """Which ledger a writer writes."""
 
@@ -227,7 +234,7 @@ class Writer:
             return
         if _holds_too_much(self._book):
             self._book = None
-            gc.unfreeze()  # whatever cycles of others were frozen along are seen again
+            _collect()
         else:
             self._book.day_balances.clear()
 
