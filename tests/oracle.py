@@ -398,7 +398,7 @@ class Oracle:
         if command["type"] not in OPENS_ITS_OWN:
             self.opens = {leg["account"] for leg in legs if leg["account"].startswith(OPENED)}
         if command["type"] == "transfer":
-            self.opens |= {leg["account"] for leg in legs if self._receives_carbon(leg)}
+            self.opens |= {leg["account"] for leg in legs if self._opens_with(leg)}
         missing = self.opens - self.accounts
         if command["type"] == "retire" and self.balance(f"Inventory:GEC:{command['enterprise']}", "CNY") > 0:
             missing |= {f"Expense:GEC:{command['enterprise']}"} - self.accounts
@@ -557,8 +557,10 @@ class Oracle:
         if command["type"] in RECEIVING and any(party in self.gone and self.gone[party][0] <= on for party in getting):
             raise No("party_exited")
 
-    def _receives_carbon(self, leg):
-        """Whether a leg gives an enterprise allowances or reductions: it need not have had any."""
+    def _opens_with(self, leg):
+        """Whether a leg gives an enterprise allowances or reductions, or moves its cash: it need not have had any."""
+        if leg["account"].startswith("Cash:"):
+            return leg["commodity"] == "CNY" and self.parties.get(leg["account"][5:]) == "enterprise"
         commodity, _, rest = leg["account"].partition(":Ent:")
         is_right = commodity in {"CEA", "CCER"} and leg["commodity"] == commodity and leg["quantity"] > 0
         return is_right and self.parties.get(rest) == "enterprise"

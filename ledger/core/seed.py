@@ -68,6 +68,7 @@ _EVENTS: tuple[PolicyRow, ...] = (
     *_moves("trade", "operator", "GEC", ("external", "clearing"), source="domain 3.3 row 6"),
     *_moves("trade", "operator", "CNY", ("payable", "inventory_gec"), source="domain 3.3 row 6"),
     *_moves("transfer_trade", "operator", "GEC", ("clearing", "holding_ent"), source="domain 3.3 row 7"),
+    *_moves("transfer", "operator", "CNY", ("cash", "payable"), source="domain 3.3 row 7: what was owed is paid"),
     *_moves(
         "identify_trade",
         "operator",

@@ -30,7 +30,7 @@ from ledger.core.events import (
 )
 from ledger.core.facts import Known, OfferFacts, Party, ProposalFacts, TradeFacts
 from ledger.core.party import lookup_name
-from ledger.core.plans.allowances import receiver_of
+from ledger.core.plans.transfers import opened_for
 from ledger.core.record import PostingBody
 from ledger.core.serial_range import SerialRange, merge
 from ledger.core.settlement import settlement_key
@@ -206,8 +206,8 @@ async def load_names(connection: Connection, ledger_id: int, book: Book, request
 def _parties_of(command: Posting) -> set[str]:
     if type(command) is not Transfer:
         return parties_named(command)
-    # By far the most, and names none but who receives carbon assets.
-    return {party for leg in command.legs if (party := receiver_of(leg)) is not None}
+    # By far the most, and names none but whose account opens with it.
+    return {party for leg in command.legs if (party := opened_for(leg)) is not None}
 
 
 async def _load_parties(connection: Connection, ledger_id: int, book: Book, parties: set[str], names: set[str]) -> None:

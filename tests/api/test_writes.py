@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.conftest import GIVEN, LOT, A, B, Service, freeze, problem_of, retirement, trade, transfer
+from tests.api.conftest import GIVEN, LOT, PROVED, A, B, Service, freeze, problem_of, retirement, trade, transfer
 from tests.conftest import code
 
 LOT_OF_A = {"lot": LOT}
@@ -171,3 +171,20 @@ def test_an_operator_says_whose_certificates_are_retired(service: Service) -> No
     """Without an enterprise an operator's claim is refused; an enterprise cannot claim for another."""
     problem_of(service["operator"].write("/v1/retirements", retirement(1)), 422, "enterprise_needed")
     problem_of(service["a"].write("/v1/retirements", retirement(1, enterprise=B)), 403, "not_your_account")
+
+
+def test_what_is_owed_for_a_trade_is_paid(fresh: Service) -> None:
+    """An operator records the payment; the enterprise's cash account opens with it, and it sees both."""
+    operator, a = fresh["operator"], fresh["a"]
+    sold = operator.write("/v1/trades", trade(100, order="paid", amount_fen="50000", evidence=PROVED))
+    assert sold.status_code == 201, sold.text
+    lot = "GEC/paid/P1/2026-05"
+    legs = [
+        {"account": f"{name}:{A}", "commodity": "CNY", "quantity": fen, "lot": lot}
+        for name, fen in (("Cash", "-50000"), ("Payable", "50000"))
+    ]
+    answer = operator.write("/v1/transfers", {"postings": legs, "evidence": PROVED})
+    assert answer.status_code == 201, answer.text
+    assert a.get(f"/v1/accounts/Payable:{A}/balances").json()["balances"][0]["quantity"] == "0"
+    assert a.get(f"/v1/accounts/Cash:{A}/balances").json()["balances"][0]["quantity"] == "-50000"
+    assert fresh["b"].get(f"/v1/accounts/Cash:{A}/balances").status_code == 404

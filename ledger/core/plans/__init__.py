@@ -17,19 +17,16 @@ from ledger.core.plans import (
     subscriptions,
     successions,
     trades,
+    transfers,
 )
-from ledger.core.plans.plan import Plan, Units, planned, units_of
+from ledger.core.plans.plan import Plan, Units, units_of
 from ledger.core.refusal import Refusal
 
 __all__ = ["Plan", "Units", "legs_of", "plan_of", "units_entering", "units_of"]
 
 
-def _transfer(command: Transfer, book: Book, _: str) -> Plan:
-    return planned("transfer", command, command.legs, opens=allowances.receiving(command.legs, book))
-
-
 _PLANS: dict[type, Callable[[Any, Book, str], Plan | Refusal]] = {
-    Transfer: _transfer,
+    Transfer: transfers.transfer,
     events.Subscribe: subscriptions.subscription,
     events.ReduceSubscription: subscriptions.reduction,
     Trade: trades.trade,

@@ -5,7 +5,7 @@
 
 from decimal import Decimal
 
-from ledger.core.account import account_name, kind_of
+from ledger.core.account import account_name
 from ledger.core.book import Book
 from ledger.core.carbon_rules import CcerShare
 from ledger.core.events import AllocateAllowances, BuyCcer, Leg, Surrender
@@ -13,8 +13,6 @@ from ledger.core.facts import InventoryFacts
 from ledger.core.inventories import verified_of
 from ledger.core.plans.plan import Plan, missing_party, planned
 from ledger.core.refusal import Refusal, refuse
-
-CARBON_ASSETS = frozenset({"CEA", "CCER"})
 
 
 def allocation(command: AllocateAllowances, book: Book, _: str) -> Plan | Refusal:
@@ -107,23 +105,6 @@ def surrender_touches(command: Surrender, _: Book) -> tuple[Leg, ...]:
             account_name(f"{kind}_ent", command.enterprise),
             account_name(f"{kind}_surrendered", command.enterprise, command.year),
         )
-    )
-
-
-def receiver_of(leg: Leg) -> str | None:
-    """The enterprise whose account of carbon assets receives by this leg, going by the account's name."""
-    if leg.commodity not in CARBON_ASSETS or leg.quantity <= 0:
-        return None
-    kind = kind_of(leg.account)
-    held = kind is not None and kind.code in {"cea_ent", "ccer_ent"} and leg.commodity in kind.commodities
-    return leg.account.rpartition(":")[2] if held else None
-
-
-def receiving(legs: tuple[Leg, ...], book: Book) -> tuple[tuple[str, str | None], ...]:
-    """The account of an enterprise opens when it first receives allowances or reductions, from whomever."""
-    found = ((leg.account, receiver_of(leg)) for leg in legs)
-    return tuple(
-        (account, party) for account, party in found if party and missing_party(book, enterprise=party) is None
     )
 
 
