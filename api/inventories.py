@@ -15,11 +15,12 @@ from api import cursors, problems
 from api.accounts import Cursor, KnownAsOf, Limit, moment_in
 from api.carbon_bodies import InventoryIn, JudgementIn
 from api.carbon_schemas import FactorOut, FactorsOut, InventoryOut, SubmissionOut, SubmissionsOut
-from api.problems import Problem, malformed
+from api.problems import Problem
 from api.reconciliations import MEDIA_TYPES, Form
 from api.schemas import ReceiptOut
 from api.security import MAY_JUDGE, MAY_POST, credential_of
 from api.transactions import IdempotencyKey, submit
+from ledger.core.activity import FIRST_DAY
 from ledger.core.carbon_rules import Factor
 from ledger.core.command import JudgeInventory, SubmitInventory, canonical
 from ledger.core.facts import InventoryFacts
@@ -49,8 +50,6 @@ FactorsOn = Annotated[
     QueryParameter(required=False, description="The newest factors published by this day judge; by default today."),
 ]
 Record = Annotated[str, PathParameter(pattern=r"^(0|[1-9][0-9]{0,17})$", description="The submission's log index.")]
-YEARS_FROM = 2000
-"""No report of the park is of an earlier day."""
 PATH = r"^[A-Za-z0-9._-]{1,64}(/[0-9]{1,6}(/(~certificates|[A-Za-z0-9._-]{1,64}))?)?$"
 Found = TypeVar("Found")
 _DRAFT = ResponseSpec(Document | ParkInventory, generate_examples=False, description="Emissions of the year")
@@ -252,8 +251,8 @@ async def pin_in(
     request: Request[Any, Any, Any], year: str | None, known_as_of: str | None, factors_on: datetime.date | None
 ) -> Pin:
     """What fixes an inventory: by default this year, all that is known, and today's factors."""
-    if factors_on is not None and factors_on.year < YEARS_FROM:
-        raise malformed(f"{factors_on} lies before {YEARS_FROM}", f"{factors_on} 早于 {YEARS_FROM} 年")
+    if factors_on is not None and factors_on.isoformat() < FIRST_DAY:
+        raise Problem(refuse("day_too_early", given=factors_on, first=FIRST_DAY))
     year = year or str(today_of(request).year)
     return Pin(year, await pinned_size(request, known_as_of), factors_on or today_of(request))
 

@@ -121,6 +121,10 @@ REASONS = (
         frozen=True,
     ),
     Reason(
+        "day_too_early", 422, "Day too early", "{given} lies before {first}; no report is of an earlier day.",
+        "日期过早", "{given} 早于 {first}，没有更早的报告。",
+    ),
+    Reason(
         "inventory_day", 422, "Day does not fit the year",
         "An inventory of {year} is told on a day from {first} to today, {today}; given: {given}.",
         "报告日与年度不符",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.api.conftest import GIVEN, LOT, PROVED, A, B, Client, Service, retirement, trade
+from tests.api.conftest import GIVEN, LOT, PROVED, A, B, Client, Service, problem_of, retirement, trade
 from tests.api.test_imports import checked
 from tests.api.test_indicators import DAYS, METER, opening
 from tests.conftest import day
@@ -221,6 +221,7 @@ def test_a_summary_that_differs_from_the_book(fresh: Service) -> None:
 
 def test_asked_badly(service: Service) -> None:
     """A year that is none, a day that is none."""
-    for wrong in ({"year": "26"}, {"on": "2026-13-01"}, {"on": "0001-01-10"}):
+    for wrong in ({"year": "26"}, {"on": "2026-13-01"}):
         assert service["regulator"].get("/v1/warnings", params=wrong).status_code == 400
+    problem_of(service["regulator"].get("/v1/warnings", params={"on": "0001-01-10"}), 422, "day_too_early")
     assert LOT not in service["b"].get("/v1/warnings", params={"on": "2028-04-30"}).text
