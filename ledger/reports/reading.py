@@ -216,10 +216,10 @@ class Reading:
         """(size, sums by commodity and kind of account), now or on both axes."""
         if moment is None:
             head, rows = await self._reader.fetch(scope, HEAD, Query(_TRIAL_NOW))
-            return head[0][0], [TrialLine(*row) for row in rows]
+            return head[0][0], [_trial_line(*row) for row in rows]
         query = Query(_TRIAL_AS_OF, (moment.effective_as_of, moment.known_as_of, moment.known_as_of))
         (rows,) = await self._reader.fetch(scope, query)
-        return moment.known_as_of, [TrialLine(*row) for row in rows]
+        return moment.known_as_of, [_trial_line(*row) for row in rows]
 
     async def record(self, scope: Scope, index: int) -> tuple[bytes, Envelope] | Refusal:
         """The bytes of a record and what they say, for those it concerns."""
@@ -305,13 +305,20 @@ _POSTINGS = """
     left join visible_lot l using (lot_id)
     where a.name = %s order by p.log_index desc, p.leg desc limit %s
 """
+
+
+def _trial_line(commodity: str, kind: str, accounts: int, total: str) -> TrialLine:
+    """Accounts keep within a bigint each; all of a kind together may not."""
+    return TrialLine(commodity, kind, accounts, int(total))
+
+
 _TRIAL_NOW = """
-    select a.commodity, a.kind, count(distinct a.account_id), coalesce(sum(b.quantity), 0)::bigint
+    select a.commodity, a.kind, count(distinct a.account_id), coalesce(sum(b.quantity), 0)::text
     from visible_account a left join visible_balance b using (account_id)
     group by 1, 2 order by 1, 2
 """
 _TRIAL_AS_OF = """
-    select a.commodity, a.kind, count(distinct a.account_id), coalesce(sum(p.quantity), 0)::bigint
+    select a.commodity, a.kind, count(distinct a.account_id), coalesce(sum(p.quantity), 0)::text
     from visible_account a left join visible_posting p
         on p.account_id = a.account_id and p.effective_on <= %s and p.log_index < %s
     where a.opened_index < %s

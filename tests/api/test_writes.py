@@ -188,3 +188,17 @@ def test_what_is_owed_for_a_trade_is_paid(fresh: Service) -> None:
     assert a.get(f"/v1/accounts/Payable:{A}/balances").json()["balances"][0]["quantity"] == "0"
     assert a.get(f"/v1/accounts/Cash:{A}/balances").json()["balances"][0]["quantity"] == "-50000"
     assert fresh["b"].get(f"/v1/accounts/Cash:{A}/balances").status_code == 404
+
+
+def test_sums_beyond_a_bigint_are_told(fresh: Service) -> None:
+    """Each account keeps within it; all of one kind together need not."""
+    most = 2**63 - 1
+    for party in (A, B):
+        legs = [
+            {"account": f"{name}:{party}", "commodity": "CNY", "quantity": str(sign * most)}
+            for name, sign in (("Cash", -1), ("Payable", 1))
+        ]
+        assert fresh["operator"].write("/v1/transfers", {"postings": legs}).status_code == 201
+    for asked in ({}, {"effective_as_of": "2030-01-01"}):
+        found = fresh["regulator"].get("/v1/balances", params=asked).json()
+        assert set(found["totals"].values()) == {"0"} and str(-2 * most) in str(found)
