@@ -149,11 +149,11 @@ def emissions(uses: Sequence[Use], claims: Sequence[Claim], policies: PolicyBook
     market = [line for line in lines if line.scope == "2_market"]
     covered = total(line.covered or Decimal(0) for line in market)
     return Result(
-        lines=tuple(lines), coal=coal, consumed=_amount(_of_role(uses, "electricity")),
+        lines=tuple(lines), coal=coal, consumed=amount(_of_role(uses, "electricity")),
         residual=total(EXACT.add(line.quantity, line.covered or Decimal(0)) for line in market),
         counted=counted,
         excess=EXACT.subtract(Decimal(sum(claim.quantity for claim in counted)), covered),
-        products={m: _amount(_of(uses, m)) for m in sorted({u.meter.material for u in _of_role(uses, "product")})},
+        products={m: amount(_of(uses, m)) for m in sorted({u.meter.material for u in _of_role(uses, "product")})},
     )  # fmt: skip
 
 
@@ -165,7 +165,8 @@ def _of_role(uses: Iterable[Use], role: str) -> tuple[Use, ...]:
     return tuple(use for use in uses if MATERIALS[use.meter.material].role == role)
 
 
-def _amount(uses: Iterable[Use]) -> Decimal:
+def amount(uses: Iterable[Use]) -> Decimal:
+    """What meters showed together, in the unit that factors and reports of their material are in."""
     return total(reported(use.quantity, use.meter.material)[0] for use in uses)
 
 
@@ -193,7 +194,7 @@ def _process(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] |
                 return chosen
             lines.append(
                 Line(
-                    scope="1", method=method, site=site, material=material, quantity=_amount(own), factor=chosen,
+                    scope="1", method=method, site=site, material=material, quantity=amount(own), factor=chosen,
                     uses=own,
                 )
             )  # fmt: skip
@@ -242,7 +243,7 @@ def _fuels(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] | R
         scope, method = ("1", "combustion") if role == "fuel" else ("2_heat", "purchased_heat")
         lines.append(
             Line(
-                scope=scope, method=method, site=site, material=material, quantity=_amount(own), factor=chosen, uses=own
+                scope=scope, method=method, site=site, material=material, quantity=amount(own), factor=chosen, uses=own
             )
         )
     return lines
@@ -257,7 +258,7 @@ def _value_chain(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Lin
             if isinstance(chosen, Refusal):
                 return chosen
             line = Line(
-                scope="3", method=f"category_{category}", site=site, material=material, quantity=_amount(own),
+                scope="3", method=f"category_{category}", site=site, material=material, quantity=amount(own),
                 factor=chosen, uses=own,
             )  # fmt: skip
             lines.append(line)
@@ -292,7 +293,7 @@ def _located(uses: Iterable[Use], route: str, policies: PolicyBook, on: str) -> 
         return chosen
     return [
         Line(
-            scope="2_location", method="grid_average", site=site, material=material, route=route, quantity=_amount(own),
+            scope="2_location", method="grid_average", site=site, material=material, route=route, quantity=amount(own),
             factor=chosen, uses=own,
         )
         for (site, material), own in _by_site(uses).items()
@@ -313,7 +314,7 @@ def _market(uses: Sequence[Use], claims: tuple[Claim, ...], policies: PolicyBook
     chosen = factor(policies, "NATIONAL_RESIDUAL", "electricity", on=on)
     if isinstance(chosen, Refusal):
         return chosen
-    left = {site: _amount(own) for (site, _), own in _by_site(uses).items()}
+    left = {site: amount(own) for (site, _), own in _by_site(uses).items()}
     consumed, covering = total(left.values()), []
     for claim in claims:
         if claim.site is not None:
@@ -342,5 +343,5 @@ def _standard_coal(uses: Sequence[Use], policies: PolicyBook, on: str) -> tuple[
             chosen = factor(policies, basis, material, on=on)  # type: ignore[arg-type]  # both are kinds of factors
             if isinstance(chosen, Refusal):
                 return chosen
-            found.append(Coal(basis=basis, material=material, quantity=_amount(_of(energy, material)), factor=chosen))
+            found.append(Coal(basis=basis, material=material, quantity=amount(_of(energy, material)), factor=chosen))
     return tuple(found)

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from ledger.core.carbon import total
 from ledger.core.carbon_rules import Factor, IndustryOf, SavingCap, Target
 from ledger.core.factors import NATION, factor
 from ledger.core.policy import PolicyBook
@@ -96,7 +97,7 @@ def summed(party: str, standings: Iterable[Standing]) -> Standing:
 def _sum(values: Iterable[Decimal | None]) -> Decimal | None:
     """None where there are none."""
     known = [value for value in values if value is not None]
-    return sum(known, Decimal(0)) if known else None
+    return total(known) if known else None
 
 
 def ranked(judged: Iterable[Judged]) -> list[Judged]:

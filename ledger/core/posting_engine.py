@@ -22,15 +22,7 @@ from ledger.core.plans.costs import expensed
 from ledger.core.plans.offers import stranger
 from ledger.core.policy import TradeOnce
 from ledger.core.quantity import COMMODITIES, QUANTITY_MAX
-from ledger.core.record import (
-    ENGINE_VERSION,
-    AccountBody,
-    Body,
-    LotBody,
-    Posted,
-    PostedLeg,
-    PostingBody,
-)
+from ledger.core.record import ENGINE_VERSION, AccountBody, Body, LotBody, Posted, PostedLeg, PostingBody
 from ledger.core.refusal import Refusal, refuse
 from ledger.core.serial_choice import Choice, Placed, choose_serials
 from ledger.core.trading import judge_sale

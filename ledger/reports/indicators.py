@@ -12,8 +12,7 @@ from typing import LiteralString
 
 import msgspec
 
-from ledger.core.activity import reported
-from ledger.core.carbon import Result, Use, total
+from ledger.core.carbon import Result, amount
 from ledger.core.carbon_rules import DeclaredFigure
 from ledger.core.indicators import Judged, Standing, industry_of, judge, ranked, summed
 from ledger.core.inventory import Inputs
@@ -144,7 +143,7 @@ class _Year(msgspec.Struct, frozen=True, kw_only=True):
     is_read: bool
     """Whether any meter was."""
     consumed: Decimal | None
-    """None where no electricity was."""
+    """None where no electricity was, or what was claimed cannot be told: a share without it would be too small."""
     grid: Decimal | None
     held: int | None
     later: int
@@ -248,17 +247,14 @@ def _year(party: str, own: Inputs | None, held: dict[str, int] | None, day: date
     result = None if own is None else own.emissions()
     read = [] if own is None else [use for use in own.uses if use.readings]
     power = [use for use in read if use.meter.material == "electricity"]
+    known = result if isinstance(result, Result) and power else None
     counted = result.counted if isinstance(result, Result) else ()
     return _Year(
-        party=party, result=result, is_read=bool(read), consumed=_mwh(power) if power else None,
-        grid=_mwh(use for use in power if use.meter.route in _OVER_THE_GRID) if power else None,
+        party=party, result=result, is_read=bool(read), consumed=None if known is None else known.consumed,
+        grid=None if known is None else amount(use for use in power if use.meter.route in _OVER_THE_GRID),
         held=None if held is None else held.get(party, 0),
         later=sum(one.quantity for one in counted if one.effective_on > day.isoformat()),
     )  # fmt: skip
-
-
-def _mwh(uses: Iterable[Use]) -> Decimal:
-    return total(reported(use.quantity, use.meter.material)[0] for use in uses)
 
 
 def _enterprise(

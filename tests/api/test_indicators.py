@@ -174,6 +174,19 @@ def test_shares_beside_each_other(park: Service) -> None:
     assert line["per_tonne"]["scope1"] == "1.5694"  # T4: 1.424 + 0.1454
 
 
+def test_who_burns_what_has_no_factor_has_no_share(park: Service) -> None:
+    """What it claimed cannot be told then, and a share of what it holds alone would be too small."""
+    operator = park["operator"]
+    coal = {"meter": "COAL", "enterprise": A, "site": "works", "stage": "all", "material": "raw_coal"}
+    assert operator.write("/v1/meters", coal).status_code == 201
+    assert operator.write("/v1/readings", DAYS | {"meter": "COAL", "quantity": "4", "unit": "t"}).status_code == 201
+    found = asked(park)
+    (line,) = [one for one in found["enterprises"] if one["enterprise"] == A]
+    assert (line["refused"], line["rank"]) == ("factor_missing", None)
+    assert (line["compliance"]["percent"], line["compliance"]["gap"], line["held_percent"]) == (None, None, None)
+    assert (found["park"]["consumed_mwh"], found["park"]["counted"]) == ("18", 9)
+
+
 def test_meters_that_were_not_read_are_no_zero(park: Service) -> None:
     """Of 2024 nothing was read: no share, no rank, no emissions."""
     (line,) = [one for one in asked(park, year="2024")["enterprises"] if one["enterprise"] == A]

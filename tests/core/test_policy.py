@@ -61,6 +61,21 @@ def test_newest_allowing_row_is_named() -> None:
     assert move(book_of(row(FREE, "2020-01-01"), row(FREE, "2020-01-01")), "2026-01-01") == 2
 
 
+def test_what_was_asked_before_is_asked_anew_once_the_rules_are_others() -> None:
+    """A rule that comes, or goes with a rollback, judges what was asked of the book without it."""
+    old, new = (CodeLayout(project=17, month=6, serial=serial, classes=2) for serial in (7, 8))
+    book, on = book_of(row(old, "2020-01-01")), "2026-01-01"
+    for _ in range(2):
+        assert (book.code_layout(on), move(book, on)) == ((1, old), None)
+        book.add(2, row(FREE, "2020-01-01"))
+        book.add(3, row(new, "2020-01-01"))
+        assert (book.code_layout(on), move(book, on)) == ((3, new), 2)
+        book.cut(1)
+    assert (book.code_layout(on), move(book, on)) == ((1, old), None)
+    book.cut(0)
+    assert (book.code_layout(on), move(book, on)) == (None, None)
+
+
 def test_dating_is_found_by_role() -> None:
     """A role without a row has none; another role's row never serves."""
     rule = Dating(role="operator", past=True, future=True, document=True)
