@@ -50,7 +50,9 @@ def _options(request: Request[Any, Any, Any]) -> Response[None]:
 
 def refuse_media_type(request: Request[Any, Any, Any], *allowed: str) -> None:
     """415 unless the body is of one of these media types."""
-    kind = request.content_type[0]
+    # From the plain list: to have it parsed as the framework does took 2 % of a transfer.
+    header = next((value for name, value in request.scope["headers"] if name == b"content-type"), b"")
+    kind = header.decode("latin-1").partition(";")[0].strip().lower()
     if kind not in allowed:
         given, wanted = kind[:100] or "-", ", ".join(allowed)
         raise malformed(f"The body must be {wanted}; given: {given}", f"请求体应为 {wanted}，给出 {given}", status=415)
@@ -59,7 +61,7 @@ def refuse_media_type(request: Request[Any, Any, Any], *allowed: str) -> None:
 def parse(content: bytes, where: str = "body") -> Any:
     """The JSON value as plain Python; 400 where it is none, is nested too deeply or names a field twice."""
     try:
-        found = json.loads(content.decode(), object_pairs_hook=_once, parse_constant=_refuse_constant)
+        found = _DECODER.decode(content.decode())
         if b"\\" in content:  # raw control characters are no JSON; escaped ones need a backslash
             _refuse_control_in(found)
     except RecursionError:
@@ -91,6 +93,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(text: str) -> None:
     raise ValueError(f"{text} is not a value")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse_constant)
 
 
 def _refuse_control_in(value: Any) -> None:

@@ -24,7 +24,7 @@ from ledger.proof.note import Checkpoint, Note
 from ledger.proof.pinned import Pinned
 from ledger.proof.verifier import verify
 from ledger.store import ledgers, unit_of_work
-from ledger.store.changes import Changes, statements
+from ledger.store.changes import Changes, ready
 from ledger.store.journal import Tree, read_tree, seal
 from ledger.store.schema import Urls
 from ledger.store.session import connect, connect_sync
@@ -148,7 +148,7 @@ async def _write(
     for entry in entries:
         changes.note(book, entry)
     changes.settle(book)
-    ready = unit_of_work.ready(ledger_id, entries, statements(ledger_id, changes, first_index=first))
+    laid_out = ready(ledger_id, entries, changes, first_index=first)
     head = await unit_of_work.lock_head(connection, ledger_id)
     if head.size != first:
         await connection.rollback()
@@ -156,7 +156,7 @@ async def _write(
     await unit_of_work.write_group(
         connection,
         ledger_id,
-        ready=ready,
+        ready=laid_out,
         segment=seal(first, [content for _, content in group], tree.frontier),
         recorded_at=datetime.datetime.fromisoformat(group[0][0].recorded_at),
         tree=tree,

@@ -25,7 +25,7 @@ from ledger.core.record import stamped
 from ledger.core.refusal import refuse
 from ledger.group import Deciding, Group, Ticket, encode_entries, key_of, outcome_of
 from ledger.store import balances, unit_of_work
-from ledger.store.changes import statements
+from ledger.store.changes import ready
 from ledger.store.journal import Tree, read_leaves, read_tree, seal
 from ledger.store.outcomes import Outcome, Posted, Refused, Unknown, instant, read_outcomes
 from ledger.store.session import Keyed, connect
@@ -275,8 +275,7 @@ class Writer:
         # All that does not depend on the moment is made ready here, while the group before is written.
         for _ in encode_entries(group, self.ledger.name):
             await asyncio.sleep(0)
-        more = statements(self.ledger.ledger_id, group.changes, first_index=group.first_index)
-        group.ready = unit_of_work.ready(self.ledger.ledger_id, group.entries, more)
+        group.ready = ready(self.ledger.ledger_id, group.entries, group.changes, first_index=group.first_index)
         return group
 
     def _remember_keys(self, book: Book, group: Group) -> None:

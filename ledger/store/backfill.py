@@ -8,8 +8,9 @@ from ledger.core.book import Book
 from ledger.core.decision import learn
 from ledger.core.record import PostingBody, RetirementBody, decode
 from ledger.store.carbon import claim_values
-from ledger.store.changes import Changes, serial_moves, statements
+from ledger.store.changes import Changes, moved, new_rows, serial_moves
 from ledger.store.journal import read_records
+from ledger.store.new_rows import columns, inserts
 
 
 def backfill(connection: psycopg.Connection[Any], ledger_id: int, name: str) -> int:
@@ -32,8 +33,9 @@ def backfill(connection: psycopg.Connection[Any], ledger_id: int, name: str) -> 
             for index, content in enumerate(read_records(connection, ledger_id))
             if isinstance(body := decode(content).body, RetirementBody)
         ]
-    for text, parameters in statements(ledger_id, made, first_index=0):
-        connection.execute(text, parameters)  # type: ignore[arg-type]  # constants of this room
+    if rows := new_rows(made, first_index=0):
+        text = f"with {inserts(tuple(rows))} select"
+        connection.execute(text, {"ledger": ledger_id, **columns(rows)})  # type: ignore[arg-type]  # as below
     return len(made.events) + len(made.claims)
 
 
@@ -52,7 +54,7 @@ def _fill_events(connection: psycopg.Connection[Any], ledger_id: int, name: str,
         for index, serials in by_index.items()
     }
     later = Changes(trades=book.trades)  # what of them is void was not kept before
-    for text, parameters in statements(ledger_id, later, first_index=book.size):
+    for text, parameters in moved(ledger_id, later, first_index=book.size):
         connection.execute(text, parameters)  # type: ignore[arg-type]  # constants of this room
 
 

@@ -28,6 +28,7 @@ from ledger.core.record import (
 )
 from ledger.store.journal import Segment, Tree
 from ledger.store.literals import numbers, texts
+from ledger.store.new_rows import NewRows, columns, inserts
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -96,15 +97,17 @@ class Ready(NamedTuple):
     """What a group writes that does not depend on when it is recorded, laid out for the database."""
 
     values: dict[str, Any]
-    """Columns of what every group has."""
-    more: list[Statement]
-    """For what this one has besides."""
+    """Columns of the rows it brings."""
+    tables: tuple[str, ...]
+    """Projections that get new rows, besides postings and keys."""
+    before: list[Statement]
+    """For what is otherwise than before."""
 
 
-def ready(ledger_id: int, entries: Sequence[Entry], more: Iterable[Statement]) -> Ready:
-    """Lay out the postings, keys and evidence of a group's entries; `more` goes along."""
-    values = {**_posting_columns(entries), **_key_columns(entries)}
-    return Ready(values, [*_evidence(ledger_id, entries), *more, *_registry(ledger_id, entries)])
+def lay_out(ledger_id: int, entries: Sequence[Entry], before: Iterable[Statement], rows: NewRows) -> Ready:
+    """The postings and keys of a group's entries as columns, and so the rows that projections get by them."""
+    values = {**_posting_columns(entries), **_key_columns(entries), **columns(rows)}
+    return Ready(values, tuple(rows), [*before, *_registry(ledger_id, entries)])
 
 
 async def write_group(
@@ -118,9 +121,10 @@ async def write_group(
     on_sending: Callable[[], None],
     catch_up_from: int | None,
 ) -> None:
-    """Write the group's postings, keys, balances, segment, tiles and head, and COMMIT, in one round trip.
+    """Write the group's postings, keys, projections, segment, tiles and head, and COMMIT, in one round trip.
 
-    One statement writes what every group has, so that the sum trigger sees every transaction whole.
+    One statement writes all that is new, so that the sum trigger sees every transaction whole; each of its parts by
+    itself cost a small group a tenth of its time.
     Raises UnknownOutcome where the connection is cut, or warns, after COMMIT was sent.
     `on_sending` is called when all is made and only the sending and the server's work are left. `catch_up_from`
     brings the table of balances, which holds the records below that size, up to this group.
@@ -143,9 +147,9 @@ async def write_group(
     try:
         async with connection.pipeline():
             on_sending()
-            for text, parameters in ready.more:
+            for text, parameters in ready.before:
                 await connection.execute(text, parameters)  # type: ignore[arg-type]  # constants of this room
-            await connection.execute(_WRITE_GROUP, values)
+            await connection.execute(_write_group(ready.tables), values)  # type: ignore[arg-type]  # as above
             if catch_up_from is not None:
                 await connection.execute(
                     _CATCH_UP, {"ledger": ledger_id, "from": catch_up_from, "size": values["size"]}
@@ -217,7 +221,7 @@ _WRITE_GROUP = """
         insert into journal_segment (ledger_id, first_index, record_count, recorded_at, records, offsets, leaves)
         values (%(ledger)s::int, %(first_index)s, %(record_count)s, %(recorded_at)s, %(records)b, %(offsets)b,
             %(leaves)b)
-    )
+    ){more}
     update head set size = %(size)s, recorded_at = %(recorded_at)s, frontier = %(frontier)b
     where ledger_id = %(ledger)s
 """
@@ -237,15 +241,10 @@ _CATCH_UP = """
 """
 
 
-def _evidence(ledger_id: int, entries: Iterable[Entry]) -> Iterator[Statement]:
-    """Use up the evidence keys of the group's facts."""
-    used = [(key, e.index) for e in entries if (key := e.evidence_key) is not None]
-    if used:
-        keys, indexes = zip(*used, strict=True)
-        yield Statement(
-            "insert into evidence select %s::int, k, i from unnest(%s::text[], %s::bigint[]) as u (k, i)",
-            (ledger_id, texts(keys), numbers(indexes)),
-        )
+@functools.cache
+def _write_group(tables: tuple[str, ...]) -> str:
+    """The statement that writes a group with new rows of these projections."""
+    return _WRITE_GROUP.replace("{more}", f", {inserts(tables)}" if tables else "")
 
 
 def _registry(ledger_id: int, entries: Iterable[Entry]) -> Iterator[Statement]:
