@@ -78,6 +78,21 @@ class ClaimLimit(
     """No more may be claimed for a year than the beneficiary's meters say it consumed in it."""
 
 
+class ClaimRegion(
+    msgspec.Struct, frozen=True, kw_only=True, tag="claim_region", tag_field="kind", forbid_unknown_fields=True
+):
+    """Only certificates of these provinces may be claimed for consumption in the years [from, before).
+
+    A lot whose province the book does not know is of none of them. Without such a rule any province serves: the
+    market of the certificates is the whole country (GHG Protocol, Scope 2 Guidance, "same market").
+    """
+
+    consumed_before: Text
+    consumed_from: Text
+    provinces: Text
+    """QH GS ..."""
+
+
 class IndustryOf(
     msgspec.Struct, frozen=True, kw_only=True, tag="industry_of", tag_field="kind", forbid_unknown_fields=True
 ):
@@ -165,6 +180,7 @@ CarbonRule = (
     | SupplyRoute
     | ClaimPurpose
     | ClaimLimit
+    | ClaimRegion
     | IndustryOf
     | Target
     | SavingCap

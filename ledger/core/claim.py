@@ -17,8 +17,9 @@ from ledger.core.trading import judge_validity
 WH_OF_A_CERTIFICATE = 10**6
 
 
-def judge_claim(lot: LotFacts, year: str, policies: PolicyBook, *, on: str) -> tuple[int, int] | Refusal:
-    """The ids of the rows that allow it (validity, vintage), or why not: `expired`, `wrong_vintage`, `policy_missing`.
+def judge_claim(lot: LotFacts, year: str, policies: PolicyBook, *, on: str) -> tuple[int, ...] | Refusal:
+    """The ids of the rows that allow it (validity, vintage, and region where there is such a row), or why not:
+    `expired`, `wrong_vintage`, `wrong_region`, `policy_missing`.
 
     `on` is the day of the retirement, not of the consumption: an expired certificate cannot be used, whether or not
     any job has noticed (domain reference, sections 1.7 and 1.8).
@@ -31,7 +32,13 @@ def judge_claim(lot: LotFacts, year: str, policies: PolicyBook, *, on: str) -> t
         return refuse("policy_missing", rule=f"vintage for consumption in {year}", on=on)
     if vintage[1].match == "SAME_YEAR" and lot.production_month[:4] != year:
         return refuse("wrong_vintage", lot=lot.code, production_month=lot.production_month, year=year)
-    return validity, vintage[0]
+    region = policies.claim_region(year, on)
+    if region is None:
+        return validity, vintage[0]
+    if lot.province not in region[1].provinces.split():
+        figures = {"province": lot.province or "-", "provinces": region[1].provinces, "year": year}
+        return refuse("wrong_region", lot=lot.code, **figures)
+    return validity, vintage[0], region[0]
 
 
 def judge_limit(book: Book, claim: RetirementBody, quantity: int, *, on: str) -> int | Refusal | None:

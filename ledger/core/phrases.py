@@ -87,6 +87,7 @@ PHRASES = {
     "certificates last a number of months, or until a day.": "有效期为若干个月，或截至某日。",
     "production months are written YYYY-MM.": "生产月份写作 YYYY-MM。",
     "years of consumption are written YYYY.": "用电年度写作 YYYY。",
+    "provinces are two capital letters each, with blanks between them.": "省份以两个大写字母表示，以空格分隔。",
 }  # fmt: skip
 """English -> Chinese."""
 

@@ -18,6 +18,7 @@ from ledger.core.carbon_rules import (
     CarbonRule,
     CcerShare,
     ClaimLimit,
+    ClaimRegion,
     DeclaredFigure,
     Factor,
     ProcessMethod,
@@ -161,6 +162,7 @@ Rule = (
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,12})?")
 _NUMBER, _YEAR = re.compile(r"[1-9][0-9]{0,2}"), re.compile(r"[0-9]{4}")
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_PROVINCES = re.compile(r"[A-Z]{2}( [A-Z]{2})*")
 
 
 class PolicyRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -186,10 +188,12 @@ def unsound(row: PolicyRow) -> str | None:
             return "certificates last a number of months, or until a day."
         case Validity() if not (_MONTH.fullmatch(rule.produced_from) and _MONTH.fullmatch(rule.produced_before)):
             return "production months are written YYYY-MM."
-        case VintageMatch() | ComplianceBasis() if not (
+        case VintageMatch() | ComplianceBasis() | ClaimRegion() if not (
             _YEAR.fullmatch(rule.consumed_from) and _YEAR.fullmatch(rule.consumed_before)
         ):
             return "years of consumption are written YYYY."
+        case ClaimRegion() if not _PROVINCES.fullmatch(rule.provinces):
+            return "provinces are two capital letters each, with blanks between them."
         case Move() if rule.source not in KINDS or rule.target not in KINDS or rule.commodity not in COMMODITIES:
             return "a move names kinds of accounts and a commodity of the chart."
         case Period() if _MONTH.fullmatch(rule.month) is None:
@@ -293,6 +297,10 @@ class PolicyBook(msgspec.Struct):
     def vintage_match(self, year: str, on: str) -> tuple[int, VintageMatch] | None:
         """The newest row in force on what may be claimed for consumption in this year."""
         return self._newest(VintageMatch, on, year, fits=lambda rule: rule.consumed_from <= year < rule.consumed_before)
+
+    def claim_region(self, year: str, on: str) -> tuple[int, ClaimRegion] | None:
+        """The newest row in force on whose certificates may be claimed for consumption in this year."""
+        return self._newest(ClaimRegion, on, year, fits=lambda rule: rule.consumed_from <= year < rule.consumed_before)
 
     def acquisition(self, route: str, on: str) -> tuple[int, Acquisition] | None:
         """The newest row in force on what may come by this route."""

@@ -194,6 +194,15 @@ REASONS = (
         frozen=True,
     ),
     Reason(
+        "wrong_region",
+        422,
+        "Wrong region",
+        "Certificates of lot {lot} are of province {province}; for consumption in {year} those of {provinces} serve.",
+        "产地不符",
+        "批次 {lot} 的绿证产自 {province}；{year} 年的消费只能使用 {provinces} 的绿证。",
+        frozen=True,
+    ),
+    Reason(
         "evidence_used",
         409,
         "Evidence already used",

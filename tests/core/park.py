@@ -78,9 +78,9 @@ def transfer(text: str, **more: object) -> Transfer:
     return Transfer(legs=legs(text), **more)
 
 
-def facts(code: str, *, month: str = "2026-05", numbered: bool = False) -> LotFacts:
+def facts(code: str, *, month: str = "2026-05", numbered: bool = False, province: str | None = None) -> LotFacts:
     """A lot of project P1."""
-    return LotFacts(code=code, numbered=numbered, production_month=month, project="P1")
+    return LotFacts(code=code, numbered=numbered, production_month=month, project="P1", province=province)
 
 
 def code(serial: int, month: str = "2026-05") -> str:
@@ -175,10 +175,11 @@ class Park:
     def give(
         self, account: str, quantity: int, commodity: str = "GEC", lot: str | None = None, serials: str = "",
         *, on: str = TODAY, other: str = account_name("external", SELLER), month: str = "2026-05",
+        province: str | None = None,
     ) -> None:  # fmt: skip
         """Fund an account by a hand-made record, out of an account that may go below zero."""
         if lot is not None and lot not in self.book.lots:
-            self.learn(LotBody(lot=facts(lot, numbered=bool(serials), month=month)))
+            self.learn(LotBody(lot=facts(lot, numbered=bool(serials), month=month, province=province)))
         pairs = serial_pairs(ranges(serials)) if serials else ()
         posted = tuple(
             PostedLeg(account=name, commodity=commodity, lot=lot, quantity=str(amount), serials=pairs)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.core.account import account_name
+from ledger.core.carbon_rules import ClaimRegion
 from ledger.core.certificate import LotFacts
 from ledger.core.command import Approve
 from ledger.core.events import (
@@ -21,7 +22,7 @@ from ledger.core.events import (
     TransferTrade,
     VoidTrade,
 )
-from ledger.core.policy import VintageMatch
+from ledger.core.policy import PolicyRow, VintageMatch
 from ledger.core.record import AccountBody, PostingBody, ProposalBody, RetirementBody
 from ledger.core.seed import SEED
 from tests.core.park import CONFIRMED, ONE, OPERATOR, PLATFORM, PROJECT, SELLER, TWO, Park, day, ranges, transfer
@@ -343,3 +344,44 @@ def test_what_was_passed_on_cannot_be_claimed_though_its_cost_is_still_there() -
     park.post(transfer(f"{HELD} -100 GEC {series} 1001-1100\n{other} 100 GEC {series} 1001-1100"), by=ONE)
     assert park.refused(retire(1, lot=series)).code == "insufficient_balance"
     assert money(park) == [50_000, 0, -50_000]
+
+
+def in_regions(provinces: str, *, years: tuple[str, str] = ("2026", "2027")) -> Park:
+    """A park whose rule lets certificates of these provinces only be claimed for these years."""
+    rule = ClaimRegion(consumed_from=years[0], consumed_before=years[1], provinces=provinces)
+    return Park((*SEED, PolicyRow(in_force_from="2026-01-01", rule=rule, source="test")))
+
+
+@given(
+    provinces=st.lists(st.sampled_from(["QH", "GS", "NX"]), min_size=1, unique=True),
+    held=st.lists(st.tuples(st.sampled_from(["QH", "GS", "NX", None]), st.integers(1, 50)), min_size=1, max_size=5),
+)
+def test_a_selection_takes_what_is_eligible_and_no_more(
+    provinces: list[str], held: list[tuple[str | None, int]]
+) -> None:
+    """Whatever lies there: all of the provinces that serve can be claimed for the year, and not one beside them."""
+    park = in_regions(" ".join(provinces))
+    for at, (province, quantity) in enumerate(held):
+        park.give(HELD, quantity, lot=f"lot-{at}", month="2026-03", province=province)
+    eligible = sum(quantity for province, quantity in held if province in provinces)
+    refusal = park.refused(retire(eligible + 1), by=ONE)
+    assert (refusal.code, refusal.figures["available"]) == ("insufficient_balance", str(eligible))
+    if eligible:
+        park.post(retire(eligible), by=ONE)
+    left = {f"lot-{at}": 0 if province in provinces else quantity for at, (province, quantity) in enumerate(held)}
+    assert {lot: park.balance(HELD, lot=lot) for lot in left} == left
+
+
+def test_a_named_lot_of_another_region_is_refused_and_the_record_names_the_rule() -> None:
+    """Gansu's serve the year 2026 and Qinghai's do not; for a year the rule is not about, either does."""
+    park = in_regions("GS")
+    for lot, province in (("qh", "QH"), ("gs", "GS"), ("unknown", None)):
+        park.give(HELD, 10, lot=lot, month="2026-03", province=province)
+    for lot, province in (("qh", "QH"), ("unknown", "-")):
+        refusal = park.refused(retire(1, lot=lot), by=ONE)
+        figures = {"lot": lot, "province": province, "provinces": "GS", "year": "2026"}
+        assert (refusal.code, refusal.figures) == ("wrong_region", figures)
+    row = next(index for index, row in park.book.policies.rows if isinstance(row.rule, ClaimRegion))
+    posted = park.post(retire(1, lot="gs"), by=ONE)
+    assert isinstance(posted, PostingBody) and str(row) in posted.policies
+    park.post(retire(1, lot="qh", year="2025"), by=ONE)
