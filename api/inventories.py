@@ -52,6 +52,7 @@ FactorsOn = Annotated[
 Record = Annotated[str, PathParameter(pattern=r"^(0|[1-9][0-9]{0,17})$", description="The submission's log index.")]
 PATH = r"^[A-Za-z0-9._-]{1,64}(/[0-9]{1,6}(/(~certificates|[A-Za-z0-9._-]{1,64}))?)?$"
 Found = TypeVar("Found")
+_SUBMITTED = ResponseSpec(InventoryOut, generate_examples=False, description="As it was submitted")
 _DRAFT = ResponseSpec(Document | ParkInventory, generate_examples=False, description="Emissions of the year")
 
 
@@ -116,24 +117,17 @@ class InventoryController(Controller):
         """
         pin = await pin_in(request, year, known_as_of, factors_on)
         footprint, tenant = footprint_of(request), credential_of(request).principal.tenant
-        made: dict[str, Callable[[], bytes]]
         if (enterprise or tenant) is None:
             park = await footprint.park(pin)
-            made = {
+            made: dict[str, Callable[[], bytes]] = {
                 "json": lambda: msgspec.json.encode(park),
                 "csv": lambda: as_csv(*lines(park.enterprises)),
                 "xlsx": lambda: as_xlsx(park_workbook(park)),
             }
         else:
             found = _sound(await footprint.document(_sound(await footprint.of(pin, enterprise or tenant or "")), pin))
-            made = {
-                "json": found.content,
-                "csv": lambda: as_csv(*lines([found])),
-                "xlsx": lambda: as_xlsx(workbook([found])),
-            }
-        name = f'attachment; filename="inventory-{pin.year}.{form}"'
-        headers = {"Content-Disposition": name} if form != "json" else {}
-        return Response(made[form](), media_type=MEDIA_TYPES[form], headers=headers)
+            made = _of_one(found) | {"json": found.content}
+        return _in_form(made[form], form, f"inventory-{pin.year}")
 
     @get(
         "/explanation", operation_id="explainFigure", summary="What a figure is made of",
@@ -176,20 +170,24 @@ class InventoryController(Controller):
 
     @get(
         "/{record:str}", operation_id="getInventory", summary="A submitted inventory",
-        responses=problems.declared(*problems.READ),
+        responses={200: _SUBMITTED} | problems.declared(*problems.READ),
     )  # fmt: skip
-    async def submission(self, request: Request[Any, Any, Any], record: Record) -> InventoryOut:
-        """Made again from the records, and held against its digest; and whether a restatement is due, and why."""
+    async def submission(self, request: Request[Any, Any, Any], record: Record, form: Form = "json") -> Response[bytes]:
+        """Made again from the records, and held against its digest; and whether a restatement is due, and why. CSV has
+        the lines; XLSX also figures, standard coal and gaps.
+        """
         footprint = footprint_of(request)
         facts = await _facts(footprint, record)
         pin, now = _pin_of(facts), await pin_in(request, facts.year, None, None)
         before = _sound(await footprint.of(pin, facts.enterprise))
         document = _sound(await footprint.document(before, pin))
+        if form != "json":
+            return _in_form(_of_one(document)[form], form, f"inventory-{pin.year}-{record}")
         since = causes(before, await footprint.now(before, Pin(now.year, now.size, pin.on)))
         refused = since if isinstance(since, Refusal) else None
         changed = {} if isinstance(since, Refusal) else since
         original = None if facts.restates is None else await _causes_since(footprint, str(facts.restates), before)
-        return InventoryOut(
+        found = InventoryOut(
             submission=_submission_out(facts),
             reproduces=hashlib.sha256(document.content()).hexdigest() == facts.digest,
             restatement_due=facts.state == "verified" and bool(changed or refused),
@@ -198,6 +196,7 @@ class InventoryController(Controller):
             refused=None if refused is None else refused.detail(chinese=problems.wants_chinese(request)),
             document=document,
         )
+        return _in_form(lambda: msgspec.json.encode(found), form, "")
 
     @post(
         "", operation_id="postInventory", summary="Submit an inventory (报送)", opt=MAY_POST.opt(), status_code=201,
@@ -240,6 +239,16 @@ class InventoryController(Controller):
         """By another person than who submitted it; with findings that matter it can only be returned."""
         command = JudgeInventory(inventory=int(record), verdict=data.verdict, findings=data.findings)
         return await submit(request, command, key)
+
+
+def _of_one(document: Document) -> dict[str, Callable[[], bytes]]:
+    """An enterprise's inventory as tables."""
+    return {"csv": lambda: as_csv(*lines([document])), "xlsx": lambda: as_xlsx(workbook([document]))}
+
+
+def _in_form(make: Callable[[], bytes], form: Form, name: str) -> Response[bytes]:
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"'} if form != "json" else {}
+    return Response(make(), media_type=MEDIA_TYPES[form], headers=headers)
 
 
 def today_of(request: Request[Any, Any, Any]) -> datetime.date:

@@ -92,7 +92,7 @@ def test_readme_requests_get_the_answers_it_describes(demo: tuple[TestClient, di
     assert ask(client, keys, as_of).status_code == 200
     assert {line["party"] for line in ask(client, keys, positions).json()["lines"]} == {"GH-001"}
     figures, parts = ask(client, keys, draft).json()["figures"], ask(client, keys, explained).json()
-    assert figures["scope2_market"] == parts["tco2e"] and parts["parts"][0]["path"] == "GH-001/1"
+    assert figures["scope2_market"] == parts["value"] and parts["parts"][0]["path"] == "GH-001/1"
 
 
 def test_chinese_readme_request_posts(demo: tuple[TestClient, dict[str, str]]) -> None:

@@ -87,6 +87,7 @@ class Coal(msgspec.Struct, frozen=True, kw_only=True):
     material: str
     quantity: Decimal
     factor: ChosenFactor
+    uses: tuple[Use, ...]
 
     @property
     def tce(self) -> Decimal:
@@ -133,7 +134,7 @@ def emissions(uses: Sequence[Use], claims: Sequence[Claim], policies: PolicyBook
     `uses` without sub-meters; the claims are all of the beneficiary's year. Or `factor_missing`, `policy_missing`.
     """
     lines: list[Line] = []
-    counted = _counted(claims, policies, on)
+    counted = counting(claims, policies, on)
     for part in (
         _process(uses, policies, on),
         _fuels(uses, policies, on),
@@ -170,7 +171,7 @@ def amount(uses: Iterable[Use]) -> Decimal:
     return total(reported(use.quantity, use.meter.material)[0] for use in uses)
 
 
-def _by_site(uses: Iterable[Use]) -> dict[tuple[str, str], tuple[Use, ...]]:
+def by_site(uses: Iterable[Use]) -> dict[tuple[str, str], tuple[Use, ...]]:
     """Uses by site and material, in order."""
     found: dict[tuple[str, str], tuple[Use, ...]] = defaultdict(tuple)
     for use in uses:
@@ -180,7 +181,7 @@ def _by_site(uses: Iterable[Use]) -> dict[tuple[str, str], tuple[Use, ...]]:
 
 def _process(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] | Refusal:
     """Scope 1 of what is made: each method of each material once, site by site."""
-    lines, places = [], _by_site(uses)
+    lines, places = [], by_site(uses)
     for (site, material), metered in places.items():
         own = metered if material != "limestone" else _burnt(metered, _shown_at(site, uses))
         if isinstance(own, Refusal):
@@ -233,7 +234,7 @@ def _methods(material: str, there: set[str], policies: PolicyBook, on: str) -> l
 def _fuels(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] | Refusal:
     """Scope 1 of fuels burnt, and Scope 2 of heat bought."""
     lines = []
-    for (site, material), own in _by_site(uses).items():
+    for (site, material), own in by_site(uses).items():
         role = MATERIALS[material].role
         if role not in {"fuel", "heat"}:
             continue
@@ -253,7 +254,7 @@ def _value_chain(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Lin
     """Scope 3, category by category: what rules in force name, and nothing else."""
     named, lines = {(rule.category, rule.material) for _, rule in policies.of_kind(ValueChain, on)}, []
     for category, wanted in sorted(named, key=lambda one: (int(one[0]), one[1])):
-        for (site, material), own in _by_site(_of(uses, wanted)).items():
+        for (site, material), own in by_site(_of(uses, wanted)).items():
             chosen = factor(policies, "EMISSION", material, method=f"category_{category}", on=on)
             if isinstance(chosen, Refusal):
                 return chosen
@@ -296,11 +297,11 @@ def _located(uses: Iterable[Use], route: str, policies: PolicyBook, on: str) -> 
             scope="2_location", method="grid_average", site=site, material=material, route=route, quantity=amount(own),
             factor=chosen, uses=own,
         )
-        for (site, material), own in _by_site(uses).items()
+        for (site, material), own in by_site(uses).items()
     ]  # fmt: skip
 
 
-def _counted(claims: Iterable[Claim], policies: PolicyBook, on: str) -> tuple[Claim, ...]:
+def counting(claims: Iterable[Claim], policies: PolicyBook, on: str) -> tuple[Claim, ...]:
     """The claims whose purpose counts in an inventory."""
     purposes = {rule.purpose for _, rule in policies.of_kind(ClaimPurpose, on)}
     return tuple(claim for claim in claims if claim.purpose in purposes)
@@ -314,7 +315,7 @@ def _market(uses: Sequence[Use], claims: tuple[Claim, ...], policies: PolicyBook
     chosen = factor(policies, "NATIONAL_RESIDUAL", "electricity", on=on)
     if isinstance(chosen, Refusal):
         return chosen
-    left = {site: amount(own) for (site, _), own in _by_site(uses).items()}
+    left = {site: amount(own) for (site, _), own in by_site(uses).items()}
     consumed, covering = total(left.values()), []
     for claim in claims:
         if claim.site is not None:
@@ -343,5 +344,6 @@ def _standard_coal(uses: Sequence[Use], policies: PolicyBook, on: str) -> tuple[
             chosen = factor(policies, basis, material, on=on)  # type: ignore[arg-type]  # both are kinds of factors
             if isinstance(chosen, Refusal):
                 return chosen
-            found.append(Coal(basis=basis, material=material, quantity=amount(_of(energy, material)), factor=chosen))
+            own = _of(energy, material)
+            found.append(Coal(basis=basis, material=material, quantity=amount(own), factor=chosen, uses=own))
     return tuple(found)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ledger.core.carbon import EXACT, Claim, Line, Result, Use, emissions
+from ledger.core.carbon import EXACT, Claim, Line, Result, Use, counting, emissions
 from ledger.core.carbon_rules import Factor, FactorFallback
 from ledger.core.factors import ChosenFactor
 from ledger.core.policy import PolicyBook, in_force
@@ -33,6 +33,10 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     def emissions(self) -> Result | Refusal:
         """What the methods make of it."""
         return emissions(self.uses, self.claims, self.policies, on=self.on)
+
+    def counting(self) -> tuple[Claim, ...]:
+        """The claims whose purpose counts, whatever factor is missing."""
+        return counting(self.claims, self.policies, self.on)
 
 
 class Gap(msgspec.Struct, frozen=True):

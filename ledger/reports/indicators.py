@@ -143,16 +143,13 @@ class _Year(msgspec.Struct, frozen=True, kw_only=True):
     is_read: bool
     """Whether any meter was."""
     consumed: Decimal | None
-    """None where no electricity was, or what was claimed cannot be told: a share without it would be too small."""
+    """None where no electricity was. A share of green power waits for no factor: it is of electricity alone."""
     grid: Decimal | None
     held: int | None
+    retired: int
+    """Claimed for the year."""
     later: int
     """Of the retired certificates those that were still held on the day: each counts once."""
-
-    @property
-    def retired(self) -> int:
-        """Claimed for the year."""
-        return self.result.claimed if isinstance(self.result, Result) else 0
 
     @property
     def together(self) -> int | None:
@@ -247,12 +244,11 @@ def _year(party: str, own: Inputs | None, held: dict[str, int] | None, day: date
     result = None if own is None else own.emissions()
     read = [] if own is None else [use for use in own.uses if use.readings]
     power = [use for use in read if use.meter.material == "electricity"]
-    known = result if isinstance(result, Result) and power else None
-    counted = result.counted if isinstance(result, Result) else ()
+    counted = () if own is None else own.counting()
     return _Year(
-        party=party, result=result, is_read=bool(read), consumed=None if known is None else known.consumed,
-        grid=None if known is None else amount(use for use in power if use.meter.route in _OVER_THE_GRID),
-        held=None if held is None else held.get(party, 0),
+        party=party, result=result, is_read=bool(read), consumed=amount(power) if power else None,
+        grid=amount(use for use in power if use.meter.route in _OVER_THE_GRID) if power else None,
+        held=None if held is None else held.get(party, 0), retired=sum(one.quantity for one in counted),
         later=sum(one.quantity for one in counted if one.effective_on > day.isoformat()),
     )  # fmt: skip
 

@@ -174,17 +174,19 @@ def test_shares_beside_each_other(park: Service) -> None:
     assert line["per_tonne"]["scope1"] == "1.5694"  # T4: 1.424 + 0.1454
 
 
-def test_who_burns_what_has_no_factor_has_no_share(park: Service) -> None:
-    """What it claimed cannot be told then, and a share of what it holds alone would be too small."""
-    operator = park["operator"]
+def test_who_burns_what_has_no_factor_has_a_share_all_the_same(park: Service) -> None:
+    """Its emissions cannot be told; what part of its electricity is green can, with what it claimed."""
+    operator, known = park["operator"], asked(park)
     coal = {"meter": "COAL", "enterprise": A, "site": "works", "stage": "all", "material": "raw_coal"}
     assert operator.write("/v1/meters", coal).status_code == 201
     assert operator.write("/v1/readings", DAYS | {"meter": "COAL", "quantity": "4", "unit": "t"}).status_code == 201
     found = asked(park)
     (line,) = [one for one in found["enterprises"] if one["enterprise"] == A]
-    assert (line["refused"], line["rank"]) == ("factor_missing", None)
-    assert (line["compliance"]["percent"], line["compliance"]["gap"], line["held_percent"]) == (None, None, None)
-    assert (found["park"]["consumed_mwh"], found["park"]["counted"]) == ("18", 9)
+    (before,) = [one for one in known["enterprises"] if one["enterprise"] == A]
+    assert (line["refused"], line["scope1"], line["excess_mwh"]) == ("factor_missing", None, None)
+    for name in ("rank", "compliance", "held", "held_percent", "retired", "retired_percent"):
+        assert line[name] == before[name] is not None
+    assert found["park"] == known["park"]
 
 
 def test_meters_that_were_not_read_are_no_zero(park: Service) -> None:

@@ -5,13 +5,15 @@ import hashlib
 import io
 import json
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
+from ledger.core.activity import MATERIALS
+from ledger.reports.explanation import Figure
 from tests.api.conftest import PROVED, A, B, Client, Service, problem_of, retirement
 from tests.conftest import day
 
@@ -122,7 +124,7 @@ def test_scope_3_by_rule(park: Service) -> None:
     assert {name: found["figures"][name] for name in before["figures"]} == before["figures"]
     asked = QUERY | {"figure": "scope3", "path": f"{A}/1/E1"}
     leaf = park["regulator"].get("/v1/inventories/explanation", params=asked).json()
-    assert (leaf["tco2e"], [part["quantity"] for part in leaf["parts"]]) == ("4", ["100"])
+    assert (leaf["value"], [part["quantity"] for part in leaf["parts"]]) == ("4", ["100"])
     assert draft(park["regulator"], known_as_of=size) == before
     wrong = {"in_force_from": "2020-01-01", "source": "a test", "rule": {"kind": "value_chain", "category": "16"}}
     wrong["rule"] |= {"material": "electricity"}
@@ -244,8 +246,22 @@ def test_nobody_claims_for_another(park: Service) -> None:
     )
 
 
-@pytest.mark.parametrize("figure", ["scope1", "scope2_location", "scope2_market"])
-def test_a_figure_leads_down_to_its_sources(park: Service, figure: str) -> None:
+@pytest.mark.parametrize(
+    ("figure", "unit", "kinds"),
+    [
+        ("scope1", "tCO2e", {"reading"}),
+        ("scope2_location", "tCO2e", {"reading"}),
+        ("scope2_market", "tCO2e", {"reading", "posting"}),
+        ("tce_calorific", "tce", {"reading"}),
+        ("tce_equivalent", "tce", {"reading"}),
+        ("consumed_mwh", "MWh", {"reading"}),
+        ("residual_mwh", "MWh", {"reading"}),
+        ("claimed_mwh", "MWh", {"posting"}),
+        ("excess_mwh", "MWh", {"posting"}),
+        ("aluminium_t", "t", {"reading"}),
+    ],
+)
+def test_a_figure_leads_down_to_its_sources(park: Service, figure: str, unit: str, kinds: set[str]) -> None:
     """Each level sums to the one above, exactly; at the end stand records, and an enterprise sees none but its own."""
     posted(park["a"], "/v1/readings", reading("100.123"))
     posted(park["a"], "/v1/readings", reading("80.001", 2))
@@ -255,22 +271,38 @@ def test_a_figure_leads_down_to_its_sources(park: Service, figure: str) -> None:
     posted(park["b"], "/v1/retirements", retirement(70))  # more than was consumed
     auditor, records = park["auditor"], []
 
-    def descend(path: str | None, expected: str | None) -> None:
+    def descend(path: str | None, expected: str) -> None:
         asked = QUERY | {"figure": figure} | ({} if path is None else {"path": path})
         found = auditor.get("/v1/inventories/explanation", params=asked).json()
-        assert expected in {None, found["tco2e"]}
-        assert sum((Decimal(part["tco2e"]) for part in found["parts"]), Decimal(0)) == Decimal(found["tco2e"])
+        assert (found["value"], found["unit"]) == (expected, unit)
+        assert sum((Decimal(part["value"]) for part in found["parts"]), Decimal(0)) == Decimal(found["value"])
         for part in found["parts"]:
             if part["path"] is None:
                 records.append(auditor.get(f"/v1/audit/records/{part['record']}").json()["record"]["type"])
             else:
-                descend(part["path"], part["tco2e"])
+                descend(part["path"], part["value"])
 
-    descend(None, draft(park["regulator"])["figures"][figure])
-    kinds = {"scope1": {"reading"}, "scope2_location": {"reading"}, "scope2_market": {"reading", "posting"}}
-    assert set(records) == kinds[figure]
+    descend(None, told_of(draft(park["regulator"]), figure))
+    assert set(records) == kinds
     other = park["b"].get("/v1/inventories/explanation", params=QUERY | {"figure": figure, "path": A})
     problem_of(other, 404, "not_found")
+
+
+def told_of(park: dict[str, Any], figure: str) -> str:
+    """The park's figure as its inventory tells it: of its own figures, or as the sum of its enterprises'."""
+    if figure in park["figures"]:
+        return str(park["figures"][figure])
+    found = Decimal(0)
+    for one in park["enterprises"]:
+        coal = [coal["tce"] for coal in one["coal"] if coal["basis"] == figure.replace("tce", "coal").upper()]
+        found += sum(map(Decimal, coal)) + Decimal(one["figures"].get(figure, "0"))
+    return f"{found.normalize():f}"
+
+
+def test_every_product_has_a_figure_that_can_be_explained() -> None:
+    """A new product is not forgotten here."""
+    products = {f"{one.code}_t" for one in MATERIALS.values() if one.role == "product"}
+    assert {figure for figure in get_args(Figure) if figure.endswith("_t")} == products
 
 
 def test_many_readings_at_once(park: Service) -> None:
@@ -321,6 +353,33 @@ def test_an_inventory_as_a_table(park: Service) -> None:
     assert book.sheetnames == ["figures", "lines", "standard coal", "gaps"]
     figures_ = {row[2]: row[3] for row in book["figures"].iter_rows(min_row=2, values_only=True)}
     assert figures_["scope2_market"] == "60.96" and A in {row[0].value for row in book["lines"].iter_rows(min_row=2)}
+
+
+def test_a_submitted_inventory_as_tables(park: Service) -> None:
+    """Those of the draft it was, whatever was read since."""
+    mine = park["a"]
+    posted(mine, "/v1/readings", reading("100"))
+    record = posted(mine, "/v1/inventories", {"year": "2026", "factors_on": day(0)})
+    size = mine.get(f"/v1/inventories/{record}").json()["submission"]["tree_size"]
+    moment = mine.get(f"/v1/audit/records/{int(size) - 1}").json()["record"]["recorded_at"]
+    posted(mine, "/v1/readings", reading("1", 2))
+    for form in ("csv", "xlsx"):
+        as_it_was = QUERY | {"factors_on": day(0), "known_as_of": moment, "format": form, "enterprise": A}
+        told, drafted = (
+            mine.get(path, params=params).content
+            for path, params in (
+                (f"/v1/inventories/{record}", {"format": form}),
+                ("/v1/inventories/draft", as_it_was),
+            )
+        )
+        assert cells(told, form) == cells(drafted, form) and len(told) > 100
+
+
+def cells(content: bytes, form: str) -> list[Any]:
+    """What stands in a file."""
+    if form == "csv":
+        return list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
+    return [list(sheet.iter_rows(values_only=True)) for sheet in load_workbook(io.BytesIO(content))]
 
 
 def test_who_is_in_no_total_of_the_park_stands_in_its_workbook(park: Service) -> None:
