@@ -22,8 +22,9 @@ from ledger.core.activity import MATERIALS, Unit, smallest, unit_of
 from ledger.core.command import Batch, RecordReading, RegisterMeter, canonical
 from ledger.core.command import Request as LedgerRequest
 from ledger.core.events import Evidence
+from ledger.core.evidence import Level
 from ledger.core.refusal import Refusal, refuse
-from ledger.imports.meter_import import ReadingsReport, import_readings
+from ledger.imports.meter_import import ReadingsReport, Said, import_readings
 from ledger.imports.sheets import StatementUnreadable
 from ledger.keys import Credential
 from ledger.reports.metering import meters, readings
@@ -36,6 +37,17 @@ MeterName = Annotated[
     ),
 ]
 
+Corrects = Annotated[
+    bool,
+    QueryParameter(
+        required=False,
+        description="Where the file has another quantity, or hours, for the very days of a standing reading, it takes "
+        "that one's place; by default it is refused.",
+    ),
+]
+Confirmed = Annotated[
+    bool, QueryParameter(required=False, description="Readings far off their meter's history were looked at.")
+]
 FILE_BYTES_MAX = 64 * 1024 * 1024
 """A file of readings and the form around it: a month of the park's meters by the hour has 20 MB."""
 _one_file = asyncio.Semaphore(1)
@@ -167,7 +179,13 @@ class ReadingController(Controller):
         "/files", operation_id="postReadingsFile", summary="Record the readings of a file", opt=MAY_POST.opt(),
         status_code=200, request_max_body_size=FILE_BYTES_MAX, responses=problems.declared(*problems.WRITE),
     )  # fmt: skip
-    async def record_file(self, request: Request[Any, Any, Any], data: MultipartBody[ReadingsForm]) -> ReadingsReport:
+    async def record_file(
+        self,
+        request: Request[Any, Any, Any],
+        data: MultipartBody[ReadingsForm],
+        corrects: Corrects = False,
+        confirmed: Confirmed = False,
+    ) -> ReadingsReport:
         """Readings by the hour, day or month: columns meter, time, quantity and unit, found by their names.
 
         What cannot be read or true is told with its line, and the rest posts; the same file again posts nothing more.
@@ -176,12 +194,13 @@ class ReadingController(Controller):
         credential = credential_of(request)
         name = data.file.filename.replace("\0", "")[:255]
         state = request.app.state
+        level: Level = "CONFIRMED" if credential.principal.tenant is None else "REPORTED"
         async with _one_file:
             try:
                 return await import_readings(
                     await state.writers.of(credential), state.reading.reader, state.settings.home / "files", name,
                     data.file.file, by=credential.principal,
-                    level="CONFIRMED" if credential.principal.tenant is None else "REPORTED",
+                    said=Said(corrects=corrects, confirmed=confirmed, level=level),
                 )  # fmt: skip
             except StatementUnreadable as why:
                 raise Problem(refuse("file_unreadable", problem=why.message, rule=why.rule)) from why

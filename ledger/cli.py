@@ -47,7 +47,7 @@ from ledger.expiring import ExpiryReport, expire
 from ledger.imports.explaining import explain
 from ledger.imports.job import import_file, importing
 from ledger.imports.layouts import LAYOUTS_FILE, known_layouts
-from ledger.imports.meter_import import ReadingsReport, import_readings
+from ledger.imports.meter_import import ReadingsReport, Said, import_readings
 from ledger.imports.report import ImportReport
 from ledger.imports.sheets import StatementUnreadable
 from ledger.keys import make_key
@@ -175,10 +175,17 @@ def import_(
 
 
 @app.command
-def readings(file: Path, *, ledger: LedgerName = None, json: Json = False) -> int:
-    """Import meter readings by the hour, day or month: columns meter, time, quantity, unit; CSV, XLSX, XLS or ODS."""
+def readings(
+    file: Path, *, corrects: bool = False, confirmed: bool = False, ledger: LedgerName = None, json: Json = False
+) -> int:
+    """Import meter readings by the hour, day or month: columns meter, time, quantity, unit; CSV, XLSX, XLS or ODS.
+
+    --corrects lets the file take the place of standing readings of the very same days; --confirmed says that readings
+    far off their meter's history were looked at.
+    """
+    said = Said(corrects=corrects, confirmed=confirmed)
     with opened_file(file) as source, at_database() as database, spinner(f"Importing {file.name}"):
-        report = uvloop.run(_readings(database, ledger, file.name, source))
+        report = uvloop.run(_readings(database, ledger, file.name, source, said))
     if json:
         print_json(report)
     else:
@@ -186,13 +193,13 @@ def readings(file: Path, *, ledger: LedgerName = None, json: Json = False) -> in
     return 1 if report.problems else 0
 
 
-async def _readings(database: Database, ledger: str | None, name: str, source: BinaryIO) -> ReadingsReport:
+async def _readings(database: Database, ledger: str | None, name: str, source: BinaryIO, said: Said) -> ReadingsReport:
     async def run(writer: Writer) -> ReadingsReport:
         reader = Reader(database.urls.reader, connections_max=2)
         await reader.open()
         try:
             files = read_settings().home / "files"
-            return await import_readings(writer, reader, files, name, source, by=local_principal())
+            return await import_readings(writer, reader, files, name, source, by=local_principal(), said=said)
         finally:
             await reader.close()
 

@@ -52,7 +52,7 @@ def show_readings(out: Console, err: Console, report: ReadingsReport) -> None:
     table = Table(title=report.file, title_justify="left")
     table.add_column("what")
     table.add_column("figure", justify="right")
-    for name in ("values", "readings", "posted", "replayed"):
+    for name in ("values", "readings", "posted", "corrected", "replayed"):
         table.add_row(name, f"{getattr(report, name):,}")
     table.add_row("problems", f"{len(report.problems):,}")
     out.print(table)

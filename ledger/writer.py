@@ -37,7 +37,7 @@ GROUP_MAX = 10_000
 """Commands in one group commit, unless one ticket alone is larger."""
 BATCH_MAX = 10_000
 """Commands in one ticket."""
-LAG_MAX = 4_000
+LAG_MAX = 1_000
 """Records by which the table of balances may lag behind while the writer is busy: each group walks what it lacks."""
 CACHED_MAX = 100_000
 """Balances the book keeps between groups; above it those of days are dropped, or the book begins anew."""

@@ -197,11 +197,10 @@ async def _load_balances(connection: Connection, ledger_id: int, book: Book, pai
     if not (missing := [pair for pair in pairs if pair not in book.lot_balances]):
         return
     accounts, lots = map(list, zip(*missing, strict=True))
-    size = "(select balance_size from head where ledger_id = %s)"
     rows = await rows_of(
         connection,
-        # What the table does not have yet is walked once for each account, however many of its lots are asked for.
-        f"""
+        # What the table does not have yet is walked by its place in the log: by lot, all that a lot ever had was.
+        """
         select a.account_id, a.lot_id, b.quantity, b.last_on
         from unnest(%s::int[], %s::bigint[]) as a (account_id, lot_id)
         cross join lateral (
@@ -213,7 +212,9 @@ async def _load_balances(connection: Connection, ledger_id: int, book: Book, pai
         from unnest(%s::int[]) as a (account_id)
         cross join lateral (
             select account_id, lot_id, quantity, effective_on from posting
-            where ledger_id = %s and account_id = a.account_id and log_index >= {size} and lot_id = any(%s) offset 0
+            where ledger_id = %s and account_id = a.account_id
+                and log_index >= (select balance_size from head where ledger_id = %s)
+            order by log_index, leg offset 0
         ) as p
         group by 1, 2
         """,
@@ -223,7 +224,6 @@ async def _load_balances(connection: Connection, ledger_id: int, book: Book, pai
         numbers(list(set(accounts))),
         ledger_id,
         ledger_id,
-        numbers(list(set(lots))),
     )
     book.lot_balances.update((pair, (0, 0)) for pair in missing)
     asked = set(missing)

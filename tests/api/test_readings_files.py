@@ -12,10 +12,12 @@ from tests.api.test_inventories import draft, meter
 MONTH = "计量点,日期,用电量(万千瓦时)\nE1,2026年1月,１．５\n合计,,1.5\n"
 
 
-def upload(caller: Client, content: str | bytes, name: str = "抄表.csv", **more: str) -> httpx.Response:
+def upload(
+    caller: Client, content: str | bytes, name: str = "抄表.csv", asked: str = "", **more: str
+) -> httpx.Response:
     """Send a file; a text in GB18030, as the meters' own program writes it."""
     data = content.encode("gb18030") if isinstance(content, str) else content
-    return caller.post("/v1/readings/files", files={"file": (name, data)}, headers=more)
+    return caller.post(f"/v1/readings/files{asked}", files={"file": (name, data)}, headers=more)
 
 
 @pytest.fixture
@@ -76,3 +78,40 @@ def test_a_file_that_cannot_be_read_posts_nothing(park: Service, content: str, r
     found = problem_of(upload(park["a"], content, **{"Accept-Language": "zh-CN"}), 422, "file_unreadable")
     assert found["figures"]["rule"] == rule and "未过账" in found["detail"]
     assert park.size == size
+
+
+def test_a_file_that_corrects_takes_the_place_of_what_stood(park: Service) -> None:
+    """Of the very same days, and only where the sender says so; what it says alike stays, and earlier sizes too."""
+    assert upload(park["a"], MONTH + "E1,2026年2月,2\n").json()["posted"] == 2
+    before, corrected = draft(park["a"]), MONTH.replace("１．５", "1.6") + "E1,2026年2月,2\n"
+    size = str(park.size)
+    refused = upload(park["a"], corrected).json()
+    assert ({one["rule"] for one in refused["problems"]}, refused["posted"]) == ({"reading_overlaps"}, 0)
+    found = upload(park["a"], corrected, asked="?corrects=true").json()
+    assert (found["posted"], found["corrected"], found["replayed"], found["problems"]) == (1, 1, 1, [])
+    assert draft(park["a"])["figures"]["consumed_mwh"] == "36"
+    assert draft(park["a"], known_as_of=size) == before
+    february, new = park["a"].get("/v1/readings?year=2026").json()["items"]
+    assert (february["quantity"], new["quantity"]) == ("20000000", "16000000")
+    stood = park["a"].get(f"/v1/readings?year=2026&known_as_of={size}").json()["items"]
+    assert [one["corrected_by"] for one in stood] == [new["record"], None]
+    again = upload(park["a"], corrected, asked="?corrects=true").json()
+    assert (again["posted"], again["replayed"], again["problems"]) == (0, 2, [])
+
+
+def test_other_days_are_no_correction_and_another_s_meter_has_none(park: Service) -> None:
+    """A day of a month that is read whole overlaps it; whose meter it is not hears that there is no such meter."""
+    assert upload(park["a"], MONTH).json()["posted"] == 1
+    day = MONTH.replace("2026年1月", "2026-01-05")
+    for caller, content, rule in ((park["a"], day, "reading_overlaps"), (park["b"], MONTH, "unknown_meter")):
+        found = upload(caller, content, asked="?corrects=true").json()
+        assert ([one["rule"] for one in found["problems"]], found["posted"]) == ([rule], 0)
+
+
+def test_what_is_far_off_is_told_until_somebody_looked(park: Service) -> None:
+    """Ten times a month's use may be a slip of units, or true; the sender says which."""
+    history = MONTH + "E1,2026年2月,1.4\nE1,2026年3月,1.5\n"
+    assert upload(park["a"], history).json()["posted"] == 3
+    april = MONTH.replace("2026年1月", "2026年4月").replace("１．５", "15")
+    assert [one["rule"] for one in upload(park["a"], april).json()["problems"]] == ["reading_unit_suspect"]
+    assert upload(park["a"], april, asked="?confirmed=true").json()["posted"] == 1
