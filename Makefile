@@ -14,8 +14,8 @@ STAMP := $(VENV)/.installed
 setup: $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "GreenLedger needs Python 3.11 or newer; this is " + sys.version.split()[0])'
-	$(PYTHON) -m venv $(VENV)
+	@python="$(PYTHON)"; $$python -c 'import sys; sys.exit(sys.version_info < (3, 11) and "GreenLedger needs Python 3.11 or newer; this is " + sys.version.split()[0])' \
+	&& echo "$$python -m venv --clear $(VENV)" && $$python -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)

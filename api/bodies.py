@@ -153,6 +153,7 @@ class TradeIn(FactIn, kw_only=True):
     amount_fen: PositiveText | None = None
     mode: TradeMode | None = None
     energy_source: Annotated[str, Meta(pattern=r"^[a-z_]{1,32}$")] | None = None
+    province: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
     tradable: bool = True
     lot: LotCode | None = None
     """Which of its lots a project in the book sells, where they are not numbered."""

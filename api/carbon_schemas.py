@@ -103,9 +103,13 @@ class InventoryOut(Out, kw_only=True):
     reproduces: bool
     """Whether the document's SHA-256 is the digest that was submitted."""
     restatement_due: bool
-    """Whether the same year, by the same factors, is another today."""
+    """Whether the same year, by the same factors, is another today: a verified one is restated, one that waits to be
+    verified is submitted again.
+    """
     causes: dict[str, dict[str, str]]
-    """What changed since, in tCO2e by scope: methods, factors, activity, retirements."""
+    """By how much each figure changed since, by cause: method, factor, activity, retirement; a retirement of which
+    less is left is named, in MWh.
+    """
     restated: dict[str, dict[str, str]] | None
     """Of a restatement: how it differs from the inventory it takes the place of, by the same causes."""
     refused: str | None

@@ -181,7 +181,10 @@ class InventoryController(Controller):
         pin, now = _pin_of(facts), await pin_in(request, facts.year, None, None)
         before = _sound(await footprint.of(pin, facts.enterprise))
         document = _sound(await footprint.document(before, pin))
+        reproduces = hashlib.sha256(document.content()).hexdigest() == facts.digest
         if form != "json":
+            if not reproduces:
+                raise Problem(refuse("inventory_not_reproduced", record=record))
             return _in_form(_of_one(document)[form], form, f"inventory-{pin.year}-{record}")
         since = causes(before, await footprint.now(before, Pin(now.year, now.size, pin.on)))
         refused = since if isinstance(since, Refusal) else None
@@ -189,8 +192,8 @@ class InventoryController(Controller):
         original = None if facts.restates is None else await _causes_since(footprint, str(facts.restates), before)
         found = InventoryOut(
             submission=_submission_out(facts),
-            reproduces=hashlib.sha256(document.content()).hexdigest() == facts.digest,
-            restatement_due=facts.state == "verified" and bool(changed or refused),
+            reproduces=reproduces,
+            restatement_due=facts.state in {"submitted", "verified"} and bool(changed or refused),
             causes=changed,
             restated=original,
             refused=None if refused is None else refused.detail(chinese=problems.wants_chinese(request)),

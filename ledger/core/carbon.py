@@ -171,6 +171,11 @@ def amount(uses: Iterable[Use]) -> Decimal:
     return total(reported(use.quantity, use.meter.material)[0] for use in uses)
 
 
+def _unread(uses: Iterable[Use]) -> bool:
+    """Whether no meter was read: then there is a gap, and no factor is missed for it."""
+    return not any(use.readings for use in uses)
+
+
 def by_site(uses: Iterable[Use]) -> dict[tuple[str, str], tuple[Use, ...]]:
     """Uses by site and material, in order."""
     found: dict[tuple[str, str], tuple[Use, ...]] = defaultdict(tuple)
@@ -192,6 +197,8 @@ def _process(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] |
         for method in _methods(material, there, policies, on):
             chosen = factor(policies, "EMISSION", material, method=method, on=on)
             if isinstance(chosen, Refusal):
+                if _unread(own):
+                    continue
                 return chosen
             lines.append(
                 Line(
@@ -216,6 +223,8 @@ def _burnt(limestone: Iterable[Use], there: Sequence[Use]) -> tuple[Use, ...] | 
     for use in limestone:
         stage = use.meter.stage
         if clinker and lime and (stage in clinker) == (stage in lime):
+            if not use.readings:
+                continue
             return refuse("limestone_unassigned", meter=use.meter.meter, site=use.meter.site, stage=stage)
         if not clinker or (lime and stage in lime):
             found += (use,)
@@ -240,6 +249,8 @@ def _fuels(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Line] | R
             continue
         chosen = factor(policies, "EMISSION", material, on=on)
         if isinstance(chosen, Refusal):
+            if _unread(own):
+                continue
             return chosen
         scope, method = ("1", "combustion") if role == "fuel" else ("2_heat", "purchased_heat")
         lines.append(
@@ -257,6 +268,8 @@ def _value_chain(uses: Sequence[Use], policies: PolicyBook, on: str) -> list[Lin
         for (site, material), own in by_site(_of(uses, wanted)).items():
             chosen = factor(policies, "EMISSION", material, method=f"category_{category}", on=on)
             if isinstance(chosen, Refusal):
+                if _unread(own):
+                    continue
                 return chosen
             line = Line(
                 scope="3", method=f"category_{category}", site=site, material=material, quantity=amount(own),
@@ -342,8 +355,10 @@ def _standard_coal(uses: Sequence[Use], policies: PolicyBook, on: str) -> tuple[
     for material in sorted({use.meter.material for use in energy}):
         for basis in ("COAL_CALORIFIC", "COAL_EQUIVALENT"):
             chosen = factor(policies, basis, material, on=on)  # type: ignore[arg-type]  # both are kinds of factors
-            if isinstance(chosen, Refusal):
-                return chosen
             own = _of(energy, material)
+            if isinstance(chosen, Refusal):
+                if _unread(own):
+                    continue
+                return chosen
             found.append(Coal(basis=basis, material=material, quantity=amount(own), factor=chosen, uses=own))
     return tuple(found)

@@ -185,7 +185,8 @@ def _stretches(days: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def causes(before: Inputs, after: Inputs) -> dict[str, dict[str, str]] | Refusal:
-    """What of the difference between two inventories of a year came of methods, factors, readings and retirements.
+    """What of the difference between two inventories of a year came of methods, factors, readings and retirements, by
+    figure; a retirement that counts for less is named, also where the figures are as they were.
 
     One is changed after the other, so that their sum is the whole difference, to the last digit. The rules come first:
     what is metered since may need a factor that came since. A step that cannot be told alone is told with the next.
@@ -207,11 +208,24 @@ def causes(before: Inputs, after: Inputs) -> dict[str, dict[str, str]] | Refusal
             if step is after:
                 return now
             continue
-        changed = {f"scope{scope}": EXACT.subtract(now.total(scope), known.total(scope)) for scope in SCOPES}
-        if any(changed.values()):
-            found[cause] = {scope: plain(change) for scope, change in changed.items() if change != Decimal(0)}
+        if changed := _difference(known, now):
+            found[cause] = changed
         known = now
     return found
+
+
+def _difference(before: Result, after: Result) -> dict[str, str]:
+    """Figure -> by how much it is another; and which retirements count for less, though others may make up for them."""
+    known, now = figures(before), figures(after)
+    for names, result in ((known, before), (now, after)):
+        names |= {f"retirement_{claim.transaction}": str(claim.quantity) for claim in result.counted}
+    told = {name for name in known.keys() | now.keys() if name in known or not name.startswith("retirement_")}
+    changed = {name: EXACT.subtract(Decimal(now.get(name, "0")), Decimal(known.get(name, "0"))) for name in told}
+    return {
+        name: plain(change)
+        for name, change in sorted(changed.items())
+        if change < 0 or (change > 0 and not name.startswith("retirement_"))
+    }
 
 
 def _judging(inputs: Inputs, *, factors_of: Inputs) -> PolicyBook:

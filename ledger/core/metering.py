@@ -44,14 +44,16 @@ def register_meter(book: Book, command: RegisterMeter) -> Posted | Refusal:
 
 
 def record_reading(book: Book, command: RecordReading, request: Request, *, today: str) -> Posted | Refusal:
-    """A reading of a meter the caller may speak for.
+    """A reading of a meter the caller may speak for; what an enterprise sends is REPORTED at most (domain 3.1).
 
-    Or `unknown_meter`, also for another enterprise's, `evidence_used`, `unit_unfit`, `reading_not_standing`, and why it
-    cannot be true (`judge_reading`).
+    Or `unknown_meter`, also for another enterprise's, `forbidden`, `evidence_used`, `unit_unfit`,
+    `reading_not_standing`, and why it cannot be true (`judge_reading`).
     """
     meter = book.carbon.meters.get(command.meter)
     if meter is None or not _may_speak_for(request.principal, meter.enterprise):
         return refuse("unknown_meter", meter=command.meter)
+    if request.principal.tenant is not None and command.evidence.level == "CONFIRMED":
+        return refuse("forbidden", role=request.principal.role, action="confirm its own readings")
     if request.evidence_key is not None and (used := book.evidence.get(request.evidence_key)) is not None:
         return refuse("evidence_used", evidence=request.evidence_key, transaction=used)
     if command.unit != MATERIALS[meter.material].unit:

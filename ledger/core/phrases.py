@@ -30,6 +30,7 @@ PHRASES = {
     "set policy": "设定规则",
     "set rules": "设定规则",
     "submit inventories": "报送清单",
+    "confirm its own readings": "自行确认其读数",
     "verify inventories": "核查清单",
     # what there is none of
     "a tree of {}": "大小为 {} 的树",

@@ -131,6 +131,11 @@ REASONS = (
         "{year} 年清单的报告日应在 {first} 至今日 {today} 之间，给出 {given}。",
     ),
     Reason(
+        "inventory_not_reproduced", 409, "Inventory is not reproduced",
+        "Made again, the inventory of record {record} is another than was submitted; it is told as JSON only.",
+        "清单无法重现", "按记录重新编制的清单与记录 {record} 报送的不一致；仅以 JSON 提供。",
+    ),
+    Reason(
         "inventory_verified", 409, "Inventory is verified",
         "The inventory of {enterprise} for {year} is verified, record {record}: it is restated, not changed.",
         "清单已核查", "{enterprise} {year} 年清单已核查（记录 {record}）：只能重述，不能改动。", frozen=True,

@@ -105,6 +105,10 @@ class _Door:
         standing = await self._standing(readings) if self._said.corrects else {}
         new = [one for one in readings if self._evidence(one) not in used and not _stands(one, standing)]
         report.replayed += len(readings) - len(new)
+        for reading in readings:
+            known = standing.get(_days(reading))
+            if self._evidence(reading) in used and known is not None and known[1] != reading.quantity:
+                self._note(reading, "reading_superseded", f"posted before by this file; record {known[0]} stands since")
         requests = [self._request(reading, standing.get(_days(reading), (None,))[0]) for reading in new]
         outcomes = await self._writer.submit_batch(requests, atomic=False) if requests else []
         for reading, outcome in zip(new, outcomes, strict=True):

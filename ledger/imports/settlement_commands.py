@@ -14,6 +14,7 @@ from ledger.core.settlement import correction_key, settled_lot, settlement_key
 from ledger.imports.documents import SettlementRow, SettlementStatement
 from ledger.imports.draft import Draft, identifier
 from ledger.imports.matching import control_total_ok, match
+from ledger.imports.provinces import province_letters
 from ledger.imports.report import Problem
 
 
@@ -146,6 +147,7 @@ def _lot_of(row: SettlementRow, buyer: str) -> LotFacts:
         numbered=False,
         production_month=row.production_month,
         project=project,
+        province=province_letters(row.province),
         source=row.energy_source,
     )
 

@@ -21,6 +21,7 @@ from ledger.imports.draft import Draft, identifier
 from ledger.imports.frames import TradesClosed, TradesOpened
 from ledger.imports.matching import chain_of, control_total_ok, match
 from ledger.imports.prices import Prices
+from ledger.imports.provinces import province_letters
 from ledger.imports.report import Problem, problem_of
 
 
@@ -265,6 +266,7 @@ def _lot_of(row: TradeRow, trade_id: str) -> LotFacts:
         numbered=False,
         production_month=row.production_month,
         project=identifier(row.project_code),
+        province=province_letters(row.province),
         source=row.energy_source,
         tradable=row.tradable,
     )

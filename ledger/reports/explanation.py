@@ -55,6 +55,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     factor: FactorUsed | None
     parts: list[Part]
+    left_out: list[str]
+    """Of the park: enterprises whose emissions cannot be told, which are no part of it."""
 
 
 class _Term(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,19 +88,26 @@ def explain(
 ) -> Explanation | Refusal:
     """The parts of a figure at a path: enterprises; its lines; a line's meters; a meter's readings.
 
-    `not_found` where the path leads nowhere; enterprises whose emissions cannot be told are no part of the park's.
+    `not_found` where the path leads nowhere; enterprises whose emissions cannot be told are no part of the park's,
+    and of such a one only what needs no factor is told: what was metered, and claimed.
     """
-    chosen = None
-    results = {one: own.emissions() for one, own in inputs.items() if not path or one == path[0]}
-    known = {one: result for one, result in results.items() if isinstance(result, Result)}
-    terms = {one: list(_terms(inputs[one], result, figure)) for one, result in known.items()}
+    chosen, left_out = None, []
     if not path:
-        parts = [_part(one, one, total(term.value for term in own)) for one, own in terms.items()]
+        parts = []
+        for one, own in inputs.items():
+            result = own.emissions()
+            if isinstance(result, Refusal):
+                left_out.append(one)
+            else:
+                parts.append(_part(one, one, total(term.value for term in _terms(own, result, figure))))
     else:
-        if path[0] not in known:
-            found = results.get(path[0])
-            return found if isinstance(found, Refusal) else refuse("not_found", what=f"enterprise {path[0]}")
-        lines = terms[path[0]]
+        if path[0] not in inputs:
+            return refuse("not_found", what=f"enterprise {path[0]}")
+        own = inputs[path[0]]
+        result = own.emissions()
+        if isinstance(result, Refusal) and not _is_plain(figure):
+            return result
+        lines = list(_terms(own, result, figure))
         parts = [_line_part(term, f"{path[0]}/{at}") for at, term in enumerate(lines, start=1)]
         if path[1:]:
             line = _numbered(lines, path[1])
@@ -109,7 +118,7 @@ def explain(
     whole = total(Decimal(part.value) for part in parts)
     return Explanation(
         figure=figure, unit=_unit(figure), year=year, tree_size=str(size), path="/".join(path), value=plain(whole),
-        factor=chosen, parts=parts,
+        factor=chosen, parts=parts, left_out=left_out,
     )  # fmt: skip
 
 
@@ -119,8 +128,19 @@ def _unit(figure: Figure) -> str:
     return "tce" if figure.startswith("tce") else {"_mwh": "MWh"}.get(figure[-4:], "t")
 
 
-def _terms(inputs: Inputs, result: Result, figure: Figure) -> Iterator[_Term]:
+def _is_plain(figure: Figure) -> bool:
+    """Whether it waits for no factor: what was metered, and claimed."""
+    return figure in {"consumed_mwh", "claimed_mwh"} or figure.endswith("_t")
+
+
+def _terms(inputs: Inputs, result: Result | Refusal, figure: Figure) -> Iterator[_Term]:
     """The lines of an enterprise's figure."""
+    if figure == "claimed_mwh":
+        yield from _of_claims((claim, Decimal(claim.quantity)) for claim in inputs.counting())
+    elif _is_plain(figure):
+        yield from _metered(inputs.uses, "electricity" if figure == "consumed_mwh" else figure.removesuffix("_t"))
+    if isinstance(result, Refusal) or _is_plain(figure):
+        return
     market = [line for line in result.lines if line.scope == "2_market"]
     match figure:
         case "tce_calorific" | "tce_equivalent":
@@ -128,25 +148,19 @@ def _terms(inputs: Inputs, result: Result, figure: Figure) -> Iterator[_Term]:
             for coal in result.coal:
                 if coal.basis == basis:
                     yield _Term(name=coal.material, uses=coal.uses, factor=coal.factor)
-        case "consumed_mwh":
-            yield from _metered(inputs.uses, "electricity")
         case "residual_mwh":
             yield from (_Term(name=_name(line), uses=line.uses) for line in market)
-        case "claimed_mwh":
-            yield from _of_claims((claim, Decimal(claim.quantity)) for claim in result.counted)
         case "excess_mwh":
             used = {claim.transaction: quantity for line in market for claim, quantity in line.covering}
             yield from _of_claims(
                 (claim, EXACT.subtract(Decimal(claim.quantity), used.get(claim.transaction, Decimal(0))))
                 for claim in result.counted
             )
-        case _ if figure.startswith("scope"):
+        case _:
             for line in result.lines:
                 if line.scope == figure.removeprefix("scope"):
                     taken = tuple((claim, -quantity) for claim, quantity in line.covering)
                     yield _Term(name=_name(line), uses=line.uses, claims=taken, factor=line.factor)
-        case _:
-            yield from _metered(inputs.uses, figure.removesuffix("_t"))
 
 
 def _name(line: Line) -> str:

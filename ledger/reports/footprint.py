@@ -163,7 +163,9 @@ class Footprint:
 
 
 def _sums(documents: list[Document]) -> dict[str, str]:
-    """Sums of what can be added up: emissions by scope and energy."""
+    """Sums of what can be added up: emissions by scope and energy. Of nothing there is no sum: no data is no zero."""
+    if not documents:
+        return {}
     names = [f"scope{scope}" for scope in SCOPES] + ["consumed_mwh", "residual_mwh", "claimed_mwh", "excess_mwh"]
     if not any("scope3" in one.figures for one in documents):
         names.remove("scope3")

@@ -123,6 +123,8 @@ class Indicators(msgspec.Struct, frozen=True, kw_only=True):
     """HELD or RETIRED; None where no rule says so for the year."""
     vintage: str | None
     """SAME_YEAR or WITHIN_VALIDITY; None where no rule says so for the year."""
+    provinces: list[str] | None
+    """Whose certificates serve the year, where a rule says so; None: any."""
     missing_rules: list[str]
     """Which of both there are none of: without them nothing counts, and no share is made up."""
     last_price: LastPrice | None
@@ -176,7 +178,8 @@ async def indicators(reading: Reading, footprint: Footprint, scope: Scope, pin: 
     vintage = None if vintage_rule is None else vintage_rule.match
     missing = ["compliance basis"] * (basis is None) + ["vintage"] * (vintage is None)
     moment = Moment(day, pin.size)
-    by_vintage = await positions(reading, scope, moment, today=day, by="vintage")
+    provinces = provinces_of(policies, pin)
+    by_vintage = await positions(reading, scope, moment, today=day, by="vintage", provinces=provinces)
     whole = await positions(reading, scope, moment, today=day)
     (levels,) = await reading.reader.fetch(scope, Query(_LEVELS, (pin.year, pin.size, pin.size)))
     held = None if vintage is None else _usable(by_vintage.lines, pin.year if vintage == "SAME_YEAR" else None)
@@ -204,7 +207,7 @@ async def indicators(reading: Reading, footprint: Footprint, scope: Scope, pin: 
     whole_park = [one.standing(basis) for one in years]
     return Indicators(
         year=pin.year, tree_size=str(pin.size), effective_as_of=day.isoformat(), basis=basis, vintage=vintage,
-        missing_rules=missing, last_price=price,
+        provinces=provinces, missing_rules=missing, last_price=price,
         park=_group(PARK, ALL_INDUSTRIES, whole_park, policies, pin, price) if is_park else None,
         industries={
             name: _group(name, name, of, policies, pin, price) for name, of in sorted(groups.items()) if is_park
@@ -217,6 +220,12 @@ def rule_of_year(policies: PolicyBook, kind, pin: Pin):  # type: ignore[no-untyp
     """The newest rule of this kind for the consumption of the pinned year, or None."""
     rules = (rule for _, rule in policies.of_kind(kind, pin.on.isoformat()))
     return next((rule for rule in rules if rule.consumed_from <= pin.year < rule.consumed_before), None)
+
+
+def provinces_of(policies: PolicyBook, pin: Pin) -> list[str] | None:
+    """Whose certificates may be claimed for the pinned year; None where no rule says so."""
+    found = policies.claim_region(pin.year, pin.on.isoformat())
+    return None if found is None else found[1].provinces.split()
 
 
 def _declared(policies: PolicyBook, day: datetime.date) -> list[Declared]:

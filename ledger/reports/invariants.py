@@ -94,7 +94,7 @@ def _unfit(claims: Iterable[Any], policies: Iterable[Any]) -> list[str]:
         while waiting and waiting[0][0] < index:
             number, content = waiting.pop(0)
             rules.add(number, msgspec.convert(content, PolicyRow))
-        facts = LotFacts(code=lot[0], production_month=lot[1], project=lot[2], numbered=lot[3])
+        facts = LotFacts(code=lot[0], production_month=lot[1], project=lot[2], numbered=lot[3], province=lot[4])
         judged = judge_claim(facts, year, rules, on=on.isoformat())
         if isinstance(judged, Refusal) and len(found) < FOUND_MAX:
             found.append(f"retirement {index} of lot {facts.code}: {judged.code}")
@@ -103,7 +103,7 @@ def _unfit(claims: Iterable[Any], policies: Iterable[Any]) -> list[str]:
 
 _CLAIMS = """
     select distinct e.log_index, e.occurred_on, split_part(a.name, ':', 4), l.code, l.production_month, l.project,
-        l.numbered
+        l.numbered, l.province
     from visible_event e join visible_posting p using (log_index) join visible_account a using (account_id)
     join visible_lot l using (lot_id)
     where e.command = 'retire' and a.kind = 'retired' and p.quantity > 0 order by 1

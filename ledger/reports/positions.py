@@ -5,7 +5,7 @@ Figures are certificates, and different things: they are never added up across c
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -115,9 +115,18 @@ PARK = "-"
 
 
 async def positions(
-    reading: Reading, scope: Scope, moment: Moment | None, *, today: datetime.date, by: Group | None = None
+    reading: Reading,
+    scope: Scope,
+    moment: Moment | None,
+    *,
+    today: datetime.date,
+    by: Group | None = None,
+    provinces: Collection[str] | None = None,
 ) -> Positions:
-    """The positions now, or at a moment, each party's as one line or one for each group; by party, then group."""
+    """The positions now, or at a moment, each party's as one line or one for each group; by party, then group.
+
+    Of what lies somewhere, only certificates of these provinces, where some are named.
+    """
     at = moment or NOW
     axes = _axes(at)
     stock = Query(_STOCK_NOW) if moment is None else Query(_STOCK_AS_OF, axes)
@@ -136,8 +145,10 @@ async def positions(
     on = min(at.effective_as_of, today)
     rules = _validities(policies, on)
     accounts = {account_id: (kind, party) for account_id, kind, party in holders}
-    for account_id, month, source, quantity in stocks:
+    for account_id, month, source, province, quantity in stocks:
         if account_id not in accounts or not quantity:  # a lot of later, or of which nothing is left, is no line
+            continue
+        if provinces is not None and province not in provinces:
             continue
         kind, party = accounts[account_id]
         line = found.line(party, month, source)
@@ -241,12 +252,12 @@ _HOLDERS = """
     where kind = any(%s)
 """
 _STOCK_NOW = """
-    select b.account_id, l.production_month, l.source, sum(b.quantity)::bigint
-    from visible_balance b join visible_lot l using (lot_id) group by 1, 2, 3
+    select b.account_id, l.production_month, l.source, l.province, sum(b.quantity)::bigint
+    from visible_balance b join visible_lot l using (lot_id) group by 1, 2, 3, 4
 """
 _STOCK_AS_OF = """
-    select s.account_id, l.production_month, l.source, sum(s.quantity)::bigint
-    from lot_balances_as_of(%s, %s) s join visible_lot l using (lot_id) group by 1, 2, 3
+    select s.account_id, l.production_month, l.source, l.province, sum(s.quantity)::bigint
+    from lot_balances_as_of(%s, %s) s join visible_lot l using (lot_id) group by 1, 2, 3, 4
 """
 _PROMISES = """
     select owner, level, command in ('deliver', 'void_trade'), sum(quantity)::bigint

@@ -21,7 +21,7 @@ from ledger.core.price import PRICES_MIN, is_far_off
 from ledger.core.quantity import rounded
 from ledger.core.refusal import Refusal
 from ledger.reports.footprint import RULES_MAX, Footprint, Pin
-from ledger.reports.indicators import EnterpriseIndicators, indicators, rule_of_year
+from ledger.reports.indicators import EnterpriseIndicators, indicators, provinces_of, rule_of_year
 from ledger.reports.positions import Position, positions
 from ledger.reports.reading import Moment, Reading
 from ledger.store.session import Query, Scope
@@ -44,8 +44,9 @@ _OF_ELECTRICITY: dict[FactorKind, str | None] = {"GRID_AVERAGE": None, "NATIONAL
 """Both methods of Scope 2, and the region of the factor where it is not the park's."""
 
 Kind = Literal[
-    "expiring", "vintage_unusable", "clearing_overdue", "gap_near_year_end", "claimed_above_consumption",
-    "promise_without_trade", "surrendered_above_obligation", "emissions_unknown", "rule_lapsed", "rule_missing",
+    "expiring", "vintage_unusable", "region_unusable", "clearing_overdue", "gap_near_year_end",
+    "claimed_above_consumption", "promise_without_trade", "surrendered_above_obligation", "emissions_unknown",
+    "rule_lapsed", "rule_missing",
     "price_outlier", "factor_outdated", "factor_missing", "summary_differs", "restatement_due",
 ]  # fmt: skip
 
@@ -93,6 +94,9 @@ async def warnings(
         Query(_PRICES, (pin.size, pin.on, pin.size, PRICES_MIN, pin.on - datetime.timedelta(days=PRICE_DAYS))),
     )
     found += _of_stock(stock.lines, policies, pin)
+    if (provinces := provinces_of(policies, pin)) is not None:
+        serving = await positions(reading, scope, moment, today=pin.on, by="vintage", provinces=provinces)
+        found += _of_other_regions(stock.lines, serving.lines, provinces)
     for buyer, trades, quantity, oldest in overdue:
         figures = {"trades": str(trades)}
         found.append(
@@ -137,6 +141,16 @@ def _of_stock(lines: list[Position], policies: PolicyBook, pin: Pin) -> Iterator
             yield EarlyWarning(
                 kind="vintage_unusable", enterprise=line.party, quantity=str(valid), figures=vintage
             )  # fmt: skip
+
+
+def _of_other_regions(stock: list[Position], of_region: list[Position], provinces: list[str]) -> Iterator[EarlyWarning]:
+    """What enterprises hold that is valid, and of no province that serves the year."""
+    serving = {(line.party, line.group): line.held - line.held_expired for line in of_region}
+    for line in stock:
+        idle = line.held - line.held_expired - serving.get((line.party, line.group), 0)
+        if line.kind == "enterprise" and line.group is not None and idle > 0:
+            figures = {"vintage": line.group, "provinces": " ".join(provinces)}
+            yield EarlyWarning(kind="region_unusable", enterprise=line.party, quantity=str(idle), figures=figures)
 
 
 def _idle(

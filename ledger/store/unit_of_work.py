@@ -105,7 +105,7 @@ class Ready(NamedTuple):
 
 
 def lay_out(ledger_id: int, entries: Sequence[Entry], before: Iterable[Statement], rows: NewRows) -> Ready:
-    """The postings and keys of a group's entries as columns, and so the rows that projections get by them."""
+    """A group's postings, keys and new rows of projections as columns; the statements `before` go first."""
     values = {**_posting_columns(entries), **_key_columns(entries), **columns(rows)}
     return Ready(values, tuple(rows), [*before, *_registry(ledger_id, entries)])
 

@@ -210,3 +210,25 @@ def test_t14_over_http(park: Service) -> None:
     found = park["regulator"].get("/v1/indicators/savings", params=params).json()
     assert (found["bought_tce"], found["cap_tce"], found["counted_tce"]) == ("614500", "500000", "500000")
     assert found["coefficient"] == "0.1229"
+
+
+def test_a_rule_of_region_holds_all_the_way(park: Service) -> None:
+    """What is of no province that serves the year is not held for it, and is warned of; what was claimed under the
+    rule is right by the audit too.
+    """
+    operator = park["operator"]
+    assert operator.write("/v1/openings", opening(A, 100, "O-2") | {"province": "GS"}).status_code == 201
+    rule = {"kind": "claim_region", "consumed_from": "2025", "consumed_before": "2026", "provinces": "GS NX"}
+    body = {"in_force_from": "2025-01-01", "source": "a test", "rule": rule}
+    assert park["admin"].write("/v1/policies", body).status_code == 201
+    found = asked(park)
+    held = {line["enterprise"]: line["held"] for line in found["enterprises"] if line["held"]}
+    assert (found["provinces"], held, found["park"]["counted"]) == (["GS", "NX"], {A: 100}, 100)
+    warned = park["regulator"].get("/v1/warnings", params={"year": "2025"}).json()["warnings"]
+    idle = [one for one in warned if one["kind"] == "region_unusable" and one["figures"]["vintage"] == "2025-11"]
+    assert {one["enterprise"]: one["quantity"] for one in idle} == {A: "240", B: "9"}
+    claim = retirement(60, year="2025", enterprise=A)
+    assert operator.write("/v1/retirements", claim).status_code == 201
+    problem_of(operator.write("/v1/retirements", claim), 422, "insufficient_balance")
+    verdicts = park["auditor"].get("/v1/audit/invariants").json()["items"]
+    assert [(one["number"], one["breaches"]) for one in verdicts if one["state"] == "broken"] == []

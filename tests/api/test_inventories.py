@@ -19,6 +19,7 @@ from tests.conftest import day
 
 ON = "2026-06-30"
 QUERY = {"year": "2026", "factors_on": ON}
+SENT = PROVED | {"level": "REPORTED"}
 
 
 def meter(name: str, enterprise: str = A, material: str = "electricity", **more: Any) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def meter(name: str, enterprise: str = A, material: str = "electricity", **more:
 def reading(quantity: str, month: int = 1, meter: str = "E1", **more: Any) -> dict[str, Any]:
     """The body of a reading of four weeks, in MWh."""
     days = {"first_on": f"2026-{month:02}-01", "last_on": f"2026-{month:02}-28"}
-    return {"meter": meter, "quantity": quantity, "unit": "MWh", "evidence": PROVED} | days | more
+    return {"meter": meter, "quantity": quantity, "unit": "MWh", "evidence": SENT} | days | more
 
 
 @pytest.fixture
@@ -184,7 +185,10 @@ def test_submitted_verified_due_and_restated(park: Service) -> None:
     found = mine.get(f"/v1/inventories/{record}").json()
     assert (found["reproduces"], found["restatement_due"]) == (True, True)
     assert found["causes"] == {
-        "activity": {"scope2_location": "4.701", "scope2_market": "18.288"}, "retirement": {"scope2_market": "-6.096"},
+        "activity": {
+            "consumed_mwh": "30", "residual_mwh": "30", "scope2_location": "4.701", "scope2_market": "18.288",
+        },
+        "retirement": {"claimed_mwh": "10", "scope2_market": "-6.096"},
     }  # fmt: skip
     problem_of(mine.write("/v1/inventories", {"year": "2026"}), 409, "inventory_verified")
     again = posted(mine, "/v1/inventories", {"year": "2026", "restates": str(record)})
@@ -210,9 +214,83 @@ def test_an_approved_booking_error_makes_a_restatement_due(park: Service) -> Non
     assert second.judge(answer.json()["transaction"], "approvals").status_code == 201
     found = mine.get(f"/v1/inventories/{record}").json()
     assert (found["reproduces"], found["restatement_due"]) == (True, True)
-    assert found["causes"] == {"retirement": {"scope2_market": "24.384"}}
+    gone = {"claimed_mwh": "-40", f"retirement_{claim}": "-40", "scope2_market": "24.384"}
+    assert found["causes"] == {"retirement": gone}
     for proof in ("HX-1", "hx-1"):
         problem_of(mine.write("/v1/retirements", retirement(40, proof=proof)), 409, "evidence_used")
+    # Claimed again, the figures are as they were; the claim that the inventory counted is gone all the same.
+    posted(mine, "/v1/retirements", retirement(40, proof="HX-2"))
+    found = mine.get(f"/v1/inventories/{record}").json()
+    assert (found["restatement_due"], found["causes"]) == (True, {"retirement": {f"retirement_{claim}": "-40"}})
+    warned = park["regulator"].get("/v1/warnings").json()["warnings"]
+    assert [one["enterprise"] for one in warned if one["kind"] == "restatement_due"] == [A]
+
+
+def test_what_changes_no_emissions_is_a_cause_too(park: Service) -> None:
+    """Tonnes made, and certificates in excess: both stand in what was verified."""
+    mine, second, operator = park["a"], park["second"], park["operator"]
+    posted(mine, "/v1/readings", reading("100"))
+    posted(operator, "/v1/meters", meter("PVC", A, "pvc"))
+    made = posted(mine, "/v1/readings", reading("100", meter="PVC", unit="t"))
+    claim = posted(mine, "/v1/retirements", retirement(130))
+    record = posted(mine, "/v1/inventories", {"year": "2026"})
+    posted(second, f"/v1/inventories/{record}/judgements", {"verdict": "verified", "findings": "no_findings"})
+    posted(mine, "/v1/readings", reading("50", meter="PVC", unit="t", corrects=str(made)))
+    found = mine.get(f"/v1/inventories/{record}").json()
+    assert (found["restatement_due"], found["causes"]) == (True, {"activity": {"pvc_t": "-50"}})
+    lot = mine.get(f"/v1/transactions/{claim}").json()["postings"][0]["lot"]
+    parts = [{"lot": lot, "quantity": "20"}]
+    answer = operator.write(
+        "/v1/reversals", {"transaction": str(claim), "why": "error", "evidence": PROVED, "parts": parts}
+    )
+    assert second.judge(answer.json()["transaction"], "approvals").status_code == 201
+    less = {"claimed_mwh": "-20", "excess_mwh": "-20", f"retirement_{claim}": "-20"}
+    assert mine.get(f"/v1/inventories/{record}").json()["causes"]["retirement"] == less
+
+
+def test_a_claim_taken_back_is_told_of_what_waits_to_be_verified(park: Service) -> None:
+    """Who verifies sees that it is no more what it was."""
+    mine, second = park["a"], park["second"]
+    posted(mine, "/v1/readings", reading("100"))
+    claim = posted(mine, "/v1/retirements", retirement(40))
+    record = posted(mine, "/v1/inventories", {"year": "2026"})
+    assert not mine.get(f"/v1/inventories/{record}").json()["restatement_due"]
+    answer = park["operator"].write("/v1/reversals", {"transaction": str(claim), "why": "error", "evidence": PROVED})
+    assert second.judge(answer.json()["transaction"], "approvals").status_code == 201
+    assert mine.get(f"/v1/inventories/{record}").json()["restatement_due"]
+
+
+def test_what_an_enterprise_reads_itself_is_not_confirmed(park: Service) -> None:
+    """REPORTED at most; nor does it confirm its own correction of what the operator read."""
+    index = posted(park["operator"], "/v1/readings", reading("100", evidence=PROVED))
+    mine = park["a"]
+    for body in (reading("100", 2, evidence=PROVED), reading("90", corrects=str(index), evidence=PROVED)):
+        found = problem_of(mine.write("/v1/readings", body, headers={"Accept-Language": "zh-CN"}), 403, "forbidden")
+        assert "自行确认其读数" in found["detail"]
+    posted(mine, "/v1/readings", reading("90", corrects=str(index)))
+
+
+def test_what_needs_no_factor_is_explained_without_one(park: Service) -> None:
+    """Consumption and claims of who burns what has no factor; of the park it is told who is left out."""
+    mine, operator = park["a"], park["operator"]
+    posted(operator, "/v1/meters", meter("COAL", A, "raw_coal"))
+    for body in (reading("100"), reading("10", meter="COAL", unit="t")):
+        posted(mine, "/v1/readings", body)
+    posted(park["b"], "/v1/readings", reading("7", meter="E2"))
+    claim = posted(mine, "/v1/retirements", retirement(40))
+
+    def explained(figure: str, path: str | None) -> Any:
+        asked = QUERY | {"figure": figure} | ({} if path is None else {"path": path})
+        return park["regulator"].get("/v1/inventories/explanation", params=asked)
+
+    assert explained("consumed_mwh", A).json()["value"] == "100"
+    (part,) = explained("claimed_mwh", f"{A}/1/~certificates").json()["parts"]
+    assert (part["record"], part["value"]) == (str(claim), "40")
+    assert explained("scope1", A).json()["code"] == "factor_missing"
+    whole = explained("consumed_mwh", None).json()
+    assert (whole["value"], whole["left_out"]) == ("7", [A]) and draft(park["regulator"])["figures"][
+        "consumed_mwh"
+    ] == "7"
 
 
 def test_what_is_metered_since_does_not_hide_a_verified_inventory(park: Service) -> None:
@@ -222,14 +300,14 @@ def test_what_is_metered_since_does_not_hide_a_verified_inventory(park: Service)
     record = posted(mine, "/v1/inventories", {"year": "2026"})
     posted(second, f"/v1/inventories/{record}/judgements", {"verdict": "verified", "findings": "no_findings"})
     posted(operator, "/v1/meters", meter("COAL", A, "raw_coal"))
+    assert not mine.get(f"/v1/inventories/{record}").json()["restatement_due"]  # nothing was read of it: a gap
+    posted(mine, "/v1/readings", reading("10", meter="COAL", unit="t"))
     found = mine.get(f"/v1/inventories/{record}").json()
     assert (found["reproduces"], found["restatement_due"]) == (True, True) and "raw_coal" in found["refused"]
     rule = {"kind": "factor", "of": "EMISSION", "region": "CN", "material": "raw_coal", "per": "t", "value": "1.9"}
     rule |= {"factor_set": "FUEL", "data_year": "2026"}
     body = {"in_force_from": "2026-01-01", "source": "a test", "rule": rule}
     posted(park["admin"], "/v1/policies", body)
-    assert not mine.get(f"/v1/inventories/{record}").json()["restatement_due"]  # a factor of nothing that was burnt
-    posted(mine, "/v1/readings", reading("10", meter="COAL", unit="t"))
     assert mine.get(f"/v1/inventories/{record}").json()["causes"] == {"activity": {"scope1": "19"}}
     posted(mine, "/v1/inventories", {"year": "2026", "restates": str(record)})
 

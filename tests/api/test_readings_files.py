@@ -97,6 +97,9 @@ def test_a_file_that_corrects_takes_the_place_of_what_stood(park: Service) -> No
     assert [one["corrected_by"] for one in stood] == [new["record"], None]
     again = upload(park["a"], corrected, asked="?corrects=true").json()
     assert (again["posted"], again["replayed"], again["problems"]) == (0, 2, [])
+    # The first file again brings back nothing, and does not say that the book is as it says.
+    first = upload(park["a"], MONTH + "E1,2026年2月,2\n", asked="?corrects=true").json()
+    assert (first["posted"], [one["rule"] for one in first["problems"]]) == (0, ["reading_superseded"])
 
 
 def test_other_days_are_no_correction_and_another_s_meter_has_none(park: Service) -> None:
