@@ -199,7 +199,7 @@ class InventoryController(Controller):
             refused=None if refused is None else refused.detail(chinese=problems.wants_chinese(request)),
             document=document,
         )
-        return _in_form(lambda: msgspec.json.encode(found), form, "")
+        return Response(msgspec.json.encode(found), media_type=MEDIA_TYPES[form])
 
     @post(
         "", operation_id="postInventory", summary="Submit an inventory (报送)", opt=MAY_POST.opt(), status_code=201,

@@ -217,15 +217,15 @@ def causes(before: Inputs, after: Inputs) -> dict[str, dict[str, str]] | Refusal
 def _difference(before: Result, after: Result) -> dict[str, str]:
     """Figure -> by how much it is another; and which retirements count for less, though others may make up for them."""
     known, now = figures(before), figures(after)
-    for names, result in ((known, before), (now, after)):
-        names |= {f"retirement_{claim.transaction}": str(claim.quantity) for claim in result.counted}
-    told = {name for name in known.keys() | now.keys() if name in known or not name.startswith("retirement_")}
-    changed = {name: EXACT.subtract(Decimal(now.get(name, "0")), Decimal(known.get(name, "0"))) for name in told}
-    return {
-        name: plain(change)
-        for name, change in sorted(changed.items())
-        if change < 0 or (change > 0 and not name.startswith("retirement_"))
+    changed = {
+        name: EXACT.subtract(Decimal(now.get(name, "0")), Decimal(known.get(name, "0")))
+        for name in sorted(known.keys() | now.keys())
     }
+    left = {claim.transaction: claim.quantity for claim in after.counted}
+    for claim in before.counted:
+        if (gone := claim.quantity - left.get(claim.transaction, 0)) > 0:
+            changed[f"retirement_{claim.transaction}"] = Decimal(-gone)
+    return {name: plain(change) for name, change in changed.items() if change}
 
 
 def _judging(inputs: Inputs, *, factors_of: Inputs) -> PolicyBook:

@@ -46,8 +46,8 @@ _OF_ELECTRICITY: dict[FactorKind, str | None] = {"GRID_AVERAGE": None, "NATIONAL
 Kind = Literal[
     "expiring", "vintage_unusable", "region_unusable", "clearing_overdue", "gap_near_year_end",
     "claimed_above_consumption", "promise_without_trade", "surrendered_above_obligation", "emissions_unknown",
-    "rule_lapsed", "rule_missing",
-    "price_outlier", "factor_outdated", "factor_missing", "summary_differs", "restatement_due",
+    "rule_lapsed", "rule_missing", "price_outlier", "factor_outdated", "factor_missing", "summary_differs",
+    "restatement_due",
 ]  # fmt: skip
 
 

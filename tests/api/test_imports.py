@@ -17,6 +17,7 @@ import pytest
 from api.imports import SETTLED
 from tests.api.conftest import A, Client, Service, make_keys, problem_of
 from tests.conftest import Park, Server, opening_requests
+from tests.imports.settlement_files import settlement, settlement_row
 from tests.imports.statement_files import row, statement, total
 
 NAMED = {"buyer_name": f"企业{A}"}
@@ -118,6 +119,18 @@ def test_a_statement_posts_no_second_time(fresh: Service) -> None:
     assert [item["id"] for item in listed["items"]] == [again["id"]]
     rest = fresh["auditor"].get(f"/v1/imports?cursor={listed['next_cursor']}").json()
     assert [item["id"] for item in rest["items"]] == [first["id"]] and rest["next_cursor"] is None
+
+
+def test_a_statement_s_province_is_the_lot_s(fresh: Service) -> None:
+    """By its two letters, of trades and of settlements: a rule may say whose certificates serve a year."""
+    operator = fresh["operator"]
+    trades = [row(number, **NAMED, province=name) for number, name in ((1, "青海省"), (2, "宁夏"), (3, ""))]
+    assert posted(operator, statement(trades))["state"] == "posted"
+    known = "select province from lot order by lot_id"
+    assert [province for (province,) in fresh.database.rows(known)] == ["QH", "NX", None]
+    sold = settlement([settlement_row(企业名称=NAMED["buyer_name"], 所在省份="甘肃")])
+    assert posted(operator, sold, "settlement.xlsx")["state"] == "posted"
+    assert fresh.database.rows(known)[-1] == ("GS",)
 
 
 def test_a_rejected_import_posts_nothing(fresh: Service) -> None:

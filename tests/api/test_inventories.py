@@ -14,6 +14,7 @@ from openpyxl import load_workbook
 
 from ledger.core.activity import MATERIALS
 from ledger.reports.explanation import Figure
+from ledger.store.session import connect_sync
 from tests.api.conftest import PROVED, A, B, Client, Service, problem_of, retirement
 from tests.conftest import day
 
@@ -288,9 +289,8 @@ def test_what_needs_no_factor_is_explained_without_one(park: Service) -> None:
     assert (part["record"], part["value"]) == (str(claim), "40")
     assert explained("scope1", A).json()["code"] == "factor_missing"
     whole = explained("consumed_mwh", None).json()
-    assert (whole["value"], whole["left_out"]) == ("7", [A]) and draft(park["regulator"])["figures"][
-        "consumed_mwh"
-    ] == "7"
+    assert (whole["value"], whole["left_out"]) == ("7", [A])
+    assert draft(park["regulator"])["figures"]["consumed_mwh"] == "7"
 
 
 def test_what_is_metered_since_does_not_hide_a_verified_inventory(park: Service) -> None:
@@ -451,6 +451,18 @@ def test_a_submitted_inventory_as_tables(park: Service) -> None:
             )
         )
         assert cells(told, form) == cells(drafted, form) and len(told) > 100
+
+
+def test_what_is_not_reproduced_is_no_table(park: Service) -> None:
+    """A table says nothing of its digest: where that differs there is none, and JSON tells."""
+    posted(park["a"], "/v1/readings", reading("100"))
+    record = posted(park["a"], "/v1/inventories", {"year": "2026"})
+    with connect_sync(park.database.admin_url) as connection:
+        connection.execute("update inventory set digest = %s", ("0" * 64,))
+    assert park["a"].get(f"/v1/inventories/{record}").json()["reproduces"] is False
+    for form in ("csv", "xlsx"):
+        answer = park["a"].get(f"/v1/inventories/{record}", params={"format": form})
+        problem_of(answer, 409, "inventory_not_reproduced")
 
 
 def cells(content: bytes, form: str) -> list[Any]:

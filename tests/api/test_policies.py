@@ -77,6 +77,8 @@ def test_a_freeze_waits_for_a_second_person_where_a_rule_says_so(service: Servic
         {"kind": "validity", "produced_from": "2026-01", "produced_before": "2027-01", "valid_until": "2026-02-31"},
         {"kind": "validity", "produced_from": "2026", "produced_before": "2027-01", "months": "24"},
         {"kind": "compliance_basis", "consumed_from": "26", "consumed_before": "27", "basis": "HELD"},
+        {"kind": "claim_region", "consumed_from": "2026", "consumed_before": "2027", "provinces": "青海"},
+        {"kind": "claim_region", "consumed_from": "26", "consumed_before": "2027", "provinces": "QH GS"},
         {"kind": "vintage_match", "consumed_from": "now", "consumed_before": "2027", "match": "SAME_YEAR"},
         {"kind": "code_layout", "project": "17", "month": "6", "serial": "7", "classes": "3"},
         {"kind": "move", "command": "x", "commodity": "GEC", "role": "king", "source": "frozen", "target": "frozen"},

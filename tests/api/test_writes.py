@@ -202,3 +202,11 @@ def test_sums_beyond_a_bigint_are_told(fresh: Service) -> None:
     for asked in ({}, {"effective_as_of": "2030-01-01"}):
         found = fresh["regulator"].get("/v1/balances", params=asked).json()
         assert set(found["totals"].values()) == {"0"} and str(-2 * most) in str(found)
+
+
+def test_a_trade_s_province_is_its_lot_s(fresh: Service) -> None:
+    """What is known of the units comes with the trade that brings them."""
+    sold = fresh["operator"].write("/v1/trades", trade(100, order="of-gansu", province="GS", evidence=PROVED))
+    assert sold.status_code == 201, sold.text
+    (found,) = fresh.database.rows("select province from lot where code = 'GEC/of-gansu/P1/2026-05'")
+    assert found == ("GS",)
