@@ -35,7 +35,7 @@ from ledger.store.jobs import Job, Jobs, StagedRow
 from ledger.store.session import ALL_TENANTS, Reader, Scope, connect
 from ledger.writer import BATCH_MAX, Writer
 
-CHUNK_ROWS = 100
+CHUNK_ROWS = 150
 """Rows of a large file that post together: a single transfer waits for the few chunks before it, no more."""
 _LEVELS: dict[str, Level] = {"platform": "CONFIRMED", "enterprise": "REPORTED"}
 _UNREAD = ("received", "reading")
@@ -43,8 +43,8 @@ READ = ("read", "checked", "refused", "partly_posted")
 """States in which a file can be ordered to be posted, or rejected."""
 _OPEN = (*_UNREAD, *READ, "ordered", "posting")
 
-FLYING_MAX = 2
-"""Chunks on their way to the database while the next is planned."""
+FLYING_MAX = 1
+"""Chunks on their way to the database while the next is decided: two in one group hold up others for twice as long."""
 
 SignOff = Literal["rounding", "partial_export", "platform_error"]
 """Why a file's own totals may differ from its rows: printed rounded, exported in part, wrong at the platform."""

@@ -10,7 +10,7 @@ from ledger.core.record import PostingBody, RetirementBody, decode
 from ledger.store.carbon import claim_values
 from ledger.store.changes import Changes, moved, new_rows, serial_moves
 from ledger.store.journal import read_records
-from ledger.store.new_rows import columns, inserts
+from ledger.store.new_rows import columns, parts
 
 
 def backfill(connection: psycopg.Connection[Any], ledger_id: int, name: str) -> int:
@@ -34,7 +34,7 @@ def backfill(connection: psycopg.Connection[Any], ledger_id: int, name: str) -> 
             if isinstance(body := decode(content).body, RetirementBody)
         ]
     if rows := new_rows(made, first_index=0):
-        text = f"with {inserts(tuple(rows))} select"
+        text = f"with {parts(tuple(rows))} select"
         connection.execute(text, {"ledger": ledger_id, **columns(rows)})  # type: ignore[arg-type]  # as below
     return len(made.events) + len(made.claims)
 

@@ -131,7 +131,6 @@ def ready(ledger_id: int, entries: Sequence[Entry], changes: Changes, *, first_i
 def moved(ledger_id: int, changes: Changes, *, first_index: int) -> Iterator[Statement]:
     """What writes that earlier rows of the projections are otherwise than before."""
     yield from _trades_moved(ledger_id, [t for t in changes.trades.values() if t.log_index < first_index])
-    yield from _ranges_gone(ledger_id, changes.gone)
     yield from _marks_undone(ledger_id, [key for key in changes.marks if key[2] < first_index])
     for table, facts in (("proposal", changes.proposals), ("offer", changes.offers)):
         yield from _decided(table, ledger_id, [one for one in facts.values() if one.log_index < first_index])
@@ -139,7 +138,7 @@ def moved(ledger_id: int, changes: Changes, *, first_index: int) -> Iterator[Sta
 
 
 def new_rows(changes: Changes, *, first_index: int) -> NewRows:
-    """By table, the rows that were not there before."""
+    """By table, the rows that were not there before, and the ranges that are `gone`."""
 
     def new(facts: Iterable[Any]) -> list[Any]:
         return [one for one in facts if one.log_index >= first_index]
@@ -152,6 +151,7 @@ def new_rows(changes: Changes, *, first_index: int) -> NewRows:
         "party_change": [party_change_values(index, body) for index, body in changes.party_changes],
         "trade": [trade_values(trade) for trade in new(changes.trades.values())],
         "serial_position": [position_values(*placed) for placed in changes.new],
+        "gone": [(account_id, lot_id, piece.first) for account_id, lot_id, piece in changes.gone],
         "serial_mark": [(*key, _range(r)) for key, serials in changes.marks.items() for r in serials],
         "serial_move": [(lot_id, _range(r), index) for lot_id, index, r in changes.moves],
         "event": [event_values(index, body) for index, body in changes.events],
@@ -257,30 +257,6 @@ def _trades_moved(ledger_id: int, moved: Sequence[TradeFacts]) -> Iterator[State
         )
 
 
-def _ranges_gone(ledger_id: int, gone: Sequence[PlacedPiece]) -> Iterator[Statement]:
-    """Moves are DELETE then INSERT; the exclusion constraint looks when the group commits.
-
-    Only the ranges that changed are touched: a holder may have thousands of others.
-    """
-    if gone:
-        accounts, lots, pieces = zip(*gone, strict=True)
-        yield Statement(
-            """
-            delete from serial_position where ctid = any(array(
-                select found.place
-                from unnest(%s::int[], %s::bigint[], %s::bigint[]) as k (account_id, lot_id, first_serial)
-                cross join lateral (
-                    select s.ctid as place from serial_position s
-                    where s.ledger_id = %s and s.account_id = k.account_id and s.lot_id = k.lot_id
-                        and lower(s.serials) = k.first_serial
-                    limit 1  -- so that each is looked up by the index, however small the table was when planned
-                ) as found
-            ))
-            """,
-            (numbers(accounts), numbers(lots), numbers([piece.first for piece in pieces]), ledger_id),
-        )
-
-
 def _marks_undone(ledger_id: int, before: Sequence[tuple[int, str, int]]) -> Iterator[Statement]:
     """What may happen to a serial once; the exclusion constraint looks when the group commits."""
     if before:
@@ -294,7 +270,7 @@ def _marks_undone(ledger_id: int, before: Sequence[tuple[int, str, int]]) -> Ite
                     select m.ctid as place from serial_mark m
                     where m.ledger_id = %s and m.lot_id = k.lot_id and m.event = k.event
                         and m.log_index = k.log_index
-                    offset 0  -- looked up by the index, as above
+                    offset 0  -- so that each is looked up by the index, however small the table was when planned
                 ) as found
             ))
             """,

@@ -97,7 +97,8 @@ class Needs:
             self.named.add(lot.lot_id)
         if key not in book.lot_balances or day < floor_of(book, key) or (lot is not None and lot.facts.numbered):
             self.pairs.add(key)
-            self.dated[key] = min(day, self.dated.get(key, day))
+            if not account.kind.may_go_below_zero:  # else nobody asks what it had on a day
+                self.dated[key] = min(day, self.dated.get(key, day))
 
     def add_selected(self, book: Book) -> None:
         """Any lot of one selecting account may go to, or come from, any other."""

@@ -28,7 +28,7 @@ from ledger.core.record import (
 )
 from ledger.store.journal import Segment, Tree
 from ledger.store.literals import numbers, texts
-from ledger.store.new_rows import NewRows, columns, inserts
+from ledger.store.new_rows import NewRows, columns, parts
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -225,11 +225,13 @@ _WRITE_GROUP = """
     update head set size = %(size)s, recorded_at = %(recorded_at)s, frontier = %(frontier)b
     where ledger_id = %(ledger)s
 """
-# From the postings themselves, whichever process wrote them: what a writer has in memory decides nothing here.
+# From the postings themselves, whichever process wrote them: what a writer has in memory decides nothing here. None has
+# a place from `size` on; without that bound a plan made for any place took a third of all postings to be meant, and
+# walked a whole index of twelve million: 2 s of each group.
 _CATCH_UP = """
     with late as (
         select account_id, lot_id, sum(quantity)::bigint as quantity, max(effective_on) as last_on
-        from posting where ledger_id = %(ledger)s and log_index >= %(from)s
+        from posting where ledger_id = %(ledger)s and log_index >= %(from)s and log_index < %(size)s
         group by account_id, lot_id
     ), caught as (
         insert into balance (ledger_id, account_id, lot_id, quantity, last_on)
@@ -244,7 +246,7 @@ _CATCH_UP = """
 @functools.cache
 def _write_group(tables: tuple[str, ...]) -> str:
     """The statement that writes a group with new rows of these projections."""
-    return _WRITE_GROUP.replace("{more}", f", {inserts(tables)}" if tables else "")
+    return _WRITE_GROUP.replace("{more}", f", {parts(tables)}" if tables else "")
 
 
 def _registry(ledger_id: int, entries: Iterable[Entry]) -> Iterator[Statement]:

@@ -272,7 +272,7 @@ def _place_of(known: TradeFacts) -> str:
 
 
 def event_legs(command: TradeEvent, coming: dict[str, list[TradeEvent]], book: Book) -> tuple[Leg, ...]:
-    """All the places a trade's units may be in, under every lot they may have by then."""
+    """All the places an event of a trade may look at, under every lot its units may have by then."""
     known = book.trades.get(command.trade_id)
     lots = {units.lot.code for units in units_named(command.trade_id, coming, book)}
     if known is not None:
@@ -280,7 +280,8 @@ def event_legs(command: TradeEvent, coming: dict[str, list[TradeEvent]], book: B
     if isinstance(command, VoidTrade):
         lots.add(broken_code(command.trade_id))
     trades = _trades(command.trade_id, coming, book)
-    legs = tuple(leg for one in trades for lot in sorted(lots) for leg in _everywhere(one, lot))
+    kinds = _TOUCHED.get(type(command), tuple(_PLACES))
+    legs = tuple(leg for one in trades for lot in sorted(lots) for leg in _at(kinds, one, lot))
     if isinstance(command, VoidTrade):  # a link may follow in the same group
         costs = (account_name("suspense_cost", one.platform) for one in trades)
         legs += tuple(Leg(cost, "CNY", 1, broken_code(command.trade_id)) for cost in costs)
@@ -305,22 +306,34 @@ def _trades(trade_id: str, coming: dict[str, list[TradeEvent]], book: Book) -> l
     return found if known is None else [*found, known]
 
 
-def _everywhere(one: Trade | TradeFacts, lot: str) -> Iterator[Leg]:
-    for kind, *parts in (
-        ("external", one.seller),
-        ("holding_project", one.seller),
-        ("listed", one.platform, one.seller),
-        ("clearing", one.platform),
-        ("identification", one.platform),
-        ("suspense", one.platform),
-        ("holding_ent", one.buyer),
-    ):
-        yield Leg(account_name(kind, *parts), "GEC", 1, lot)
-    for kind in ("payable", "inventory_gec", "expense_gec"):
-        yield Leg(account_name(kind, one.buyer), "CNY", 1, lot)
-    yield Leg(account_name("commitment_ent", one.buyer), "GECSUB", 1)
-    yield Leg(account_name("commitment_contra"), "GECSUB", 1)
+def _at(kinds: tuple[str, ...], one: Trade | TradeFacts, lot: str) -> Iterator[Leg]:
+    for kind in kinds:
+        commodity, *parts = _PLACES[kind]
+        name = account_name(kind, *[getattr(one, part) for part in parts])
+        yield Leg(name, commodity, 1, None if commodity == "GECSUB" else lot)
 
 
+_PLACES = {
+    "external": ("GEC", "seller"),
+    "holding_project": ("GEC", "seller"),
+    "listed": ("GEC", "platform", "seller"),
+    "clearing": ("GEC", "platform"),
+    "identification": ("GEC", "platform"),
+    "suspense": ("GEC", "platform"),
+    "holding_ent": ("GEC", "buyer"),
+    "payable": ("CNY", "buyer"),
+    "inventory_gec": ("CNY", "buyer"),
+    "expense_gec": ("CNY", "buyer"),
+    "commitment_ent": ("GECSUB", "buyer"),
+    "commitment_contra": ("GECSUB",),
+}
+"""Where units of a trade, what they cost and what they deliver may stand: commodity, and which parties are meant."""
+_TOUCHED: dict[type, tuple[str, ...]] = {
+    Trade: ("external", "holding_project", "listed", "clearing", "payable", "inventory_gec"),
+    TransferTrade: ("clearing", "holding_ent"),
+    IdentifyTrade: ("clearing", "holding_ent", "identification", "inventory_gec"),
+    Deliver: ("commitment_ent", "commitment_contra"),
+}
+"""By event, which of them; a withdrawal may look at all."""
 _LATEST = "9999-12-31"
 """When only loading, an event without a date of its own is read by the newest rules: no day is known yet."""
