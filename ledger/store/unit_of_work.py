@@ -7,6 +7,7 @@ are written set-wise, by one statement that travels with the COMMIT.
 import datetime
 import functools
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -149,7 +150,8 @@ async def write_group(
             on_sending()
             for text, parameters in ready.before:
                 await connection.execute(text, parameters)  # type: ignore[arg-type]  # constants of this room
-            await connection.execute(_write_group(ready.tables), values)  # type: ignore[arg-type]  # as above
+            text, names = _write_group(ready.tables)
+            await psycopg.AsyncRawCursor(connection).execute(text, [values[name] for name in names])
             if catch_up_from is not None:
                 await connection.execute(
                     _CATCH_UP, {"ledger": ledger_id, "from": catch_up_from, "size": values["size"]}
@@ -243,10 +245,18 @@ _CATCH_UP = """
 """
 
 
+_PLACE = re.compile(r"%\((\w+)\)[sb]")
+
+
 @functools.cache
-def _write_group(tables: tuple[str, ...]) -> str:
-    """The statement that writes a group with new rows of these projections."""
-    return _WRITE_GROUP.replace("{more}", f", {parts(tables)}" if tables else "")
+def _write_group(tables: tuple[str, ...]) -> tuple[bytes, tuple[str, ...]]:
+    """The statement that writes a group with new rows of these projections, and what its numbered places take.
+
+    Named places the driver would look for each time in a text as long as this: a tenth of what a small group costs.
+    """
+    text = _WRITE_GROUP.replace("{more}", f", {parts(tables)}" if tables else "")
+    names = tuple(dict.fromkeys(_PLACE.findall(text)))
+    return _PLACE.sub(lambda place: f"${names.index(place[1]) + 1}", text).encode(), names
 
 
 def _registry(ledger_id: int, entries: Iterable[Entry]) -> Iterator[Statement]:
