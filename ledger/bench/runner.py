@@ -43,7 +43,6 @@ from ledger.store.session import OPTIONS, Scope
 from ledger.writer import Writer, tune_process
 
 CALLERS = 200
-YARDSTICK_TURNS = 51
 SETTINGS = (
     "server_version",
     "fsync",
@@ -127,7 +126,6 @@ class _Bench:
             self.figures["settings"] = {name: row[0] for name, row in rows.items() if row}
         self.figures["machine"] = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
         self.figures["load_average_before"] = [round(x, 2) for x in os.getloadavg()]
-        self.figures["yardstick_ms"] = [_yardstick()]
         if self.part in {"all", "transfers"}:
             writer = await open_ledger(self.urls, "bench")
             self.keys = await workload.fill(writer)
@@ -144,7 +142,6 @@ class _Bench:
             self.figures |= await imports(self.urls, self.folder, quick=self.sizes is QUICK, tell=self._tell)
         if self.part in {"all", "carbon"}:
             self.figures |= await carbon(self.urls, self.folder, quick=self.sizes is QUICK, tell=self._tell)
-        self.figures["yardstick_ms"].append(_yardstick())
 
     def _tell(self, what: str) -> None:
         self.console.print(f"[dim]{what}[/dim]")
@@ -322,20 +319,6 @@ class _Bench:
         for name, value in self.figures.items():
             table.add_row(name, _plain(value))
         self.console.print(table)
-
-
-def _yardstick() -> float:
-    """Milliseconds that plain Python takes for a fixed piece of work, before and after: how fast the machine was then.
-
-    On a shared machine one hour differs from the next by a fifth and more; figures of two runs differ with this.
-    """
-    turns = []
-    for _ in range(YARDSTICK_TURNS):
-        started, found = time.perf_counter(), dict[str, int]()
-        for number in range(100_000):
-            found[str(number & 1023)] = number
-        turns.append((time.perf_counter() - started) * 1000)
-    return statistics.median(turns)
 
 
 def _plain(value: Any) -> str:
