@@ -44,7 +44,7 @@ CACHED_MAX = 100_000
 DAYS_MAX = 1_000_000
 """Quantities by day that the book keeps for facts dated back; above it the book begins anew."""
 COLLECT_EVERY = 10
-"""How often the book begins anew between two looks through all that is in memory: each holds callers up for 0.1 s."""
+"""Books let go of between two looks through all that is in memory: each look holds callers up for 0.1 s."""
 LARGE_GROUP = 250
 """Records from which on what a group leaves in memory is taken out of the garbage collector's sight."""
 REFUSALS_PER_MINUTE = 600
@@ -96,7 +96,7 @@ class Writer:
         self._flying_evidence: dict[str, int] = {}
         self._sent = asyncio.Event()
         self._dropped = 0
-        """How many books were let go of."""
+        """Books let go of so far."""
         self._alone = 0
         """How many of the next tickets are decided one by one."""
         self._at_fault = False

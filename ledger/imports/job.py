@@ -36,7 +36,7 @@ from ledger.store.session import ALL_TENANTS, Reader, Scope, connect
 from ledger.writer import BATCH_MAX, Writer
 
 CHUNK_ROWS = 150
-"""Rows of a large file that post together: a single transfer waits for the few chunks before it, no more."""
+"""Rows of a large file that post together: a single transfer waits for the two chunks before it, no more."""
 _LEVELS: dict[str, Level] = {"platform": "CONFIRMED", "enterprise": "REPORTED"}
 _UNREAD = ("received", "reading")
 READ = ("read", "checked", "refused", "partly_posted")

@@ -1,6 +1,6 @@
 """Rows that projections did not have before, and ranges that lie where they lay no more: all by one statement.
 
-It is the one that writes the group: each statement more cost a small group a twentieth of its time.
+It is the one that writes the group: every statement by itself costs a small group some of its time.
 """
 
 import functools
@@ -10,7 +10,7 @@ from typing import Any
 from ledger.store.literals import numbers, texts
 
 NewRows = Mapping[str, Sequence[tuple[Any, ...]]]
-"""By table: its columns after the ledger, in the table's order."""
+"""By table: its columns after the ledger, in the table's order. `gone` is no table, but what `_GONE` looks up."""
 
 _TYPES = {
     "evidence": "text bigint",
@@ -35,8 +35,8 @@ _TYPES = {
 _NUMBERS = {"int", "bigint"}
 
 
-# The exclusion constraint looks when the group commits. Only the ranges that changed are touched: a holder may have
-# thousands of others.
+# It sees what lay there before the statement: a new range that begins where a gone one began stays. The exclusion
+# constraint looks when the group commits. Only ranges that changed are touched: a holder may have thousands of others.
 _GONE = """
     gone as (
         delete from serial_position where ctid = any(array(

@@ -100,7 +100,7 @@ class Ready(NamedTuple):
     values: dict[str, Any]
     """Columns of the rows it brings."""
     tables: tuple[str, ...]
-    """Projections that get new rows, besides postings and keys."""
+    """Projections that get new rows besides postings and keys, and `gone` where ranges leave."""
     before: list[Statement]
     """For what is otherwise than before."""
 

@@ -18,7 +18,7 @@ from ledger.core.events import (
     Leg,
     Transfer,
 )
-from ledger.store import balances
+from ledger.store import balances, unit_of_work
 from ledger.store.session import OPTIONS, connect
 from tests.conftest import DOCUMENT, Database, Park, day, holding
 
@@ -171,6 +171,38 @@ def test_what_was_planned_for_little_is_planned_anew_for_much(database: Database
 def test_a_plan_for_little_would_walk_the_ledger(database: Database) -> None:
     """The twin: kept, it goes by an index that only begins with the ledger, from end to end."""
     assert lots_read(database, grow=False) > POSTINGS // 2
+
+
+def plan_of_catching_up(database: Database, text: str) -> str:
+    """How a writer finds what its table of balances lacks, where there are said to be twelve million postings."""
+    row = "1, n, 0, 1, 1, n, 1, n, n, n, current_date"
+    database.rows("alter table posting disable trigger all")
+    database.rows(f"insert into posting select {row} from generate_series(1, {FEW}) n")
+    database.rows("analyze posting")
+    database.rows("update pg_class set reltuples = 12000000, relpages = 1 where oid = 'posting'::regclass")
+    for name, place in (("ledger", "$1"), ("from", "$2"), ("size", "$3")):
+        text = text.replace(f"%({name})s", place)
+
+    async def explained() -> str:
+        connection = await connect(database.admin_url)
+        await connection.execute(f"prepare caught (int, bigint, bigint) as {text}")  # type: ignore[arg-type]  # ours
+        lines = await (await connection.execute("explain execute caught (1, 1, 2)")).fetchall()
+        await connection.close()
+        return str(lines)
+
+    return asyncio.run(explained())
+
+
+def test_balances_are_caught_up_from_a_place_in_the_log(database: Database) -> None:
+    """What the table lacks is taken for the few records it is, and not walked for lot by lot."""
+    assert "posting_lot" not in plan_of_catching_up(database, unit_of_work._CATCH_UP)
+
+
+@pytest.mark.newest_only  # the planner of 15 sorts them all instead
+def test_without_a_last_place_every_lot_would_be_walked(database: Database) -> None:
+    """The twin: a third of all is taken to be meant, too much to sort, and the index of lots walked from end to end."""
+    half_open = unit_of_work._CATCH_UP.replace(" and log_index < %(size)s", "")
+    assert "posting_lot" in plan_of_catching_up(database, half_open)
 
 
 def plan_after_a_view(database: Database) -> str:

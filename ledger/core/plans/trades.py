@@ -280,7 +280,7 @@ def event_legs(command: TradeEvent, coming: dict[str, list[TradeEvent]], book: B
     if isinstance(command, VoidTrade):
         lots.add(broken_code(command.trade_id))
     trades = _trades(command.trade_id, coming, book)
-    kinds = _TOUCHED.get(type(command), tuple(_PLACES))
+    kinds = _TOUCHED[type(command)]
     legs = tuple(leg for one in trades for lot in sorted(lots) for leg in _at(kinds, one, lot))
     if isinstance(command, VoidTrade):  # a link may follow in the same group
         costs = (account_name("suspense_cost", one.platform) for one in trades)
@@ -332,8 +332,9 @@ _TOUCHED: dict[type, tuple[str, ...]] = {
     Trade: ("external", "holding_project", "listed", "clearing", "payable", "inventory_gec"),
     TransferTrade: ("clearing", "holding_ent"),
     IdentifyTrade: ("clearing", "holding_ent", "identification", "inventory_gec"),
+    VoidTrade: tuple(_PLACES),
     Deliver: ("commitment_ent", "commitment_contra"),
 }
-"""By event, which of them; a withdrawal may look at all."""
+"""By event, which of them."""
 _LATEST = "9999-12-31"
 """When only loading, an event without a date of its own is read by the newest rules: no day is known yet."""
