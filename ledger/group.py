@@ -73,6 +73,8 @@ class Group(msgspec.Struct):
     """The entries' bytes, all but when they are recorded."""
     ready: Ready | None = None
     """What is written besides the records, laid out for the database."""
+    presumed: Sequence[tuple[str, str]] = ()
+    """(tenant, key) of what was decided as if the key were new: looked for once the head is locked."""
 
 
 _NAMING = frozenset({RegisterParty, ChangeParty})

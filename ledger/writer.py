@@ -28,6 +28,7 @@ from ledger.store import balances, unit_of_work
 from ledger.store.changes import ready
 from ledger.store.journal import Tree, read_leaves, read_tree, seal
 from ledger.store.outcomes import Outcome, Posted, Refused, Unknown, instant, read_outcomes
+from ledger.store.registry import load_keys
 from ledger.store.session import Keyed, connect
 from ledger.store.unit_of_work import Head, UnknownOutcome
 
@@ -47,6 +48,8 @@ COLLECT_EVERY = 10
 """Books let go of between two looks through all that is in memory: each look holds callers up for 0.1 s."""
 LARGE_GROUP = 250
 """Records from which on what a group leaves in memory is taken out of the garbage collector's sight."""
+LOOKING_FIRST = 1_000
+"""Groups that look for their keys before they are decided, once one was found in use: a replay seldom comes alone."""
 REFUSALS_PER_MINUTE = 600
 """Refusals recorded for one subject within a minute; beyond it a refused command hears `quota_exceeded`."""
 
@@ -99,6 +102,8 @@ class Writer:
         """Books let go of so far."""
         self._alone = 0
         """How many of the next tickets are decided one by one."""
+        self._looking_first = 0
+        """How many of the next groups look for their keys before they are decided."""
         self._at_fault = False
         """Whether the last group that could not be decided failed by a fault of ours, not of the database."""
         self._loading: Keyed | None = None
@@ -155,7 +160,7 @@ class Writer:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            tickets = self._take(idle=flushing is None)
+            tickets = self._take(None if flushing is None else writing)
             group = await self._try_decide(tickets)
             if flushing is not None and writing is not None:
                 stands = await self._settle(writing, await flushing)
@@ -196,6 +201,7 @@ class Writer:
         """
         assert self._writing is not None
         self._book = None
+        self._looking_first = max(self._looking_first, 1)  # the lock is there already, and looks for nothing
         try:
             head = await unit_of_work.lock_head(self._writing, self.ledger.ledger_id)
         except psycopg.Error as fault:
@@ -244,15 +250,20 @@ class Writer:
         else:
             self._book.day_balances.clear()
 
-    def _take(self, *, idle: bool) -> list[Ticket]:
-        """All that wait, up to the limit; half of it when nothing is being written, so that work overlaps."""
+    def _take(self, writing: Group | None) -> list[Ticket]:
+        """Half of all that wait or are being written, up to the limit: groups of one size overlap best.
+
+        Where each took all that waits, groups of two and of six took turns among eight callers, and the small one was
+        decided long before the large one was written.
+        """
         if self._alone:
             self._alone -= 1
             ticket = self._queue.popleft()
             self._waiting -= len(ticket.requests)
             return [ticket]
         tickets, commands = [], 0
-        limit = max(1, min(GROUP_MAX, self._waiting // 2)) if idle else GROUP_MAX
+        written = 0 if writing is None else sum(len(ticket.requests) for ticket in writing.tickets)
+        limit = min(GROUP_MAX, (self._waiting + written) // 2)
         while self._queue and (not tickets or commands + len(self._queue[0].requests) <= limit):
             ticket = self._queue.popleft()
             commands += len(ticket.requests)
@@ -269,9 +280,14 @@ class Writer:
         book.outcomes, book.evidence = dict(self._flying_outcomes), dict(self._flying_evidence)
         today = datetime.datetime.now(self._zone).date().isoformat()
         requests = [request for ticket in tickets for request in ticket.requests]
-        await self._loading.plan_for(book.size)
-        await balances.load(self._loading, self.ledger.ledger_id, book, requests, today=today)
         group = Group(tickets, book.size)
+        await self._loading.plan_for(book.size)
+        if self._looking_first:
+            self._looking_first -= 1
+            await load_keys(self._loading, self.ledger.ledger_id, book, requests)
+        else:
+            group.presumed = [key for request in requests if (key := key_of(request)) not in book.outcomes]
+        await balances.load(self._loading, self.ledger.ledger_id, book, requests, today=today)
         for _ in self._deciding.decide(book, group, today):
             await asyncio.sleep(0)
         self._remember_keys(book, group)
@@ -312,14 +328,19 @@ class Writer:
         return _Status.FAILED
 
     async def _write(self, group: Group, head: Head | None) -> datetime.datetime | None:
-        """Write and commit the group; None where the head, locked now or before, is not where it was decided."""
+        """Write and commit the group; None where it does not stand: the head, locked now or before, is not where it was
+        decided, or a key that was taken for new is in use.
+        """
         connection, ledger_id = self._writing, self.ledger.ledger_id
         assert connection is not None and self._tree is not None and group.ready is not None
         await connection.plan_for(group.first_index)
-        head = head or await unit_of_work.lock_head(connection, ledger_id)
-        if head.size != group.first_index or not group.entries:
+        head = head or await unit_of_work.lock_head(connection, ledger_id, group.presumed)
+        if head.found:
+            self._looking_first = LOOKING_FIRST
+        stands = head.size == group.first_index and not head.found
+        if not stands or not group.entries:
             await connection.rollback()
-            return None if head.size != group.first_index else head.now
+            return head.now if stands else None
         tree = self._tree
         if tree.frontier.size != head.size:
             tree.extend(await read_leaves(connection, ledger_id, tree.frontier.size))

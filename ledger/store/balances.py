@@ -29,7 +29,6 @@ from ledger.store.needs import Needs, floor_of, offered_by, touched_by, trade_ev
 from ledger.store.registry import (
     load_evidence,
     load_in_transit,
-    load_keys,
     load_names,
     load_offers,
     load_originals,
@@ -44,8 +43,7 @@ NO_ACCOUNTS_MAX = 10_000
 
 
 async def load(connection: Connection, ledger_id: int, book: Book, requests: list[Request], *, today: str) -> None:
-    """Bring into `book` all that deciding these requests looks at."""
-    await load_keys(connection, ledger_id, book, requests)
+    """Bring into `book` all that deciding these requests looks at, but for the outcomes under their keys."""
     await load_proposals(connection, ledger_id, book, requests)
     requests = [unfolded(book, request) for request in requests]
     await load_evidence(connection, ledger_id, book, requests)

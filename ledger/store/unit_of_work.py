@@ -50,6 +50,8 @@ class Head(msgspec.Struct, frozen=True):
     balance_size: int
     now: datetime.datetime
     """The server's clock, once the lock was held."""
+    found: bool
+    """Whether one of the keys that were looked for is in use."""
 
 
 class PrivateText(msgspec.Struct, frozen=True):
@@ -84,10 +86,19 @@ class UnknownOutcome(Exception):
     """The connection was lost, or warned, at COMMIT: what was sent may be in the journal, or not."""
 
 
-async def lock_head(connection: Connection, ledger_id: int) -> Head:
-    """Begin a transaction and take the ledger's only lock, in one round trip."""
-    text = _LOCK_HEAD.format(ledger_id)
-    cursor = await connection.execute(text, prepare=False)  # type: ignore[arg-type]  # two cannot be prepared
+async def lock_head(connection: Connection, ledger_id: int, keys: Sequence[tuple[str, str]] = ()) -> Head:
+    """Begin a transaction, take the ledger's only lock and look for these (tenant, key), in one round trip.
+
+    Where the head is as it was when the caller last wrote, the keys were looked for at that very place of the journal.
+    """
+    values: dict[str, Any] = {"ledger": ledger_id}
+    text = _LOCK_HEAD.format("false")
+    if keys:
+        text = _LOCK_HEAD.format(_FOUND)
+        values |= {"tenants": texts(tenant for tenant, _ in keys), "keys": texts(key for _, key in keys)}
+    # The client puts the values in their places: two statements in one message can have none.
+    cursor = psycopg.AsyncClientCursor(connection)
+    await cursor.execute(text, values)  # type: ignore[arg-type]  # constants of this room
     cursor.nextset()
     row = await cursor.fetchone()
     assert row is not None, "the ledger has a head"
@@ -200,10 +211,17 @@ def _key_columns(entries: Sequence[Entry]) -> dict[str, Any]:
 _LOCK_HEAD = """
     begin;
     with locked as materialized (
-        select size, recorded_at, frontier, balance_size from head where ledger_id = {:d} for update
+        select size, recorded_at, frontier, balance_size from head where ledger_id = %(ledger)s for update
     )
-    select size, recorded_at, frontier, balance_size, clock_timestamp() from locked
+    select size, recorded_at, frontier, balance_size, clock_timestamp(), {} from locked
 """
+_FOUND = """exists (
+        select from unnest(%(tenants)s::text[], %(keys)s::text[]) as asked (tenant, request_key)
+        cross join lateral (
+            select from request r where r.ledger_id = %(ledger)s and r.tenant = asked.tenant
+                and r.request_key = asked.request_key limit 1
+        ) as r
+    )"""
 _INSERT_TILE = "insert into hash_tile values (%b, %b, %b, %b)"
 # Days travel as proleptic ordinals: day 1 is 0001-01-01.
 _WRITE_GROUP = """
