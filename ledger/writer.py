@@ -47,7 +47,9 @@ DAYS_MAX = 1_000_000
 COLLECT_EVERY = 10
 """Books let go of between two looks through all that is in memory: each look holds callers up for 0.1 s."""
 LARGE_GROUP = 250
-"""Records from which on what a group leaves in memory is taken out of the garbage collector's sight."""
+"""Records from which on what a group leaves in memory is taken out of the garbage collector's sight. As many commands
+look for their keys before they are decided: a round trip is little to them, and the group before is written meanwhile.
+"""
 LOOKING_FIRST = 1_000
 """Groups that look for their keys before they are decided, once one was found in use: a replay seldom comes alone."""
 REFUSALS_PER_MINUTE = 600
@@ -282,8 +284,8 @@ class Writer:
         requests = [request for ticket in tickets for request in ticket.requests]
         group = Group(tickets, book.size)
         await self._loading.plan_for(book.size)
-        if self._looking_first:
-            self._looking_first -= 1
+        if self._looking_first or len(requests) >= LARGE_GROUP:
+            self._looking_first = max(self._looking_first - 1, 0)
             await load_keys(self._loading, self.ledger.ledger_id, book, requests)
         else:
             group.presumed = [key for request in requests if (key := key_of(request)) not in book.outcomes]
