@@ -4,10 +4,12 @@ The writer gives a group the book with all it touches; afterwards the book is as
 """
 
 import asyncio
+import enum
 import secrets
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -75,6 +77,30 @@ class Group(msgspec.Struct):
     """What is written besides the records, laid out for the database."""
     presumed: Sequence[tuple[str, str]] = ()
     """(tenant, key) of what was decided as if the key were new: looked for once the head is locked."""
+
+
+class Status(enum.Enum):
+    """What became of a group that was sent."""
+
+    WRITTEN = enum.auto()
+    STALE = enum.auto()
+    """Somebody else wrote since the group was decided, or a key taken for new is in use; nothing of it was written."""
+    FAILED = enum.auto()
+
+
+class Flight(NamedTuple):
+    """A group that is being written."""
+
+    group: Group
+    flush: asyncio.Task[Status]
+    """Done when its callers have heard."""
+    landed: asyncio.Future[Status]
+    """Done when it is known what became of it."""
+
+    @property
+    def commands(self) -> int:
+        """How many commands it has."""
+        return sum(len(ticket.requests) for ticket in self.group.tickets)
 
 
 _NAMING = frozenset({RegisterParty, ChangeParty})

@@ -8,7 +8,6 @@ has answered does any caller hear. An outcome that is not known is told as unkno
 import asyncio
 import contextlib
 import datetime
-import enum
 import gc
 from collections import deque
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from ledger.core.command import Request
 from ledger.core.facts import Known
 from ledger.core.record import stamped
 from ledger.core.refusal import refuse
-from ledger.group import Deciding, Group, Ticket, encode_entries, key_of, outcome_of
+from ledger.group import Deciding, Flight, Group, Status, Ticket, encode_entries, key_of, outcome_of
 from ledger.store import balances, unit_of_work
 from ledger.store.changes import ready
 from ledger.store.journal import Tree, read_leaves, read_tree, seal
@@ -92,6 +91,8 @@ class Writer:
         self._queue: deque[Ticket] = deque()
         self._waiting = 0
         self._wake = asyncio.Event()
+        self._wanted = 1
+        """How many commands must wait for the next group to be decided."""
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._book: Book | None = None
@@ -142,39 +143,49 @@ class Writer:
         ticket = Ticket(requests, atomic, asyncio.get_running_loop().create_future())
         self._queue.append(ticket)
         self._waiting += len(requests)
-        self._wake.set()
+        if self._waiting >= self._wanted:
+            self._wake.set()
         # A caller that is cancelled leaves the queue's work untouched: it may ask again with its key.
         return await ticket.done
 
     async def _run(self) -> None:
         """Decide a group while the one before it is written; begin anew whenever that one did not come to be."""
-        flushing: asyncio.Task[_Status] | None = None
-        writing: Group | None = None
+        flying: Flight | None = None
         while True:
-            if flushing is not None and writing is not None and (not self._queue or self._book_is_large()):
-                await self._settle(writing, await flushing)
-                flushing = None
+            await self._gather(flying)
+            if flying is not None and (not self._queue or self._book_is_large()):
+                await self._land(flying)
+                await flying.flush
+                flying = None
                 continue
             self._trim_book()
             if not self._queue:
-                if self._closing:
-                    return
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            tickets = self._take(None if flushing is None else writing)
+                return
+            tickets = self._take(flying)
             group = await self._try_decide(tickets)
-            if flushing is not None and writing is not None:
-                stands = await self._settle(writing, await flushing)
-                flushing = None
-                if not stands and group is not None:
-                    group = await self._try_decide(tickets)
+            if flying is not None and not await self._land(flying) and group is not None:
+                group = await self._try_decide(tickets)
             if group is None:
+                flying = None
                 self._give_up(tickets)
-            else:
-                self._sent.clear()
-                writing, flushing = group, asyncio.create_task(self._flush(group))
-                await self._sent.wait()  # first give the server its work, then decide while it does it
+                continue
+            self._sent.clear()
+            landed = asyncio.get_running_loop().create_future()
+            flying = Flight(group, asyncio.create_task(self._flush(group, landed=landed)), landed)
+            await self._sent.wait()  # first give the server its work, then decide while it does it
+
+    async def _gather(self, flying: Flight | None) -> None:
+        """Wait for a command; while a group is written, for as many as that has, or until it is written.
+
+        Fewer are not worth deciding before: they may be more by then, and groups of one size overlap best.
+        """
+        self._wanted = 1
+        if flying is not None:
+            self._wanted = flying.commands
+            flying.landed.add_done_callback(lambda _: self._wake.set())
+        while self._waiting < self._wanted and not (self._closing if flying is None else flying.landed.done()):
+            self._wake.clear()
+            await self._wake.wait()
 
     def _give_up(self, tickets: list[Ticket]) -> None:
         """Nothing of these tickets was sent. Where one of many was at fault, try each alone; else tell the callers."""
@@ -186,17 +197,18 @@ class Writer:
             return
         _answer_all(tickets, Refused(refuse("unavailable")))
 
-    async def _settle(self, group: Group, status: "_Status") -> bool:
+    async def _land(self, flight: Flight) -> bool:
         """See a group through; False where the book had to begin anew, so later decisions no longer stand."""
-        if status is _Status.WRITTEN:
+        status = await flight.landed
+        if status is Status.WRITTEN:
             return True
-        while status is _Status.STALE:  # behind the lock it is never stale again; nobody is left unanswered if it were
-            status = await self._take_turn(group.tickets)
-        if status is _Status.FAILED:
+        while status is Status.STALE:  # behind the lock it is never stale again; nobody is left unanswered if it were
+            status = await self._take_turn(flight.group.tickets)
+        if status is Status.FAILED:
             self._forget()
         return False
 
-    async def _take_turn(self, tickets: list[Ticket]) -> "_Status":
+    async def _take_turn(self, tickets: list[Ticket]) -> Status:
         """Decide and write while the head is locked: whoever else writes this ledger cannot come before again.
 
         Decided first and locked then, a slower process would find the head moved on each time, and never write.
@@ -210,13 +222,13 @@ class Writer:
             log.warning("database_unavailable", fault=type(fault).__name__)
             self._at_fault = False
             self._give_up(tickets)
-            return _Status.FAILED
+            return Status.FAILED
         again = await self._try_decide(tickets)
         if again is None:
             with contextlib.suppress(psycopg.Error):
                 await self._writing.rollback()  # nobody waits for a turn that is not used
             self._give_up(tickets)
-            return _Status.FAILED
+            return Status.FAILED
         return await self._flush(again, head)
 
     async def _try_decide(self, tickets: list[Ticket]) -> Group | None:
@@ -252,8 +264,8 @@ class Writer:
         else:
             self._book.day_balances.clear()
 
-    def _take(self, writing: Group | None) -> list[Ticket]:
-        """Half of all that wait or are being written, up to the limit: groups of one size overlap best.
+    def _take(self, flying: Flight | None) -> list[Ticket]:
+        """Half of all that wait or are being written, up to the limit.
 
         Where each took all that waits, groups of two and of six took turns among eight callers, and the small one was
         decided long before the large one was written.
@@ -264,8 +276,7 @@ class Writer:
             self._waiting -= len(ticket.requests)
             return [ticket]
         tickets, commands = [], 0
-        written = 0 if writing is None else sum(len(ticket.requests) for ticket in writing.tickets)
-        limit = min(GROUP_MAX, (self._waiting + written) // 2)
+        limit = min(GROUP_MAX, (self._waiting + (0 if flying is None else flying.commands)) // 2)
         while self._queue and (not tickets or commands + len(self._queue[0].requests) <= limit):
             ticket = self._queue.popleft()
             commands += len(ticket.requests)
@@ -307,14 +318,14 @@ class Writer:
         self._flying_outcomes = {key: book.outcomes[key] for key in [key_of(entry.request) for entry in own]}
         self._flying_evidence = {key: e.index for e in own if (key := e.evidence_key) is not None}
 
-    async def _flush(self, group: Group, head: Head | None = None) -> "_Status":
+    async def _flush(
+        self, group: Group, head: Head | None = None, landed: asyncio.Future[Status] | None = None
+    ) -> Status:
         """Write a decided group and answer its callers; `_sent` is set as soon as only the server has work to do."""
+        recorded_at, status = None, Status.FAILED
         try:
             recorded_at = await self._write(group, head)
-            if recorded_at is None:
-                return _Status.STALE
-            await self._answer(group, recorded_at)
-            return _Status.WRITTEN
+            status = Status.STALE if recorded_at is None else Status.WRITTEN
         except UnknownOutcome as fault:
             log.warning("outcome_unknown", fault=str(fault))
             _answer_all(group.tickets, Unknown())
@@ -327,7 +338,13 @@ class Writer:
             _answer_all(group.tickets, Refused(refuse("unavailable")))
         finally:
             self._sent.set()
-        return _Status.FAILED
+        if landed is not None:
+            # The next group asks for its lock first: it has it by the time these callers heard, and asked again.
+            landed.set_result(status)
+            await asyncio.sleep(0)
+        if recorded_at is not None:
+            await self._answer(group, recorded_at)
+        return status
 
     async def _write(self, group: Group, head: Head | None) -> datetime.datetime | None:
         """Write and commit the group; None where it does not stand: the head, locked now or before, is not where it was
@@ -363,6 +380,7 @@ class Writer:
         return recorded_at
 
     async def _answer(self, group: Group, recorded_at: datetime.datetime) -> None:
+        """Tell the callers of a group that is written what came of it."""
         replays = [
             (item.replay_of, item.request.principal.tenant)
             for items in group.items
@@ -371,9 +389,9 @@ class Writer:
         ]
         again: dict[int, Outcome] = {}
         if replays:
-            assert self._writing is not None
-            with contextlib.suppress(psycopg.Error):
-                again = await read_outcomes(self._writing, self.ledger.ledger_id, replays)
+            assert self._loading is not None  # on the other connection the next group may have its transaction
+            with contextlib.suppress(psycopg.Error, OSError):
+                again = await read_outcomes(self._loading, self.ledger.ledger_id, replays)
         moment = instant(recorded_at)
         for ticket, items in zip(group.tickets, group.items, strict=True):
             if not ticket.done.done():
@@ -410,13 +428,6 @@ class Writer:
                     await connection.close()
         self._loading = self._writing = None
         self._connected = False
-
-
-class _Status(enum.Enum):
-    WRITTEN = enum.auto()
-    STALE = enum.auto()
-    """Somebody else wrote since the group was decided; nothing of it was written."""
-    FAILED = enum.auto()
 
 
 def _holds_too_much(book: Book) -> bool:
