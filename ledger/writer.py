@@ -390,8 +390,12 @@ class Writer:
         again: dict[int, Outcome] = {}
         if replays:
             assert self._loading is not None  # on the other connection the next group may have its transaction
-            with contextlib.suppress(psycopg.Error, OSError):
+            try:
                 again = await read_outcomes(self._loading, self.ledger.ledger_id, replays)
+            except (
+                Exception
+            ) as fault:  # they hear that it is unknown, and may ask again; the others hear what was posted
+                log.warning("outcomes_unread", fault=type(fault).__name__)
         moment = instant(recorded_at)
         for ticket, items in zip(group.tickets, group.items, strict=True):
             if not ticket.done.done():

@@ -9,7 +9,7 @@ import pytest
 from ledger import writer as writer_module
 from ledger.core.command import Request
 from ledger.store import unit_of_work
-from ledger.store.outcomes import Outcome
+from ledger.store.outcomes import Outcome, Unknown
 from tests.conftest import Park
 from tests.store.journal_checks import check_ledger
 from tests.store.test_writer import codes, random_requests, rich, transfer
@@ -94,6 +94,18 @@ def test_a_lock_that_looks_for_no_key_forgets_what_was_answered(rich: Park, monk
     _blind(monkeypatch)
     assert codes([rich.submit(request)]) == ["unavailable"]
     check_ledger(rich.database)
+
+
+def test_replay_that_cannot_be_read_is_unknown(rich: Park, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is asked again hears so; another of the same group hears that it is posted, and the writer goes on."""
+    first, new, later = (rich.enterprise("GH-001", transfer("GH-001", "GH-002", units)) for units in (7, 8, 9))
+    assert codes([rich.submit(first)]) == ["posted"]
+    monkeypatch.setattr(writer_module, "read_outcomes", None)
+    unknown, posted = rich.batch([first, new], atomic=False)
+    assert (unknown, codes([posted])) == (Unknown(), ["posted"])
+    monkeypatch.undo()
+    assert codes([rich.submit(later)]) == ["posted"]
+    assert rich.submit(first).replayed
 
 
 def _written_sizes(park: Park, monkeypatch: pytest.MonkeyPatch) -> list[int]:
