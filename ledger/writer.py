@@ -1,8 +1,8 @@
 """The one door for writes: submit(requests) -> an outcome for each.
 
-Callers put tickets into a bounded queue. One task takes all that wait, decides them in memory with the pure
-engine, and hands the group to the database; while that is written, the next group is decided. Only when COMMIT
-has answered does any caller hear. An outcome that is not known is told as unknown, never guessed.
+Callers put tickets into a bounded queue. One task takes a group of them, decides it in memory with the pure
+engine, and hands it to the database; while that is written, the next group is decided. Only when COMMIT has
+answered does any caller hear. An outcome that is not known is told as unknown, never guessed.
 """
 
 import asyncio
@@ -392,9 +392,8 @@ class Writer:
             assert self._loading is not None  # on the other connection the next group may have its transaction
             try:
                 again = await read_outcomes(self._loading, self.ledger.ledger_id, replays)
-            except (
-                Exception
-            ) as fault:  # they hear that it is unknown, and may ask again; the others hear what was posted
+            except Exception as fault:
+                # They hear that it is unknown, and may ask again; the others hear what was posted.
                 log.warning("outcomes_unread", fault=type(fault).__name__)
         moment = instant(recorded_at)
         for ticket, items in zip(group.tickets, group.items, strict=True):
