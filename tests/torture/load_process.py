@@ -61,10 +61,10 @@ def say(*words: object) -> None:
     print(*words, flush=True)
 
 
-async def answer_first(self: Writer, group: Any) -> Any:
+async def answer_first(self: Writer, group: Any, **more: Any) -> Any:
     """The twin's flush: callers hear before the group is written."""
     await self._answer(group, datetime.datetime.now(datetime.UTC))
-    return await flush(self, group)
+    return await flush(self, group, **more)
 
 
 flush = Writer._flush
