@@ -152,13 +152,14 @@ class Writer:
         """Decide a group while the one before it is written; begin anew whenever that one did not come to be."""
         flying: Flight | None = None
         while True:
+            if flying is None:
+                self._trim_book()
             await self._gather(flying)
             if flying is not None and (not self._queue or self._book_is_large()):
                 await self._land(flying)
                 await flying.flush
                 flying = None
                 continue
-            self._trim_book()
             if not self._queue:
                 return
             tickets = self._take(flying)
@@ -166,7 +167,9 @@ class Writer:
             if flying is not None and not await self._land(flying) and group is not None:
                 group = await self._try_decide(tickets)
             if group is None:
-                flying = None
+                if flying is not None:
+                    await flying.flush  # its callers hear before the connections are given up
+                    flying = None
                 self._give_up(tickets)
                 continue
             self._sent.clear()
@@ -353,6 +356,7 @@ class Writer:
         connection, ledger_id = self._writing, self.ledger.ledger_id
         assert connection is not None and self._tree is not None and group.ready is not None
         await connection.plan_for(group.first_index)
+        assert head is None or not group.presumed, "behind a lock that is there already keys are looked for first"
         head = head or await unit_of_work.lock_head(connection, ledger_id, group.presumed)
         if head.found:
             self._looking_first = LOOKING_FIRST

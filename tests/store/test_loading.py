@@ -1,5 +1,10 @@
-"""What an event of a trade touches is loaded before it is decided: all of it, and no more."""
+"""What an event of a trade touches is loaded before it is decided: all of it, and no more; and when it is let go of."""
 
+import asyncio
+
+import pytest
+
+from ledger import writer as writer_module
 from ledger.core.certificate import LotFacts
 from ledger.core.events import (
     Deliver,
@@ -79,3 +84,16 @@ def test_what_events_of_a_trade_touch_is_loaded_and_no_more(park: Park) -> None:
         command: kinds for command, kinds in names.items() if command != "void_trade"
     }
     assert posted["void_trade"] <= set(_PLACES)
+
+
+def test_a_large_book_is_let_go_of_before_the_writer_waits(park: Park, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when the next command comes: its caller would wait for that, and until then memory would be full of it."""
+    monkeypatch.setattr(writer_module, "CACHED_MAX", 0)
+    park.expect_posted(park.operator(bought(park, "large")))
+
+    async def idle() -> None:
+        for _ in range(100):
+            await asyncio.sleep(0)
+
+    park.run(idle())
+    assert park.writer._book is None
