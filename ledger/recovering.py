@@ -57,6 +57,7 @@ async def recover(urls: Urls, name: str, bundle: Path, pinned: Pinned, *, cosign
         ledger_id, *_ = ledgers.find(opening, name) or ledgers.add(opening, name)
     connection = await connect(urls.writer)
     try:
+        await unit_of_work.prepare_lock(connection)
         size, frontier, origin = await _head(connection, ledger_id)
         if origin != report.origin:
             raise NotRecovered(f"the bundle is of {report.origin}, and the database's ledger is {origin}")

@@ -229,7 +229,7 @@ class Writer:
         again = await self._try_decide(tickets)
         if again is None:
             with contextlib.suppress(psycopg.Error):
-                await self._writing.rollback()  # nobody waits for a turn that is not used
+                await unit_of_work.release_head(self._writing)  # nobody waits for a turn that is not used
             self._give_up(tickets)
             return Status.FAILED
         return await self._flush(again, head)
@@ -362,7 +362,7 @@ class Writer:
             self._looking_first = LOOKING_FIRST
         stands = head.size == group.first_index and not head.found
         if not stands or not group.entries:
-            await connection.rollback()
+            await unit_of_work.release_head(connection)
             return head.now if stands else None
         tree = self._tree
         if tree.frontier.size != head.size:
@@ -426,6 +426,7 @@ class Writer:
     async def _connect(self) -> None:
         await self._disconnect()
         self._loading, self._writing = await connect(self._url), await connect(self._url)
+        await unit_of_work.prepare_lock(self._writing)
         self._connected = True
 
     async def _disconnect(self) -> None:

@@ -41,7 +41,7 @@ class Ledger(SQLModel, table=True):
 
 
 class Head(SQLModel, table=True):
-    """Where a ledger's journal ends; its row lock is the only lock there is."""
+    """Where a ledger's journal ends; its row lock, which writers queue up for, is the only lock there is."""
 
     __tablename__ = "head"
     __table_args__ = _IN_SCHEMA

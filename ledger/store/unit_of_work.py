@@ -1,7 +1,7 @@
 """One group commit: lock the head, check nobody else wrote, append, project, seal, commit.
 
-The head's row lock is the only lock there is, so there are no deadlocks and no hot account. All rows of a group
-are written set-wise, by one statement that travels with the COMMIT.
+The head's row lock is the only lock there is, so there are no deadlocks and no hot account; writers queue up for it.
+All rows of a group are written set-wise, by one statement that travels with the COMMIT.
 """
 
 import datetime
@@ -86,23 +86,34 @@ class UnknownOutcome(Exception):
     """The connection was lost, or warned, at COMMIT: what was sent may be in the journal, or not."""
 
 
+async def prepare_lock(connection: Connection) -> None:
+    """Have a connection know the statement of `lock_head`; to plan it anew each time took the server as long again."""
+    await connection.execute(_PREPARE_LOCK)
+
+
 async def lock_head(connection: Connection, ledger_id: int, keys: Sequence[tuple[str, str]] = ()) -> Head:
     """Begin a transaction, take the ledger's only lock and look for these (tenant, key), in one round trip.
 
-    Where the head is as it was when the caller last wrote, the keys were looked for at that very place of the journal.
+    The connection must know the statement: `prepare_lock`. Where the head is as it was when the caller last wrote, the
+    keys were looked for at that very place of the journal.
     """
-    values: dict[str, Any] = {"ledger": ledger_id}
-    text = _LOCK_HEAD.format("false")
-    if keys:
-        text = _LOCK_HEAD.format(_FOUND)
-        values |= {"tenants": texts(tenant for tenant, _ in keys), "keys": texts(key for _, key in keys)}
     # The client puts the values in their places: two statements in one message can have none.
     cursor = psycopg.AsyncClientCursor(connection)
-    await cursor.execute(text, values)  # type: ignore[arg-type]  # constants of this room
-    cursor.nextset()
+    tenants, names = texts(tenant for tenant, _ in keys), texts(key for _, key in keys)
+    await cursor.execute(_LOCK_HEAD, (ledger_id, ledger_id, tenants, names))
+    await cursor.set_result(-1)
     row = await cursor.fetchone()
     assert row is not None, "the ledger has a head"
     return Head(*row)
+
+
+async def release_head(connection: Connection) -> None:
+    """End a transaction of `lock_head` in which nothing was written.
+
+    After a rollback the driver has the server forget every statement it knows. A commit keeps nothing here, as there is
+    nothing to keep, and for that it need not wait for the disk.
+    """
+    await connection.execute("set local synchronous_commit = off; commit", prepare=False)
 
 
 class Ready(NamedTuple):
@@ -208,20 +219,21 @@ def _key_columns(entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 # The clock is read once the lock is held, by the server that also resolves moments of knowledge to sizes.
-_LOCK_HEAD = """
-    begin;
+# Writers queue up first: a row's lock goes to whoever asks at the right moment, and who decides slowly came too late.
+_LOCK_HEAD = "begin; select pg_advisory_xact_lock(0, %s); execute lock_head (%s, %s, %s)"
+_PREPARE_LOCK = """
+    prepare lock_head (int, text[], text[]) as
     with locked as materialized (
-        select size, recorded_at, frontier, balance_size from head where ledger_id = %(ledger)s for update
+        select size, recorded_at, frontier, balance_size from head where ledger_id = $1 for update
     )
-    select size, recorded_at, frontier, balance_size, clock_timestamp(), {} from locked
-"""
-_FOUND = """exists (
-        select from unnest(%(tenants)s::text[], %(keys)s::text[]) as asked (tenant, request_key)
+    select size, recorded_at, frontier, balance_size, clock_timestamp(), exists (
+        select from unnest($2, $3) as asked (tenant, request_key)
         cross join lateral (
-            select from request r where r.ledger_id = %(ledger)s and r.tenant = asked.tenant
+            select from request r where r.ledger_id = $1 and r.tenant = asked.tenant
                 and r.request_key = asked.request_key limit 1
         ) as r
-    )"""
+    ) from locked
+"""
 _INSERT_TILE = "insert into hash_tile values (%b, %b, %b, %b)"
 # Days travel as proleptic ordinals: day 1 is 0001-01-01.
 _WRITE_GROUP = """

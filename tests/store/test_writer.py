@@ -3,7 +3,6 @@
 import asyncio
 import datetime
 import random
-from typing import Any
 
 import pytest
 
@@ -395,54 +394,3 @@ def test_late_fact_needs_a_document_and_fits_every_later_day(rich: Park) -> None
     assert codes([rich.submit(rich.operator(Transfer(legs=legs, **late, evidence=paper)))]) == ["insufficient_balance"]
     enterprise = rich.enterprise("GH-001", Transfer(legs=legs, **late, evidence=paper))
     assert codes([rich.submit(enterprise)]) == ["past_date_not_permitted"]
-
-
-def _slow_turns(park: Park, monkeypatch: pytest.MonkeyPatch) -> int:
-    """How often a quick writer posts until one that needs far longer to decide has posted once; 60 at most."""
-    decide = Writer._decide
-
-    async def work() -> int:
-        slow = await park.start_writer()
-
-        async def dawdling(self: Writer, tickets: list[Any]) -> Any:
-            found = await decide(self, tickets)
-            if self is slow:
-                await asyncio.sleep(0.05)
-            return found
-
-        monkeypatch.setattr(Writer, "_decide", dawdling)
-        waiting = asyncio.create_task(slow.submit(park.enterprise("GH-001", transfer("GH-001", "GH-002", 1))))
-        quick = 0
-        while not waiting.done() and quick < 60:
-            await park.writer.submit(park.enterprise("GH-001", transfer("GH-001", "GH-003", 1)))
-            quick += 1
-        posted = await asyncio.wait_for(waiting, 10)
-        assert isinstance(posted, Posted)
-        await slow.stop()
-        return quick
-
-    return park.run(work())
-
-
-def test_slow_writer_gets_its_turn(park: Park, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that decides slowly is not passed over for ever by one that writes all the time."""
-    park.give("GH-001", 100, lot="A")
-    assert _slow_turns(park, monkeypatch) < 60
-    check_ledger(park.database)
-
-
-def test_writer_that_decides_before_it_locks_is_passed_over(park: Park, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The twin: deciding anew without the lock, the slow one finds the head moved on while the quick one writes."""
-
-    async def decide_first(self: Writer, tickets: list[Any]) -> Any:
-        while True:
-            self._book = None
-            group = await self._try_decide(tickets)
-            assert group is not None
-            status = await self._flush(group)
-            if status.name != "STALE":
-                return status
-
-    monkeypatch.setattr(Writer, "_take_turn", decide_first)
-    park.give("GH-001", 100, lot="A")
-    assert _slow_turns(park, monkeypatch) == 60

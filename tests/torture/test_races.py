@@ -146,7 +146,9 @@ def test_a_slow_writer_is_safe_behind_its_lock(server: Server, monkeypatch: pyte
 def test_without_lock_and_constraint_racers_break_the_book(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """The twin: two writers that take no lock, in a database that forgives all, lose or double serials; it is found."""
     monkeypatch.setattr(unit_of_work, "write_group", _dawdle)
-    monkeypatch.setattr(unit_of_work, "_LOCK_HEAD", unit_of_work._LOCK_HEAD.replace("for update", ""))
+    queueless = unit_of_work._LOCK_HEAD.replace("pg_advisory_xact_lock(0, %s)", "%s")
+    monkeypatch.setattr(unit_of_work, "_LOCK_HEAD", queueless)
+    monkeypatch.setattr(unit_of_work, "_PREPARE_LOCK", unit_of_work._PREPARE_LOCK.replace("for update", ""))
     park = Park(server.clone("template_park"), refusals_per_minute=10**9)
     for drop in (
         "alter table serial_position drop constraint serial_in_one_place",
