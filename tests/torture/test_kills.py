@@ -74,6 +74,7 @@ class Load:
         """kill -9."""
         self.process.kill()
         self.process.wait()
+        time.sleep(0.1)  # a COMMIT on its way to the server may still end, between two looks of the checker
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
