@@ -74,7 +74,6 @@ class Load:
         """kill -9."""
         self.process.kill()
         self.process.wait()
-        time.sleep(0.1)  # a COMMIT on its way to the server may still end, between two looks of the checker
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -83,6 +82,17 @@ class Load:
         time.sleep(0.02)  # a COMMIT on its way to the server may still end
         yield
         self.process.send_signal(signal.SIGCONT)
+
+
+def until_gone(database: Database) -> None:
+    """Return when the server has ended what the killed process began: else a COMMIT may come between two looks."""
+    writers = (
+        "select count(*) from pg_stat_activity where datname = current_database() and usename = 'greenledger_writer'"
+    )
+    end = time.monotonic() + 30
+    while database.value(writers):
+        assert time.monotonic() < end, "somebody still writes"
+        time.sleep(0.005)
 
 
 def check_load(database: Database, loads: list[Load]) -> None:
@@ -168,6 +178,7 @@ def test_killed_writer_keeps_its_word(stocked: Database) -> None:
         loads.append(load)
         load.wait_for(dice.randint(1, 60))
         load.kill()
+        until_gone(stocked)
         check_load(stocked, [load])
     resolve(stocked, loads)
 
@@ -207,6 +218,7 @@ def test_answers_before_the_commit_are_caught(stocked: Database) -> None:
             load = Load(stocked, f"early{number}", "early")
             load.wait_for(20 + number)
             load.kill()
+            until_gone(stocked)
             check_load(stocked, [load])
 
 
