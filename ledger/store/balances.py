@@ -137,8 +137,8 @@ async def _load_suspense(connection: Connection, ledger_id: int, book: Book) -> 
 _LOTS = f"""
     select l.* from unnest(%s::text[]) as asked (code)
     cross join lateral (
-        select {_LOT_COLUMNS} from lot where ledger_id = %s and lot.code = asked.code
-        limit 1  -- so that each is looked up by the index, however small the table was when this was planned
+        select {_LOT_COLUMNS} from lot where ledger_id = %s and lot.code >= asked.code and lot.code <= asked.code
+        order by lot.code limit 1  -- by the index of codes, however small the table was when this was planned
     ) as l
 """
 

@@ -10,7 +10,10 @@ from psycopg_pool import AsyncConnectionPool
 # Without just-in-time compilation: the filters of tenants look costly to the planner, and compiling them took 90 ms
 # of a read that needs 8.
 OPTIONS = "-c search_path=greenledger,public -c timezone=UTC -c jit=off"
-BY_KEY = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+BY_KEY = (
+    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    " -c enable_sort=off -c enable_incremental_sort=off"
+)
 """All that a writer asks is found by key. Planned while the tables are small, another way would be kept for long."""
 STATEMENT_TIMEOUT_MS = 30_000
 STREAMED_ROWS = 5_000
