@@ -39,8 +39,8 @@ BATCH_MAX = 10_000
 """Commands in one ticket."""
 LAG_MAX = 1_000
 """Records by which the table of balances may lag behind while the writer is busy: each group walks what it lacks."""
-CACHED_MAX = 100_000
-"""Balances the book keeps between groups; above it those of days are dropped, or the book begins anew."""
+CACHED_MAX = 250_000
+"""Balances, lots, trades and claims the book keeps between groups, about 1 kB each; above it the book begins anew."""
 DAYS_MAX = 1_000_000
 """Quantities by day that the book keeps for facts dated back; above it the book begins anew."""
 COLLECT_EVERY = 10
@@ -153,7 +153,7 @@ class Writer:
         flying: Flight | None = None
         while True:
             if flying is None:
-                self._trim_book()
+                await self._trim_book()
             await self._gather(flying)
             if flying is not None and (not self._queue or self._book_is_large()):
                 await self._land(flying)
@@ -255,17 +255,19 @@ class Writer:
         book = self._book
         return book is not None and (len(book.day_balances) > CACHED_MAX or _holds_too_much(book))
 
-    def _trim_book(self) -> None:
+    async def _trim_book(self) -> None:
         """Let go of what can be loaded again, once all that the book says is in the database."""
-        if self._book is None or not self._book_is_large():
+        if (book := self._book) is None or not self._book_is_large():
             return
-        if _holds_too_much(self._book):
+        if _holds_too_much(book):
             self._book = None
+            for _ in book.emptied():
+                await asyncio.sleep(0)
             self._dropped += 1
             if self._dropped % COLLECT_EVERY == 0:
                 _collect()
         else:
-            self._book.day_balances.clear()
+            book.day_balances.clear()
 
     def _take(self, flying: Flight | None) -> list[Ticket]:
         """Half of all that wait or are being written, up to the limit.
@@ -439,8 +441,7 @@ class Writer:
 
 
 def _holds_too_much(book: Book) -> bool:
-    held = len(book.lot_balances) + len(book.lots) + len(book.trades) + len(book.originals) + len(book.carbon.claims)
-    return held > CACHED_MAX or book.days_loaded > DAYS_MAX
+    return book.held > CACHED_MAX or book.days_loaded > DAYS_MAX
 
 
 def _answer_all(tickets: Sequence[Ticket], outcome: Outcome) -> None:

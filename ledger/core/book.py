@@ -7,7 +7,7 @@ projection has one definition.
 
 import datetime
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -144,6 +144,23 @@ class Book:
         """Keep what was applied since `begin`."""
         assert self._undo is not None
         self._undo = None
+
+    @property
+    def held(self) -> int:
+        """How much it holds of what grows with use: balances, lots, trades, originals and claims."""
+        growing = (self.lot_balances, self.lots, self.trades, self.originals, self.carbon.claims)
+        return sum(map(len, growing))
+
+    def emptied(self) -> Iterator[None]:
+        """Let go of all it holds, a little at a time: at once, a large book holds everybody up for a tenth of a second.
+
+        Yields where the caller may do other work; nobody may use the book any more.
+        """
+        for table in (*vars(self).values(), *msgspec.structs.astuple(self.carbon)):
+            while table and isinstance(table, dict):
+                for _ in range(min(len(table), 1_000)):
+                    table.popitem()
+                yield
 
     def mark(self, lot_id: int, event: str, index: int, serials: Ranges) -> None:
         """Note that transaction `index` did to these serials what may be done once; with none: that it did not."""

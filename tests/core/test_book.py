@@ -1,7 +1,9 @@
 """The book under any sequence of commands: sums, signs, running figures, and taking all of it back."""
 
 from collections import Counter
+from itertools import pairwise
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -134,6 +136,29 @@ def test_commit_keeps_what_was_applied(wishes: list[tuple[Command, Principal]]) 
         assert plain.ask(command, by=by) == batched.ask(command, by=by)
     batched.book.commit()
     assert contents(plain.book) == contents(batched.book)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(commands(), max_size=8))
+def test_a_book_let_go_of_holds_nothing(wishes: list[tuple[Command, Principal]]) -> None:
+    """Whatever it held, once it is emptied no table of it has anything, its carbon's neither."""
+    park = Park()
+    for command, by in wishes:
+        park.ask(command, by=by)
+    assert park.book.accounts
+    for _ in park.book.emptied():
+        pass
+    carbon = msgspec.structs.asdict(park.book.carbon)
+    assert not any(table for table in [*vars(park.book).values(), *carbon.values()] if isinstance(table, dict))
+
+
+def test_a_large_book_is_let_go_of_in_steps() -> None:
+    """No step takes more than a thousand entries: callers have their turn between them."""
+    book = Park().book
+    book.lot_balances.update({(1, lot_id): (1, 1) for lot_id in range(3_500)})
+    left = [len(book.lot_balances) for _ in book.emptied()]
+    assert {3_500, 2_500, 1_500, 500, 0} <= {3_500, *left}
+    assert all(one - other <= 1_000 for one, other in pairwise([3_500, *left]))
 
 
 def test_running_figures_follow_every_posting() -> None:
