@@ -135,7 +135,8 @@ class _Bench:
             await self._http()
             await self._reads()
         if self.part in {"all", "certificates"}:
-            self.figures |= await certificates(self.urls, quick=self.sizes is QUICK, tell=self._tell)
+            quick = self.sizes is QUICK
+            self.figures |= await certificates(self.urls, self.admin_url, quick=quick, tell=self._tell)
         if self.part in {"all", "proofs"}:
             self.figures |= await proofs(self.urls, self.folder, quick=self.sizes is QUICK, tell=self._tell)
         if self.part in {"all", "imports"}:
