@@ -40,7 +40,7 @@ BATCH_MAX = 10_000
 LAG_MAX = 1_000
 """Records by which the table of balances may lag behind while the writer is busy: each group walks what it lacks."""
 CACHED_MAX = 250_000
-"""Balances, lots, trades and claims the book keeps between groups, about 1 kB each; above it the book begins anew."""
+"""Entries the book keeps between groups, about 1 kB each; above it those of days are dropped, or it begins anew."""
 DAYS_MAX = 1_000_000
 """Quantities by day that the book keeps for facts dated back; above it the book begins anew."""
 COLLECT_EVERY = 10
