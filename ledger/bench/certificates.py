@@ -68,7 +68,11 @@ async def certificates(urls: schema.Urls, admin_url: str, *, quick: bool, tell: 
 
 
 def _vacuum(admin_url: str) -> None:
-    """Clear up after a part, as pgbench does before it begins: else autovacuum did it while the next was measured."""
+    """Clear up and take statistics, as pgbench does before it begins.
+
+    Else autovacuum did it while the next part was measured, and until then a new ledger was read by plans of empty
+    tables.
+    """
     with psycopg.connect(admin_url, autocommit=True) as connection:
         connection.execute("vacuum analyze")
 

@@ -14,7 +14,9 @@ BY_KEY = (
     "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
     " -c enable_sort=off -c enable_incremental_sort=off"
 )
-"""All that a writer asks is found by key. Planned while the tables are small, another way would be kept for long."""
+"""All that a writer asks is found by key. Planned while the tables are small, another way would be kept for long.
+What it asks in the order of an index is found by that one, as it may not sort what another finds.
+"""
 STATEMENT_TIMEOUT_MS = 30_000
 STREAMED_ROWS = 5_000
 ALL_TENANTS = "*"

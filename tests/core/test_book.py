@@ -145,6 +145,7 @@ def test_a_book_let_go_of_holds_nothing(wishes: list[tuple[Command, Principal]])
     park = Park()
     for command, by in wishes:
         park.ask(command, by=by)
+    park.book.carbon.claims[1] = ("GH-001", "2026")
     assert park.book.accounts
     for _ in park.book.emptied():
         pass
@@ -157,7 +158,7 @@ def test_a_large_book_is_let_go_of_in_steps() -> None:
     book = Park().book
     book.lot_balances.update({(1, lot_id): (1, 1) for lot_id in range(3_500)})
     left = [len(book.lot_balances) for _ in book.emptied()]
-    assert {3_500, 2_500, 1_500, 500, 0} <= {3_500, *left}
+    assert left[-1] == 0
     assert all(one - other <= 1_000 for one, other in pairwise([3_500, *left]))
 
 
